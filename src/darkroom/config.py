@@ -1,0 +1,154 @@
+"""Settings: a flag wins over the environment, the environment over `darkroom.toml`; loaded once."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from darkroom import errors
+
+# Bounds of the system that are no settings; each with its unit in its name.
+JSON_BYTES_MAX = 32 * 2**20  # a few pictures as data: URLs fit
+UPLOAD_BYTES_MAX = 64 * 2**20
+CALL_RECORDS_WAITING_MAX = 50_000
+CALL_RECORDS_FLUSH_SECONDS = 0.5
+KEY_SECONDS_MAX = 0.9  # a revoked key stops working within a second
+KEYS_CACHED_MAX = 10_000
+STRIKES_MAX = 3  # attempts of a task that may end in a crash or a lost worker
+SWEEP_TASKS_MAX = 100
+FETCH_SECONDS_MAX = 60.0
+
+
+def _said(description: str, **bounds: Any) -> Any:
+    return msgspec.Meta(description=description, **bounds)
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Every setting; each is also a variable DARKROOM_<NAME> and a line of `darkroom.toml`."""
+
+    data: Annotated[Path, _said("Folder of everything that Darkroom keeps.")] = Path("data")
+    database_url: Annotated[
+        str | None, _said("A PostgreSQL 15 or newer; unset: the embedded one, in the data folder.")
+    ] = None
+    host: Annotated[str, _said("Address to listen on; 0.0.0.0 for all.")] = "127.0.0.1"
+    port: Annotated[int, _said("Port to listen on.", ge=0, le=65535)] = 8080
+    public_url: Annotated[
+        str | None, _said("Address that callers see, used in file links; unset: that of the call.")
+    ] = None
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        _said("Addresses of proxies whose X-Forwarded-For and -Proto are believed."),
+    ] = ()
+    workers: Annotated[
+        Annotated[int, msgspec.Meta(ge=0, le=256)] | None,
+        _said("Tasks run at once by this process; unset: one a core; 0: none."),
+    ] = None
+    wire: Annotated[
+        Literal["quickstart", "reference"], _said("Spelling of a new API key's answers.")
+    ] = "quickstart"
+    sandbox: Annotated[
+        bool, _said("Serve every catalogue model with the built-in backends, and say so.")
+    ] = True
+    catalogue_file: Annotated[
+        Path | None, _said("Models and rates of your own, over the shipped catalogue.")
+    ] = None
+    outbound_allow: Annotated[
+        tuple[str, ...],
+        _said("Addresses, networks or hosts that inputs may name although they are private."),
+    ] = ()
+    policy_file: Annotated[
+        Path | None, _said("A content policy of your own instead of the shipped one.")
+    ] = None
+    moderation: Annotated[
+        Literal["enforce", "shadow", "off"],
+        _said("What the content policy does: refuse, only record, or nothing."),
+    ] = "enforce"
+    moderation_url: Annotated[
+        str | None, _said("Base address of an OpenAI-compatible moderation API to ask as well.")
+    ] = None
+    moderation_key: Annotated[str | None, _said("API key for the moderation API.")] = None
+    moderation_model: Annotated[str | None, _said("Model to ask the moderation API for.")] = None
+    moderation_on_error: Annotated[
+        Literal["allow", "refuse"], _said("What happens when the moderation API does not answer.")
+    ] = "allow"
+    history_days: Annotated[int, _said("Days that call records are kept.", ge=1, le=3650)] = 90
+    task_seconds_max: Annotated[
+        float, _said("Seconds that one attempt of a task may take.", gt=0, le=86_400)
+    ] = 600.0
+    lease_seconds: Annotated[
+        float, _said("Seconds without a heartbeat after which a task is taken back.", ge=2, le=600)
+    ] = 15.0
+    drain_seconds: Annotated[
+        float, _said("Seconds that running tasks get to finish at a stop.", ge=0, le=3600)
+    ] = 30.0
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], _said("How much is logged.")
+    ] = "info"
+
+    @property
+    def workers_count(self) -> int:
+        """How many tasks this process runs at once."""
+        return self.workers if self.workers is not None else os.cpu_count() or 1
+
+    @property
+    def files_folder(self) -> Path:
+        return self.data / "files"
+
+    @property
+    def work_folder(self) -> Path:
+        return self.data / "work"
+
+
+# Written with commas in a variable.
+_LISTS = ("trusted_proxies", "outbound_allow")
+
+
+def load(flags: Mapping[str, Any], environment: Mapping[str, str]) -> Config:
+    """The settings of this process; raises `ConfigInvalid` naming the setting and its source."""
+    values = dict(_from_file(environment))
+    for name in (field.name for field in msgspec.structs.fields(Config)):
+        if (text := environment.get(f"DARKROOM_{name.upper()}")) not in (None, ""):
+            values[name] = _items(text) if name in _LISTS else text
+    values.update({name: value for name, value in flags.items() if value is not None})
+    try:
+        config = msgspec.convert(values, Config, strict=False, dec_hook=_path)
+    except msgspec.ValidationError as exc:
+        name = str(exc).partition("$.")[2].rstrip("`").partition("[")[0]
+        setting = f"DARKROOM_{name.upper()}" if name else "A setting"
+        raise errors.ConfigInvalid(f"{setting} is wrong: {exc}") from exc
+    return msgspec.structs.replace(config, data=config.data.expanduser().absolute())
+
+
+def _from_file(environment: Mapping[str, str]) -> Mapping[str, Any]:
+    path = Path(environment.get("DARKROOM_CONFIG", "darkroom.toml"))
+    if not path.is_file():
+        if "DARKROOM_CONFIG" in environment:
+            raise errors.ConfigInvalid(f"DARKROOM_CONFIG names {path}, which is no file.")
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise errors.ConfigInvalid(f"{path} is not valid TOML: {exc}") from exc
+
+
+def text_of(path: Path, setting: str) -> str:
+    """The text of a file that a setting names; raises `ConfigInvalid` naming both."""
+    try:
+        return path.expanduser().read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise errors.ConfigInvalid(f"{setting} names {path}, which cannot be read: {exc}") from exc
+
+
+def _path(kind: type, value: Any) -> Any:
+    if kind is Path and isinstance(value, str):
+        return Path(value)
+    raise NotImplementedError
+
+
+def _items(text: str | None) -> list[str]:
+    return [item.strip() for item in (text or "").split(",") if item.strip()]

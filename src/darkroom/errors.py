@@ -1,0 +1,241 @@
+"""Every error Darkroom raises on purpose: one tree, with its HTTP status and business code.
+
+Refusal      the caller can act: answered on the wire with `status`, `code`, `field`
+ ├ BadParameter ─ AspectRatioRefused
+ ├ Unauthenticated · PermissionDenied
+ ├ InsufficientCredits
+ ├ UnknownModel · NotOffered
+ ├ TaskNotFound · BatchNotFound · FileNotFound · RouteNotFound · MethodNotAllowed
+ ├ ContentRefused · InputRefused
+ ├ BodyTooLarge · UploadTooLarge · UnsupportedMedia · UnsupportedFormat
+ └ Unavailable
+TaskError    a task ended badly: kept on the task, never an HTTP error
+ ├ BadInput · BackendFailed · BackendCrashed · OutOfMemory · TimedOut · AttemptsExhausted
+Fault        ours: logged whole, never shown
+ ├ ConfigInvalid · DatabaseUnavailable · DatabaseTooOld · DatabaseTooNew · DatabaseCorrupt
+ └ HoldNotOpen
+
+The class docstring is the default message.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import ClassVar
+
+
+class DarkroomError(Exception):
+    """Something went wrong."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or inspect.cleandoc(type(self).__doc__ or ""))
+
+    @property
+    def message(self) -> str:
+        return str(self)
+
+
+class Refusal(DarkroomError):
+    """The request was refused."""
+
+    status: ClassVar[int] = 400
+    code: ClassVar[int] = 1002
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        field: str | None = None,
+        retry_after_seconds: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.field = field
+        self.retry_after_seconds = retry_after_seconds
+
+
+class BadParameter(Refusal):
+    """A parameter is missing or wrong."""
+
+
+class AspectRatioRefused(BadParameter):
+    """aspect ratio cannot be empty"""
+
+
+class Unauthenticated(Refusal):
+    """Authentication failed: Invalid API Key. Send it as "Authorization: Bearer sk-…"."""
+
+    status = 401
+
+
+class PermissionDenied(Refusal):
+    """This API key may not do that."""
+
+    status = 403
+    code = 1009
+
+
+class InsufficientCredits(Refusal):
+    """The account has fewer credits than this request needs. Buy credits or ask for less."""
+
+    status = 402
+    code = 1011
+
+
+class UnknownModel(Refusal):
+    """The model is not in the catalogue. GET /v1/models lists the models."""
+
+    code = 1006
+
+
+class NotOffered(Refusal):
+    """This server does not offer that."""
+
+    code = 1006
+
+
+class TaskNotFound(Refusal):
+    """task not exist: no task of this account has that id."""
+
+    status = 404
+    code = 1003
+
+
+class BatchNotFound(Refusal):
+    """batch not exist: no tasks found under that id for this account."""
+
+    status = 404
+    code = 1003
+
+
+class FileNotFound(Refusal):
+    """No file has that name; it may have expired."""
+
+    status = 404
+    code = 1003
+
+
+class RouteNotFound(Refusal):
+    """No such address. GET /openapi.json lists every route."""
+
+    status = 404
+    code = 1003
+
+
+class MethodNotAllowed(Refusal):
+    """This address does not take that method."""
+
+    status = 405
+
+
+class ContentRefused(Refusal):
+    """The prompt was refused by the content policy (sensitive content)."""
+
+    status = 422
+    code = 2003
+
+
+class InputRefused(Refusal):
+    """image url error: the input address may not be fetched."""
+
+    status = 422
+
+
+class BodyTooLarge(Refusal):
+    """The request body is larger than this server accepts."""
+
+    status = 413
+    code = 1014
+
+
+class UploadTooLarge(Refusal):
+    """The file is larger than this server accepts."""
+
+    status = 413
+    code = 1014
+
+
+class UnsupportedMedia(Refusal):
+    """The body must be JSON: send "Content-Type: application/json"."""
+
+    status = 415
+
+
+class UnsupportedFormat(Refusal):
+    """only support jpg, jpeg, png, webp image type"""
+
+    status = 415
+    code = 2004
+
+
+class Unavailable(Refusal):
+    """The server cannot answer right now. Try again shortly."""
+
+    status = 503
+    code = 5000
+
+
+class TaskError(DarkroomError):
+    """The task failed."""
+
+    code: ClassVar[int] = 6004
+    # A retry on another attempt may end better.
+    transient: ClassVar[bool] = False
+
+
+class BadInput(TaskError):
+    """An input of the task cannot be used."""
+
+    code = 1002
+
+
+class BackendFailed(TaskError):
+    """The model failed while it made the result."""
+
+
+class BackendCrashed(TaskError):
+    """The model's process ended without an answer."""
+
+    code = 6001
+    transient = True
+
+
+class OutOfMemory(TaskError):
+    """The model ran out of memory. Ask for a smaller size."""
+
+
+class TimedOut(TaskError):
+    """The task took longer than its model may take."""
+
+
+class AttemptsExhausted(TaskError):
+    """The task was given up after its worker was lost too many times."""
+
+    code = 6001
+
+
+class Fault(DarkroomError):
+    """Something on the server's side is wrong."""
+
+
+class ConfigInvalid(Fault):
+    """A setting is wrong."""
+
+
+class DatabaseUnavailable(Fault):
+    """The database cannot be reached."""
+
+
+class DatabaseTooOld(Fault):
+    """PostgreSQL is older than version 15."""
+
+
+class DatabaseTooNew(Fault):
+    """The database was made by a newer Darkroom. Start that version, or restore a backup."""
+
+
+class DatabaseCorrupt(Fault):
+    """A migration that this database has applied differs from the one shipped."""
+
+
+class HoldNotOpen(Fault):
+    """The hold is not open, or less is held than was asked."""

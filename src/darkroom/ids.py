@@ -1,0 +1,28 @@
+"""Ids: prefixed, sortable by time, made without asking anybody."""
+
+from __future__ import annotations
+
+import secrets
+import time
+
+# Crockford's base 32 in lower case: no i, l, o, u to misread.
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
+
+
+def _base32(value: int, pairs: int) -> str:
+    parts = []
+    for _ in range(pairs):
+        value, low = divmod(value, 1024)
+        parts.append(_PAIRS[low])
+    return "".join(reversed(parts))
+
+
+def new(prefix: str) -> str:
+    """A fresh id such as `task_01jd…`: 48 bits of milliseconds, then 82 random bits (as a ULID)."""
+    return f"{prefix}_{_base32((time.time_ns() // 1_000_000) << 82 | secrets.randbits(82), 13)}"
+
+
+def file_name(extension: str) -> str:
+    """A fresh name for a file that nobody can guess: 160 random bits."""
+    return f"{_base32(secrets.randbits(160), 16)}.{extension}"

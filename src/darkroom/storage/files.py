@@ -1,0 +1,74 @@
+"""Files on disk: bytes under unguessable names, written whole or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import re
+import shutil
+from pathlib import Path
+
+from darkroom import errors, ids
+
+EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}
+MEDIA_TYPES = {extension: media_type for media_type, extension in EXTENSIONS.items()}
+_NAME = re.compile(r"[0-9a-z]{32}\.(?P<extension>[a-z0-9]{2,5})")
+_CHUNK_BYTES = 2**20
+
+
+class Files:
+    """The store of all files: `DATA/files/ab/ab….png`, by the name's first two letters."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def path(self, name: str) -> Path:
+        """Where the file of this name lies; raises `FileNotFound` for a name that cannot be one."""
+        match = _NAME.fullmatch(name)
+        if match is None or match["extension"] not in MEDIA_TYPES:
+            raise errors.FileNotFound
+        return self._folder / name[:2] / name
+
+    async def exists(self, name: str) -> bool:
+        """Whether a file of this name is stored."""
+        return await asyncio.to_thread(self.path(name).is_file)
+
+    async def take(self, source: Path, media_type: str) -> tuple[str, int, bytes]:
+        """Move a finished file into the store; answers its name, bytes and SHA-256."""
+        return await asyncio.to_thread(self._take, source, media_type)
+
+    def _take(self, source: Path, media_type: str) -> tuple[str, int, bytes]:
+        digest = hashlib.sha256()
+        size = 0
+        with source.open("rb") as stream:
+            while chunk := stream.read(_CHUNK_BYTES):
+                digest.update(chunk)
+                size += len(chunk)
+            # The bytes must be on the disk before any row speaks of them.
+            os.fsync(stream.fileno())
+        name = ids.file_name(EXTENSIONS[media_type])
+        target = self.path(name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            source.rename(target)
+        except OSError:  # another file system: copy beside the target, then rename
+            beside = target.with_suffix(".part")
+            shutil.copyfile(source, beside)
+            _sync(beside)
+            beside.rename(target)
+            source.unlink()
+        _sync(target.parent)
+        return name, size, digest.digest()
+
+    async def remove(self, name: str) -> None:
+        """Remove a file that no row speaks of."""
+        await asyncio.to_thread(self.path(name).unlink, missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

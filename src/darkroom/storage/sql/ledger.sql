@@ -1,0 +1,140 @@
+-- name: ledger.grant
+-- Give an account credits, issued by the system.
+WITH account AS (
+    UPDATE accounts SET available_mill = available_mill + %(mill)s
+     WHERE id = %(account_id)s RETURNING id
+)
+INSERT INTO ledger_entries (account_id, type, available_mill, held_mill, system_account,
+                            system_mill, note)
+SELECT id, 'grant', %(mill)s, 0, 'issued', -%(mill)s::bigint, %(note)s FROM account
+RETURNING id, account_id, type, available_mill, held_mill, system_account, system_mill, hold_id,
+          note, created_at;
+
+-- name: ledger.hold
+-- Reserve credits on many accounts at once; the CHECK on `available_mill` refuses an overdraft.
+WITH asked AS (
+    SELECT * FROM unnest(%(hold_ids)s::text[], %(account_ids)s::text[], %(mills)s::bigint[])
+        WITH ORDINALITY AS asked (hold_id, account_id, mill, place)
+), account AS (
+    UPDATE accounts SET available_mill = available_mill - total.mill,
+                        held_mill = held_mill + total.mill
+      FROM (SELECT account_id, sum(mill)::bigint AS mill FROM asked GROUP BY account_id) AS total
+     WHERE accounts.id = total.account_id
+), opened AS (
+    INSERT INTO holds (id, account_id, mill) SELECT hold_id, account_id, mill FROM asked
+)
+INSERT INTO ledger_entries (account_id, type, available_mill, held_mill, hold_id)
+SELECT account_id, 'hold', -mill, mill, hold_id FROM asked ORDER BY place;
+
+-- name: ledger.settle
+-- Close an open hold, keep `mill` of it and give back the rest; no row: not open, or too much asked.
+WITH hold AS (
+    UPDATE holds SET status = 'settled', closed_at = now()
+     WHERE id = %(hold_id)s AND status = 'open' AND mill >= %(mill)s
+    RETURNING id, account_id, mill
+), account AS (
+    UPDATE accounts SET held_mill = held_mill - hold.mill,
+                        available_mill = available_mill + hold.mill - %(mill)s
+      FROM hold WHERE accounts.id = hold.account_id
+    RETURNING accounts.id
+)
+INSERT INTO ledger_entries (account_id, type, available_mill, held_mill, system_account,
+                            system_mill, hold_id)
+SELECT account.id, 'settle', hold.mill - %(mill)s, -hold.mill, 'earned', %(mill)s, hold.id
+  FROM account, hold
+RETURNING id, account_id, type, available_mill, held_mill, system_account, system_mill, hold_id,
+          note, created_at;
+
+-- name: ledger.refund
+-- Close an open hold and give all of it back; no row: not open.
+WITH hold AS (
+    UPDATE holds SET status = 'refunded', closed_at = now()
+     WHERE id = %(hold_id)s AND status = 'open'
+    RETURNING id, account_id, mill
+), account AS (
+    UPDATE accounts SET held_mill = held_mill - hold.mill,
+                        available_mill = available_mill + hold.mill
+      FROM hold WHERE accounts.id = hold.account_id
+    RETURNING accounts.id
+)
+INSERT INTO ledger_entries (account_id, type, available_mill, held_mill, hold_id)
+SELECT account.id, 'refund', hold.mill, -hold.mill, hold.id FROM account, hold
+RETURNING id, account_id, type, available_mill, held_mill, system_account, system_mill, hold_id,
+          note, created_at;
+
+-- name: ledger.entries (caller)
+-- An account's movements in the order they happened.
+SELECT id, account_id, type, available_mill, held_mill, system_account, system_mill, hold_id,
+       note, created_at
+  FROM ledger_entries WHERE account_id = %(account_id)s ORDER BY id LIMIT %(rows_max)s;
+
+-- name: ledger.totals
+-- How much there is of everything, for the audit's report.
+SELECT (SELECT count(*) FROM accounts) AS accounts,
+       (SELECT count(*) FROM holds) AS holds,
+       (SELECT count(*) FROM holds WHERE status = 'open') AS holds_open,
+       (SELECT count(*) FROM ledger_entries) AS entries,
+       (SELECT count(*) FROM tasks) AS tasks,
+       coalesce((SELECT -sum(system_mill) FROM ledger_entries
+                  WHERE system_account = 'issued'), 0)::bigint AS issued_mill,
+       coalesce((SELECT sum(system_mill) FROM ledger_entries
+                  WHERE system_account = 'earned'), 0)::bigint AS earned_mill,
+       coalesce((SELECT sum(available_mill) FROM accounts), 0)::bigint AS available_mill,
+       coalesce((SELECT sum(held_mill) FROM accounts), 0)::bigint AS held_mill;
+
+-- name: ledger.audit_balances
+-- Accounts whose balance is not what replaying their entries gives.
+SELECT a.id AS subject,
+       format('available %%s, entries say %%s; held %%s, entries say %%s', a.available_mill,
+              coalesce(e.available, 0), a.held_mill, coalesce(e.held, 0)) AS detail
+  FROM accounts a
+  LEFT JOIN (SELECT account_id, sum(available_mill) AS available, sum(held_mill) AS held
+               FROM ledger_entries GROUP BY account_id) e ON e.account_id = a.id
+ WHERE a.available_mill <> coalesce(e.available, 0) OR a.held_mill <> coalesce(e.held, 0)
+    OR a.available_mill < 0 OR a.held_mill < 0;
+
+-- name: ledger.audit_sum
+-- The sum over all accounts, system accounts included, when it is not zero.
+SELECT 'all accounts' AS subject, format('sum is %%s, not 0', total.mill) AS detail
+  FROM (SELECT (SELECT coalesce(sum(available_mill + held_mill), 0) FROM accounts)
+             + (SELECT coalesce(sum(system_mill), 0) FROM ledger_entries) AS mill) total
+ WHERE total.mill <> 0;
+
+-- name: ledger.audit_holds
+-- Holds whose entries do not tell the same story: opened once, closed once when closed, settled within.
+SELECT h.id AS subject,
+       format('%%s, opened %%s times, closed %%s times, took %%s of %%s', h.status, e.opened,
+              e.closed, e.taken, h.mill) AS detail
+  FROM holds h
+  LEFT JOIN LATERAL (
+      SELECT count(*) FILTER (WHERE type = 'hold') AS opened,
+             count(*) FILTER (WHERE type IN ('settle', 'refund')) AS closed,
+             count(*) FILTER (WHERE type = CASE h.status WHEN 'settled' THEN 'settle'
+                                                         ELSE 'refund' END) AS fitting,
+             coalesce(sum(system_mill), 0) AS taken,
+             coalesce(sum(held_mill), 0) AS held
+        FROM ledger_entries WHERE hold_id = h.id) e ON true
+ WHERE e.opened <> 1 OR e.closed <> (h.status <> 'open')::int OR e.taken > h.mill
+    OR (h.status <> 'open' AND (e.fitting <> 1 OR e.held <> 0))
+    OR (h.status = 'open' AND e.held <> h.mill);
+
+-- name: ledger.audit_held
+-- Accounts whose held balance is not the sum of their open holds.
+SELECT a.id AS subject, format('held %%s, open holds %%s', a.held_mill, coalesce(h.mill, 0)) AS detail
+  FROM accounts a
+  LEFT JOIN (SELECT account_id, sum(mill) AS mill FROM holds WHERE status = 'open'
+              GROUP BY account_id) h ON h.account_id = a.id
+ WHERE a.held_mill <> coalesce(h.mill, 0);
+
+-- name: ledger.audit_tasks
+-- Tasks whose state and money disagree: running means held, failed means refunded, success means settled.
+SELECT t.id AS subject,
+       format('%%s with a hold that is %%s, charged %%s', t.status, coalesce(h.status, 'missing'),
+              t.charged_mill) AS detail
+  FROM tasks t
+  LEFT JOIN holds h ON h.id = t.id
+  LEFT JOIN ledger_entries e ON e.hold_id = t.id AND e.type IN ('settle', 'refund')
+ WHERE h.id IS NULL OR h.account_id <> t.account_id OR h.mill <> t.price_mill
+    OR h.status <> CASE t.status WHEN 'SUCCESS' THEN 'settled' WHEN 'FAILED' THEN 'refunded'
+                                 ELSE 'open' END
+    OR (t.charged_mill IS NOT NULL AND t.charged_mill <> e.system_mill);
