@@ -1,0 +1,53 @@
+"""Accounts: who owns keys, credits and tasks."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+from darkroom import errors, ids
+from darkroom.storage.database import Transaction
+
+# Deliberately loose (one @, no spaces): only a delivered letter proves an address.
+_EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One account and its two balances, in mill."""
+
+    id: str
+    email: str
+    is_admin: bool
+    available_mill: int
+    held_mill: int
+    created_at: datetime
+
+
+async def create(tx: Transaction, email: str, *, is_admin: bool = False) -> Account:
+    """Create an account without credits; an e-mail address belongs to one account only."""
+    if not _EMAIL.fullmatch(email):
+        raise errors.BadParameter(f'"{email}" is not an e-mail address.', field="email")
+    account = await tx.first(
+        Account, "accounts.insert", id=ids.new("acc"), email=email, is_admin=is_admin
+    )
+    if account is None:
+        raise errors.BadParameter(f"{email} has an account already.", field="email")
+    return account
+
+
+async def get(tx: Transaction, account_id: str) -> Account:
+    """The account with this id, which must exist."""
+    return await tx.one(Account, "accounts.get", account_id=account_id)
+
+
+async def find(tx: Transaction, email: str) -> Account | None:
+    """The account with this e-mail address, whatever its case."""
+    return await tx.first(Account, "accounts.find", email=email)
+
+
+async def lock(tx: Transaction, account_ids: set[str]) -> dict[str, Account]:
+    """The named accounts, locked until the transaction ends, always in the same order."""
+    rows = await tx.all(Account, "accounts.lock_many", account_ids=list(account_ids))
+    return {account.id: account for account in rows}

@@ -1,0 +1,159 @@
+"""The catalogue: every model, what it can make within which bounds, and which backends serve it."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated, Any
+
+import msgspec
+
+from darkroom import errors
+from darkroom.domain import ledger, rates, sizes
+from darkroom.domain.kinds.kind import Kind
+from darkroom.domain.kinds.table import KINDS
+
+# The built-in backend that serves every model while the sandbox is on.
+SANDBOX_BACKEND = "painter"
+
+
+class Offer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a model offers for one kind."""
+
+    credits: Decimal
+    unit: str = "image"
+    aspect_ratios: tuple[str, ...] = ()
+    resolutions: tuple[str, ...] = ()
+    images_max: Annotated[int, msgspec.Meta(ge=1, le=16)] = 8
+    outputs_max: Annotated[int, msgspec.Meta(ge=1, le=64)] = 8
+    prompt_chars_max: Annotated[int, msgspec.Meta(ge=1, le=2000)] = 2000
+
+
+class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One model of the catalogue; `backends` in order of preference."""
+
+    name: str
+    kinds: dict[str, Offer]
+    backends: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A request that the catalogue accepts: how many tasks of which size, at which rate."""
+
+    count: int
+    size: sizes.Size
+    rate: rates.Rate
+    price_mill: int
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """All models by key, with the rates in force and whether the sandbox is on."""
+
+    models: Mapping[str, Model]
+    rates: Mapping[tuple[str, str], rates.Rate]
+    sandbox: bool
+
+    def backend(self, key: str) -> str | None:
+        """The backend that serves a model here, or None when none does."""
+        model = self.models.get(key)
+        if model is None:
+            return None
+        return next(iter(model.backends), SANDBOX_BACKEND if self.sandbox else None)
+
+    def order(self, kind: Kind, given: Any) -> Order:
+        """Check a decoded request against its model's bounds and price it."""
+        offer = self._offer(kind, given.model)
+        if len(given.prompt) > offer.prompt_chars_max:
+            raise errors.BadParameter(
+                f"prompt has {len(given.prompt)} characters; {given.model} takes "
+                f"{offer.prompt_chars_max}.",
+                field="prompt",
+            )
+        count = getattr(given, kind.count_field)
+        if count > offer.outputs_max:
+            raise errors.BadParameter(
+                f"{kind.count_field} is {count}; {given.model} makes at most "
+                f"{offer.outputs_max} a request.",
+                field=kind.count_field,
+            )
+        for name, files in kind.files.items():
+            _check_count(name, len(getattr(given, name)), min(files.count_max, offer.images_max))
+        _check_choice(offer, given)
+        size = sizes.resolve(given.aspect_ratio, given.resolution)
+        rate = self.rates[given.model, kind.name]
+        return Order(count, size, rate, rates.price_mill(rate, size))
+
+    def _offer(self, kind: Kind, key: str) -> Offer:
+        model = self.models.get(key)
+        if model is None:
+            raise errors.UnknownModel(
+                f'model "{key}" is not known. GET /v1/models lists the models.', field="model"
+            )
+        offer = model.kinds.get(kind.name)
+        if offer is None:
+            raise errors.UnknownModel(
+                f"{key} does not do {kind.name}, only {', '.join(model.kinds)}.", field="model"
+            )
+        if self.backend(key) is None:
+            raise errors.NotOffered(
+                f"{key} has no backend on this server. The operator can give it one, or turn "
+                "DARKROOM_SANDBOX on.",
+                field="model",
+            )
+        return offer
+
+
+def _check_count(name: str, count: int, count_max: int) -> None:
+    if count > count_max:
+        raise errors.BadParameter(f"{name} has {count} items; at most {count_max}.", field=name)
+
+
+def _check_choice(offer: Offer, given: Any) -> None:
+    ratios = offer.aspect_ratios
+    if ratios and not given.aspect_ratio:
+        raise errors.AspectRatioRefused(
+            f"aspect ratio cannot be empty: {given.model} takes {', '.join(ratios)}.",
+            field="aspect_ratio",
+        )
+    if ratios and given.aspect_ratio and given.aspect_ratio not in ratios:
+        raise errors.AspectRatioRefused(
+            f"aspect ratio {given.aspect_ratio} is not supported: {given.model} takes "
+            f"{', '.join(ratios)}.",
+            field="aspect_ratio",
+        )
+    if offer.resolutions and given.resolution and given.resolution.lower() not in offer.resolutions:
+        raise errors.BadParameter(
+            f"resolution {given.resolution} is not supported: {given.model} takes "
+            f"{', '.join(offer.resolutions)}.",
+            field="resolution",
+        )
+
+
+def parse(text: str, origin: str) -> dict[str, Model]:
+    """Models from a catalogue file's text; `origin` names the file in an error."""
+    try:
+        models = msgspec.convert(tomllib.loads(text), dict[str, Model], strict=False)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as exc:
+        raise errors.ConfigInvalid(f"{origin} is not a catalogue: {exc}") from exc
+    for key, model in models.items():
+        for kind, offer in model.kinds.items():
+            if kind not in KINDS:
+                raise errors.ConfigInvalid(f"{origin}: {key} lists an unknown kind, {kind}.")
+            if offer.unit not in ("image", "megapixel") or offer.credits < 0:
+                raise errors.ConfigInvalid(f"{origin}: {key} has no valid price for {kind}.")
+            for ratio in offer.aspect_ratios:
+                sizes.resolve(ratio, None)
+    return models
+
+
+def prices(models: Mapping[str, Model]) -> list[rates.Asked]:
+    """Every price that the models ask for."""
+    return [
+        rates.Asked(key, kind, offer.unit, ledger.mill(offer.credits))
+        for key, model in models.items()
+        for kind, offer in model.kinds.items()
+    ]

@@ -1,0 +1,327 @@
+"""Tasks: submitted in groups, claimed under a lease, ended once, their money in the same commit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from darkroom import errors, ids
+from darkroom.domain import accounts, assets, ledger
+from darkroom.storage.database import Transaction, jsonb
+
+PENDING, PROCESSING, SUCCESS, FAILED = "PENDING", "PROCESSING", "SUCCESS", "FAILED"
+# What may follow what; every change is one statement guarded by the state it leaves.
+TRANSITIONS = {
+    PENDING: (PROCESSING,),
+    PROCESSING: (SUCCESS, FAILED, PENDING),
+    SUCCESS: (),
+    FAILED: (),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One accepted request, priced: `count` tasks, task n with seed + n."""
+
+    account_id: str
+    api_key_id: str | None
+    request_id: str
+    kind: str
+    model: str
+    input: Mapping[str, Any]
+    rate_id: int
+    price_mill: int
+    count: int
+    seed: int
+    caller_id: int | None = None
+
+    @property
+    def total_mill(self) -> int:
+        return self.price_mill * self.count
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A submission that became tasks."""
+
+    id: int
+    task_ids: tuple[str, ...]
+    price_mill: int
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One task as its owner may see it; amounts in mill, `progress` 0 to 1."""
+
+    id: str
+    batch_id: int
+    kind: str
+    model: str
+    status: str
+    attempt: int
+    progress: float
+    seed: int
+    served_by: str | None
+    error_code: int | None
+    error: str | None
+    notes: dict[str, Any] | None
+    price_mill: int
+    charged_mill: int | None
+    caller_id: int | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    files: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One task leased to a worker; the attempt number fences every later write."""
+
+    id: str
+    attempt: int
+    strikes: int
+    account_id: str
+    seed: int
+    price_mill: int
+    kind: str
+    model: str
+    input: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A task whose lease ran out."""
+
+    id: str
+    attempt: int
+    strikes: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Numbered:
+    id: int
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Id:
+    id: str
+
+
+async def submit(
+    tx: Transaction, submissions: Sequence[Submission]
+) -> list[Batch | errors.InsufficientCredits]:
+    """Hold the credits and create batches and tasks: an outcome for each, in the order given.
+
+    Submissions that arrive together share the transaction; an account's are accepted in their
+    order while its credits last, and one that it cannot pay is refused without touching another.
+    """
+    owners = await accounts.lock(tx, {one.account_id for one in submissions})
+    left = {owner.id: owner.available_mill for owner in owners.values()}
+    outcomes: list[Batch | errors.InsufficientCredits] = []
+    accepted: list[Submission] = []
+    for one in submissions:
+        if one.total_mill > left[one.account_id]:
+            outcomes.append(_refusal(one, left[one.account_id]))
+            continue
+        left[one.account_id] -= one.total_mill
+        accepted.append(one)
+        task_ids = tuple(ids.new("task") for _ in range(one.count))
+        outcomes.append(Batch(0, task_ids, one.total_mill))
+    if not accepted:
+        return outcomes
+    made = [outcome for outcome in outcomes if isinstance(outcome, Batch)]
+    numbers = iter(await _insert(tx, accepted, made))
+    return [
+        Batch(next(numbers), outcome.task_ids, outcome.price_mill)
+        if isinstance(outcome, Batch)
+        else outcome
+        for outcome in outcomes
+    ]
+
+
+def _refusal(one: Submission, left_mill: int) -> errors.InsufficientCredits:
+    return errors.InsufficientCredits(
+        f"insufficient credits: this costs {ledger.credits_of(one.total_mill)}, the account has "
+        f"{ledger.credits_of(left_mill)} available. Buy credits or ask for less."
+    )
+
+
+async def _insert(
+    tx: Transaction, submissions: Sequence[Submission], batches: Sequence[Batch]
+) -> list[int]:
+    numbered = await tx.all(
+        _Numbered,
+        "batches.insert",
+        account_ids=[one.account_id for one in submissions],
+        api_key_ids=[one.api_key_id for one in submissions],
+        request_ids=[one.request_id for one in submissions],
+        kinds=[one.kind for one in submissions],
+        models=[one.model for one in submissions],
+        inputs=[jsonb(one.input) for one in submissions],
+        rate_ids=[one.rate_id for one in submissions],
+        caller_ids=[one.caller_id for one in submissions],
+    )
+    number_of = {row.request_id: row.id for row in numbered}
+    rows = [
+        (task_id, number_of[one.request_id], one, position)
+        for one, batch in zip(submissions, batches, strict=True)
+        for position, task_id in enumerate(batch.task_ids)
+    ]
+    await ledger.hold(
+        tx, [ledger.Hold(task_id, one.account_id, one.price_mill) for task_id, _, one, _ in rows]
+    )
+    await tx.run(
+        "tasks.insert",
+        ids=[task_id for task_id, _, _, _ in rows],
+        batch_ids=[number for _, number, _, _ in rows],
+        account_ids=[one.account_id for _, _, one, _ in rows],
+        positions=[position for _, _, _, position in rows],
+        models=[one.model for _, _, one, _ in rows],
+        seeds=[one.seed + position for _, _, one, position in rows],
+        prices=[one.price_mill for _, _, one, _ in rows],
+    )
+    await tx.run("tasks.notify")
+    return [number_of[one.request_id] for one in submissions]
+
+
+async def get(tx: Transaction, account_id: str, task_id: str) -> Task:
+    """One task of the account; another account's is not found either."""
+    task = await tx.first(Task, "tasks.get", account_id=account_id, task_id=task_id)
+    if task is None:
+        raise errors.TaskNotFound
+    return task
+
+
+async def of_batch(tx: Transaction, account_id: str, batch_id: int) -> list[Task]:
+    """The tasks of one batch of the account, in order."""
+    found = await tx.all(Task, "tasks.list", account_id=account_id, batch_id=batch_id)
+    if not found:
+        raise errors.BatchNotFound
+    return found
+
+
+async def claim(
+    tx: Transaction,
+    worker_id: str,
+    models: Sequence[str],
+    *,
+    tasks_max: int,
+    lease_seconds: float,
+) -> list[Claim]:
+    """Lease up to `tasks_max` of the longest waiting tasks of these models to a worker."""
+    return await tx.all(
+        Claim,
+        "tasks.claim",
+        worker_id=worker_id,
+        models=list(models),
+        tasks_max=tasks_max,
+        lease_seconds=lease_seconds,
+    )
+
+
+async def beat(
+    tx: Transaction, progress_of: Mapping[tuple[str, int], float], *, lease_seconds: float
+) -> set[str]:
+    """Renew the leases of running (task, attempt) pairs; a task not in the answer is lost."""
+    rows = await tx.all(
+        _Id,
+        "tasks.beat",
+        ids=[task_id for task_id, _ in progress_of],
+        attempts=[attempt for _, attempt in progress_of],
+        progresses=list(progress_of.values()),
+        lease_seconds=lease_seconds,
+    )
+    return {row.id for row in rows}
+
+
+async def succeed(
+    tx: Transaction,
+    claimed: Claim,
+    outputs: Sequence[assets.Asset],
+    *,
+    served_by: str,
+    notes: Mapping[str, Any],
+) -> bool:
+    """End a task well: its assets, its state and its money; False when the lease was lost."""
+    row = await tx.first(
+        _Id,
+        "tasks.succeed",
+        task_id=claimed.id,
+        attempt=claimed.attempt,
+        served_by=served_by,
+        notes=jsonb(notes),
+        charged_mill=claimed.price_mill,
+    )
+    if row is None:
+        return False
+    await assets.add(tx, claimed.account_id, outputs, task_id=claimed.id)
+    await ledger.settle(tx, claimed.id, claimed.price_mill)
+    return True
+
+
+async def fail(
+    tx: Transaction, claimed: Claim, error: errors.TaskError, *, served_by: str | None
+) -> bool:
+    """End a task badly and refund it; False when the lease was lost."""
+    row = await tx.first(
+        _Id,
+        "tasks.fail",
+        task_id=claimed.id,
+        attempt=claimed.attempt,
+        served_by=served_by,
+        error_code=error.code,
+        error=error.message,
+    )
+    if row is None:
+        return False
+    await ledger.refund(tx, claimed.id)
+    return True
+
+
+async def requeue(
+    tx: Transaction, claimed: Claim, *, delay_seconds: float, strikes: int
+) -> bool:
+    """Give a task back to the queue after a pause; False when the lease was lost.
+
+    A strike counts against the task; a worker that stops in good order gives none.
+    """
+    row = await tx.first(
+        _Id,
+        "tasks.requeue",
+        task_id=claimed.id,
+        attempt=claimed.attempt,
+        delay_seconds=delay_seconds,
+        strikes=strikes,
+    )
+    await tx.run("tasks.notify")
+    return row is not None
+
+
+async def lost(tx: Transaction, *, tasks_max: int) -> list[Lost]:
+    """Tasks whose lease ran out, the longest lost first."""
+    return await tx.all(Lost, "tasks.lost", tasks_max=tasks_max)
+
+
+async def recover(tx: Transaction, task: Lost, *, strikes_max: int) -> bool:
+    """Requeue a lost task, or fail and refund it after its last strike; False: it came back."""
+    if task.strikes + 1 < strikes_max:
+        row = await tx.first(_Id, "tasks.requeue_lost", task_id=task.id, attempt=task.attempt)
+        await tx.run("tasks.notify")
+        return row is not None
+    error = errors.AttemptsExhausted()
+    row = await tx.first(
+        _Id,
+        "tasks.fail_lost",
+        task_id=task.id,
+        attempt=task.attempt,
+        error_code=error.code,
+        error=error.message,
+    )
+    if row is None:
+        return False
+    await ledger.refund(tx, task.id)
+    return True
