@@ -1,0 +1,86 @@
+"""The route table, and the ASGI application made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route as StarletteRoute
+from starlette.routing import Router
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from darkroom import errors
+from darkroom.api import openapi, problems, trace, wire
+from darkroom.api.call import Call, Edge, Route
+from darkroom.api.middleware import Recorded
+from darkroom.api.routes import balance, files, generation, health, history, models, status, uploads
+
+_ROUTES: tuple[Route, ...] = (
+    *generation.ROUTES,
+    *status.ROUTES,
+    *uploads.ROUTES,
+    *balance.ROUTES,
+    *models.ROUTES,
+    *history.ROUTES,
+    *files.ROUTES,
+    *health.ROUTES,
+)
+ROUTES: tuple[Route, ...] = (*_ROUTES, openapi.route(_ROUTES))
+# Some clients of the wire put this before the generation paths.
+MIRROR = "/growthai"
+
+
+def create(edge: Edge) -> ASGIApp:
+    """The application over the parts of one server process."""
+    by_path: dict[str, dict[str, Route]] = {}
+    for route in ROUTES:
+        by_path.setdefault(route.path, {})[route.method] = route
+    for path in [path for path in by_path if path.startswith("/v1/generation/")]:
+        by_path[MIRROR + path] = by_path[path]
+    router = Router(
+        [
+            StarletteRoute(path, _Endpoint(edge, methods), include_in_schema=False)
+            for path, methods in by_path.items()
+        ],
+        redirect_slashes=False,
+        default=_Endpoint(edge, {}),
+    )
+    return Recorded(router, edge.recorder, edge.config.wire)
+
+
+class _Endpoint:
+    """One path: picks the method's route, finds the caller, answers."""
+
+    def __init__(self, edge: Edge, methods: Mapping[str, Route]) -> None:
+        self._edge = edge
+        self._methods = methods
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        seen = trace.of(scope)
+        response = await problems.answer(self._answer(Request(scope, receive), seen), seen)
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request, seen: trace.Trace) -> Response:
+        route = self._route(request)
+        caller = None
+        if route.needs_key:
+            caller = await self._edge.principals.find(request.headers)
+            seen.wire, seen.account_id = caller.wire, caller.account_id
+            seen.api_key_id = caller.api_key_id
+        answer = await route.handler(Call(request, self._edge, seen, caller))
+        return answer if isinstance(answer, Response) else wire.success(answer, seen.request_id)
+
+    def _route(self, request: Request) -> Route:
+        method = "GET" if request.method == "HEAD" else request.method
+        if not self._methods or "\x00" in request.url.path:
+            raise errors.RouteNotFound(
+                f"No such address: {request.method} {request.url.path[:200]}. "
+                "GET /openapi.json lists every route."
+            )
+        if method not in self._methods:
+            raise errors.MethodNotAllowed(
+                f"{request.url.path[:200]} takes {' or '.join(self._methods)}, "
+                f"not {request.method}."
+            )
+        return self._methods[method]

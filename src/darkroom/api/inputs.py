@@ -1,0 +1,99 @@
+"""Inputs named by a submit: data: URLs are stored, own files resolved, other addresses checked."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from darkroom import errors, media
+from darkroom.api.call import Call
+from darkroom.domain import assets
+from darkroom.domain.kinds.kind import Files, Kind
+from darkroom.storage import files
+from darkroom.storage.database import Transaction
+
+
+@dataclass(slots=True)
+class Taken:
+    """The inputs of one submit: references by field, and what was stored to make them."""
+
+    store: files.Files
+    account_id: str
+    references: dict[str, list[str]] = field(default_factory=dict)
+    stored: list[assets.Asset] = field(default_factory=list)
+
+    async def record(self, tx: Transaction) -> None:
+        """Record the stored files as the account's, in the submit's own transaction."""
+        if self.stored:
+            await assets.add(tx, self.account_id, self.stored, task_id=None)
+
+    async def discard(self) -> None:
+        """Remove what was stored for a submit that was refused."""
+        for one in self.stored:
+            await self.store.remove(one.file)
+
+
+async def take(call: Call, kind: Kind, given: Any) -> Taken:
+    """Turn every input address of a submit into a reference that a worker can fetch."""
+    taken = Taken(call.edge.files, call.principal.account_id)
+    try:
+        for name, rule in kind.files.items():
+            addresses: Sequence[str] = getattr(given, name)
+            taken.references[name] = [
+                await _take_one(call, name, address, rule, taken) for address in addresses
+            ]
+    except errors.Refusal:
+        await taken.discard()
+        raise
+    return taken
+
+
+async def _take_one(call: Call, name: str, address: str, rule: Files, taken: Taken) -> str:
+    if not address.strip():
+        raise errors.BadParameter(f"{name}: image url cannot be empty", field=name)
+    if address.startswith("data:"):
+        asset = await _store(call.edge.files, _decoded(name, address, rule), rule, name)
+        taken.stored.append(asset)
+        return f"file:{asset.file}"
+    parts = urlsplit(address)
+    if parts.path.startswith("/files/") and parts.netloc == urlsplit(call.base).netloc:
+        file = parts.path.removeprefix("/files/")
+        if not await call.edge.files.exists(file):
+            raise errors.FileNotFound(f"{name}: image url error: no such file here.")
+        return f"file:{file}"
+    call.edge.outbound.check_address(address, field=name)
+    return address
+
+
+def _decoded(name: str, address: str, rule: Files) -> bytes:
+    header, comma, body = address.partition(",")
+    if not comma or not header.endswith(";base64"):
+        raise errors.InputRefused(
+            f"{name}: image url error: a data: URL must be data:image/…;base64,…", field=name
+        )
+    if len(body) * 3 // 4 > rule.bytes_max + 3:
+        raise errors.UploadTooLarge(f"{name}: the picture is over {rule.bytes_max} bytes.")
+    try:
+        return base64.b64decode(body, validate=True)
+    except binascii.Error as exc:
+        raise errors.InputRefused(
+            f"{name}: image url error: the data: URL is not valid base64.", field=name
+        ) from exc
+
+
+async def _store(store: files.Files, body: bytes, rule: Files, name: str) -> assets.Asset:
+    media_type = media.sniff(body[: media.SNIFF_BYTES])
+    if media_type not in rule.media_types:
+        raise errors.UnsupportedFormat(field=name)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "input"
+        await asyncio.to_thread(path.write_bytes, body)
+        file, size, digest = await store.take(path, media_type)
+    return assets.Asset(file, media_type, size, digest)

@@ -1,0 +1,46 @@
+"""The one place where an error becomes an answer."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable
+
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+
+from darkroom import errors
+from darkroom.api import wire
+from darkroom.api.trace import Trace
+
+_log = logging.getLogger(__name__)
+# nginx's word for a caller who left before the answer; nobody reads it but the call history.
+_CLIENT_CLOSED = 499
+
+
+class InternalError(errors.Refusal):
+    """The server failed. Tell its operator the request id."""
+
+    status = 500
+    code = 5000
+
+
+async def answer(work: Awaitable[Response], trace: Trace) -> Response:
+    """Await an answer and turn whatever it raises into the envelope of a refusal."""
+    try:
+        return await work
+    except errors.Refusal as refused:
+        problem = refused
+    except errors.DatabaseUnavailable as fault:
+        _log.error("%s: %s", trace.request_id, fault)
+        problem = errors.Unavailable(
+            "The server cannot reach its database right now. Try again shortly.",
+            retry_after_seconds=2,
+        )
+    except ClientDisconnect:
+        trace.code = _CLIENT_CLOSED
+        return Response(status_code=_CLIENT_CLOSED)
+    except Exception:  # noqa: BLE001 - the last resort: logged whole, answered with the id alone
+        _log.exception("%s failed", trace.request_id)
+        problem = InternalError()
+    trace.code = problem.code
+    return wire.refusal(problem, trace.wire, trace.request_id)

@@ -1,0 +1,46 @@
+"""Files: results and uploads under names that nobody can guess, without a key."""
+
+from __future__ import annotations
+
+from starlette.responses import FileResponse, Response
+
+from darkroom import errors
+from darkroom.api.call import Call, Route
+from darkroom.storage.files import MEDIA_TYPES
+
+
+async def get_file(call: Call) -> Response:
+    """The bytes of one file, whole or the ranges asked for."""
+    name = call.request.path_params["name"]
+    if not await call.edge.files.exists(name):
+        raise errors.FileNotFound
+    # A name never gets other bytes, so the name is the entity tag and may be kept for ever.
+    tag = f'"{name.partition(".")[0]}"'
+    headers = {
+        "ETag": tag,
+        "Cache-Control": "public, max-age=31536000, immutable",
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "sandbox; default-src 'none'",
+        "Access-Control-Allow-Origin": "*",
+    }
+    if _matches(call.request.headers.get("if-none-match", ""), tag):
+        return Response(status_code=304, headers=headers)
+    media_type = MEDIA_TYPES[name.rpartition(".")[2]]
+    return FileResponse(call.edge.files.path(name), headers=headers, media_type=media_type)
+
+
+def _matches(asked: str, tag: str) -> bool:
+    tags = [one.strip().removeprefix("W/") for one in asked.split(",")]
+    return tag in tags or "*" in tags
+
+
+ROUTES = (
+    Route(
+        "GET",
+        "/files/{name}",
+        get_file,
+        "The bytes of a file; takes Range and If-None-Match.",
+        (errors.FileNotFound,),
+        needs_key=False,
+    ),
+)

@@ -1,0 +1,114 @@
+"""Submit: one route for every kind, made from the kind table."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+import msgspec
+
+from darkroom import errors
+from darkroom.api import inputs, wire
+from darkroom.api.call import Call, Route
+from darkroom.domain import moderations, tasks
+from darkroom.domain.catalogue import Order
+from darkroom.domain.kinds.kind import SEED_MAX, Kind
+from darkroom.domain.kinds.table import KINDS
+
+ERRORS = (
+    errors.BadParameter,
+    errors.Unauthenticated,
+    errors.InsufficientCredits,
+    errors.UnknownModel,
+    errors.ContentRefused,
+    errors.InputRefused,
+    errors.FileNotFound,
+    errors.UnsupportedFormat,
+    errors.UnsupportedMedia,
+    errors.BodyTooLarge,
+)
+
+
+async def submit(call: Call, kind: Kind) -> Any:
+    """Check, price, moderate, hold the credits, queue the tasks; a refusal leaves nothing."""
+    given: Any = await wire.read_json(call.request, kind.input)
+    order = _order(call, kind, given)
+    await _moderate(call, kind, given)
+    taken = await inputs.take(call, kind, given)
+    try:
+        async with call.edge.database.transaction() as tx:
+            await taken.record(tx)
+            submission = _submission(call, kind, given, order, taken)
+            [outcome] = await tasks.submit(tx, [submission])
+            if isinstance(outcome, errors.Refusal):
+                raise outcome
+    except errors.Refusal:
+        await taken.discard()
+        raise
+    call.trace.batch_id, call.trace.mill = outcome.id, outcome.price_mill
+    call.trace.task_id = outcome.task_ids[0]
+    answer = wire.batch(outcome, call.principal.wire)
+    return answer | {"served_by": call.edge.catalogue.backend(given.model)}
+
+
+def _order(call: Call, kind: Kind, given: Any) -> Order:
+    if not given.prompt.strip():
+        raise errors.BadParameter("prompt cannot be empty", field="prompt")
+    if given.webhook_url is not None:
+        raise errors.NotOffered(
+            "webhook_url: this release does not call back yet. Leave it out and ask for the "
+            "status of the task.",
+            field="webhook_url",
+        )
+    return call.edge.catalogue.order(kind, given)
+
+
+async def _moderate(call: Call, kind: Kind, given: Any) -> None:
+    texts = {name: text for name in kind.texts if (text := getattr(given, name))}
+    decision = await call.edge.moderator.check(texts)
+    if decision.verdict == "pass" and decision.error is None:
+        return
+    async with call.edge.database.statement() as tx:
+        await moderations.record(
+            tx, call.principal.account_id, call.trace.request_id, kind.name, decision
+        )
+    if decision.refuses:
+        raise errors.ContentRefused(
+            f'The prompt was refused by the content policy (sensitive content), rule "'
+            f'{decision.rule}". Change the prompt; nothing was charged.',
+            field=decision.field,
+        )
+
+
+def _submission(
+    call: Call, kind: Kind, given: Any, order: Order, taken: inputs.Taken
+) -> tasks.Submission:
+    fields = msgspec.to_builtins(given)
+    for name in (*kind.files, "webhook_url", "caller_id"):
+        fields.pop(name, None)
+    fields |= {"width": order.size.width, "height": order.size.height}
+    seed = secrets.randbelow(SEED_MAX - order.count) if given.seed is None else given.seed
+    return tasks.Submission(
+        account_id=call.principal.account_id,
+        api_key_id=call.principal.api_key_id,
+        request_id=call.trace.request_id,
+        kind=kind.name,
+        model=given.model,
+        input={"fields": fields, "files": taken.references},
+        rate_id=order.rate.id,
+        price_mill=order.price_mill,
+        count=order.count,
+        seed=seed,
+        caller_id=given.caller_id,
+    )
+
+
+def _route(kind: Kind) -> Route:
+    async def handler(call: Call) -> Any:
+        return await submit(call, kind)
+
+    path = f"/v1/generation/{kind.name}"
+    return Route("POST", path, handler, kind.summary, ERRORS, body=kind.input)
+
+
+ROUTES = tuple(_route(kind) for kind in KINDS.values())

@@ -1,0 +1,43 @@
+"""Health: whether the process lives, and whether it can serve."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from darkroom import errors
+from darkroom.api.call import Call, Route
+
+
+async def live(call: Call) -> Any:
+    """The process answers."""
+    return {"live": True}
+
+
+async def ready(call: Call) -> Any:
+    """The process answers and reaches its database."""
+    await call.edge.database.check()
+    return {"ready": True, "sandbox": call.edge.config.sandbox}
+
+
+async def index(call: Call) -> Any:
+    """Where to go from here."""
+    return {
+        "name": "Darkroom",
+        "sandbox": call.edge.config.sandbox,
+        "models": f"{call.base}/v1/models",
+        "openapi": f"{call.base}/openapi.json",
+    }
+
+
+ROUTES = (
+    Route("GET", "/", index, "What this server is, and where to look next.", needs_key=False),
+    Route("GET", "/health/live", live, "Answers while the process lives.", needs_key=False),
+    Route(
+        "GET",
+        "/health/ready",
+        ready,
+        "Answers while the server can take requests.",
+        (errors.Unavailable,),
+        needs_key=False,
+    ),
+)

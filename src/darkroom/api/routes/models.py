@@ -1,0 +1,56 @@
+"""Models: the catalogue with its bounds and rates, as a caller may use it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from darkroom.api import wire
+from darkroom.api.call import Call, Route
+from darkroom.domain import ledger
+from darkroom.domain.catalogue import Catalogue, Model
+
+
+async def list_models(call: Call) -> Any:
+    """Every model that this server serves, by key."""
+    catalogue = call.edge.catalogue
+    return [
+        _shown(key, model, catalogue)
+        for key, model in catalogue.models.items()
+        if catalogue.backend(key) is not None
+    ]
+
+
+def _shown(key: str, model: Model, catalogue: Catalogue) -> dict[str, Any]:
+    return {
+        "model": key,
+        "name": model.name,
+        "served_by": catalogue.backend(key),
+        "kinds": {
+            kind: {
+                "aspect_ratios": offer.aspect_ratios,
+                "resolutions": offer.resolutions,
+                "images_max": offer.images_max,
+                "outputs_max": offer.outputs_max,
+                "prompt_chars_max": offer.prompt_chars_max,
+                "rate": {
+                    "credits": ledger.credits_of(catalogue.rates[key, kind].mill),
+                    "mill": catalogue.rates[key, kind].mill,
+                    "unit": catalogue.rates[key, kind].unit,
+                    "version": catalogue.rates[key, kind].id,
+                    "since": wire.instant(catalogue.rates[key, kind].created_at),
+                },
+            }
+            for kind, offer in model.kinds.items()
+        },
+    }
+
+
+ROUTES = (
+    Route(
+        "GET",
+        "/v1/models",
+        list_models,
+        "Every model with its bounds and its rate.",
+        needs_key=False,
+    ),
+)

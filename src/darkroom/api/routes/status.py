@@ -1,0 +1,50 @@
+"""Status: one task, or all tasks of a batch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from darkroom import errors
+from darkroom.api import wire
+from darkroom.api.call import Call, Route
+from darkroom.domain import tasks
+
+_BATCH_ID_DIGITS_MAX = 18
+
+
+async def of_task(call: Call) -> Any:
+    """One task of the caller, with its results when it has ended well."""
+    task_id = call.request.path_params["task_id"]
+    async with call.edge.database.statement() as tx:
+        task = await tasks.get(tx, call.principal.account_id, task_id)
+    call.trace.task_id, call.trace.batch_id = task.id, task.batch_id
+    return wire.task(task, call.principal.wire, call.base)
+
+
+async def of_batch(call: Call) -> Any:
+    """Every task of one batch of the caller, in order."""
+    text = call.request.path_params["batch_id"]
+    if not text.isascii() or not text.isdecimal() or len(text) > _BATCH_ID_DIGITS_MAX:
+        raise errors.BatchNotFound
+    async with call.edge.database.statement() as tx:
+        found = await tasks.of_batch(tx, call.principal.account_id, int(text))
+    call.trace.batch_id = int(text)
+    return [wire.task(task, call.principal.wire, call.base) for task in found]
+
+
+ROUTES = (
+    Route(
+        "GET",
+        "/v1/generation/{task_id}/status",
+        of_task,
+        "The state of one task, and its results when it is done.",
+        (errors.Unauthenticated, errors.TaskNotFound),
+    ),
+    Route(
+        "GET",
+        "/v1/generation/batch/{batch_id}/status",
+        of_batch,
+        "The state of every task of a batch.",
+        (errors.Unauthenticated, errors.BatchNotFound),
+    ),
+)

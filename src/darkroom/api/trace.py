@@ -1,0 +1,30 @@
+"""What is known of one request while it is answered, and becomes its call record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from starlette.types import Scope
+
+SCOPE_KEY = "darkroom.trace"
+
+
+@dataclass(slots=True)
+class Trace:
+    """One request's id and what its answer turned out to be about."""
+
+    request_id: str
+    wire: str
+    account_id: str | None = None
+    api_key_id: str | None = None
+    code: int | None = None
+    batch_id: int | None = None
+    task_id: str | None = None
+    mill: int | None = None
+
+
+def of(scope: Scope) -> Trace:
+    """The trace of the request with this scope."""
+    trace = scope[SCOPE_KEY]
+    assert isinstance(trace, Trace)
+    return trace

@@ -1,0 +1,165 @@
+"""The wire: the envelope around every answer, the two spellings, and how a body is read."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Any, TypeVar
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from darkroom import config, errors
+from darkroom.domain import ledger, tasks
+from darkroom.domain.kinds.table import KINDS
+
+Body = TypeVar("Body", bound=msgspec.Struct)
+
+# The reference spelling is what most clients in the wild match.
+_STATUS_WORDS = {
+    "quickstart": {name: name for name in tasks.TRANSITIONS},
+    "reference": {
+        tasks.PENDING: "waiting",
+        tasks.PROCESSING: "processing",
+        tasks.SUCCESS: "succeed",
+        tasks.FAILED: "failed",
+    },
+}
+# Refusals that keep their HTTP status in the reference spelling; the others are 200 with a code.
+_ALWAYS_HTTP = {401, 403, 405, 413, 429}
+_HEADERS = {"Cache-Control": "no-store"}
+_MISSING = re.compile(r"missing required field `(\w+)`")
+_PATH = re.compile(r" - at `\$\.?([^`]*)`$")
+
+encode = msgspec.json.Encoder(enc_hook=str).encode
+
+
+def success(data: Any, request_id: str, *, status: int = 200) -> Response:
+    """The envelope of an answer that went well."""
+    body = {
+        "status": 0,
+        "desc": "success",
+        "message": "success",
+        "data": data,
+        "success": True,
+        "request_id": request_id,
+    }
+    return Response(encode(body), status, _HEADERS, "application/json")
+
+
+def refusal(refused: errors.Refusal, wire: str, request_id: str) -> Response:
+    """The envelope of a refusal, with its proper HTTP status or, in the reference spelling, 200."""
+    body: dict[str, Any] = {
+        "status": refused.code,
+        "desc": refused.message,
+        "message": refused.message,
+        "data": None,
+        "success": False,
+        "request_id": request_id,
+    }
+    if refused.field:
+        body["field"] = refused.field
+    headers = dict(_HEADERS)
+    if refused.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    if refused.retry_after_seconds is not None:
+        headers["Retry-After"] = str(refused.retry_after_seconds)
+    business = wire == "reference" and refused.status < 500
+    status = 200 if business and refused.status not in _ALWAYS_HTTP else refused.status
+    return Response(encode(body), status, headers, "application/json")
+
+
+async def read_json(request: Request, into: type[Body]) -> Body:
+    """Decode and validate a JSON body; a field that is null counts as left out."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise errors.UnsupportedMedia(
+            f'The body is "{media_type or "of no type"}": send JSON with '
+            '"Content-Type: application/json".'
+        )
+    body = await read_bytes(request, config.JSON_BYTES_MAX)
+    if b"\\u0000" in body:
+        raise errors.BadParameter("The body has a NUL character (\\u0000): leave it out.")
+    try:
+        fields = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        raise errors.BadParameter(f"The body is not valid JSON: {exc}.") from exc
+    if not isinstance(fields, dict):
+        raise errors.BadParameter("The body must be a JSON object.")
+    try:
+        return msgspec.convert({k: v for k, v in fields.items() if v is not None}, into)
+    except msgspec.ValidationError as exc:
+        raise _parameter(str(exc)) from exc
+
+
+async def read_bytes(request: Request, bytes_max: int) -> bytes:
+    """The whole body, refused as soon as it is known to be larger than `bytes_max`."""
+    declared = request.headers.get("content-length", "0")
+    if declared.isdecimal() and int(declared) > bytes_max:
+        raise errors.BodyTooLarge(f"The body has {declared} bytes; at most {bytes_max} are taken.")
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > bytes_max:
+            raise errors.BodyTooLarge(f"The body is larger than {bytes_max} bytes.")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _parameter(text: str) -> errors.BadParameter:
+    """msgspec's text in the words that clients of this wire know."""
+    if missing := _MISSING.search(text):
+        return errors.BadParameter(f"{missing[1]} cannot be empty", field=missing[1])
+    found = _PATH.search(text)
+    path = found[1] if found else ""
+    field = re.split(r"[.\[]", path)[0] or None
+    said = _PATH.sub("", text)
+    if said.endswith("of length >= 1"):
+        return errors.BadParameter(f"{path} cannot be empty", field=field)
+    return errors.BadParameter(f"{path}: {said}" if path else said, field=field)
+
+
+def instant(at: datetime | None) -> str | None:
+    """An instant as RFC 3339 in UTC, to the millisecond."""
+    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z" if at else None
+
+
+def task(one: tasks.Task, wire: str, base: str) -> dict[str, Any]:
+    """A task in the caller's spelling; result addresses stand under `base`."""
+    shown: dict[str, Any] = {
+        "task_id": one.id,
+        "task_status": _STATUS_WORDS[wire][one.status],
+        KINDS[one.kind].outputs: [f"{base}/files/{name}" for name in one.files],
+        "batch_id": one.batch_id,
+        "kind": one.kind,
+        "model": one.model,
+        "progress": 100 if one.status == tasks.SUCCESS else int(one.progress * 100),
+        "seed": one.seed,
+        "served_by": one.served_by,
+        "cost": ledger.credits_of(one.price_mill if one.charged_mill is None else one.charged_mill),
+        "cost_mill": one.price_mill if one.charged_mill is None else one.charged_mill,
+        "attempt": one.attempt,
+        "created_at": instant(one.created_at),
+        "started_at": instant(one.started_at),
+        "finished_at": instant(one.finished_at),
+    }
+    if one.caller_id is not None:
+        shown["caller_id"] = one.caller_id
+    if one.notes:
+        shown["notes"] = one.notes
+    if one.status == tasks.FAILED:
+        shown |= {"msg": one.error, "error_code": one.error_code}
+    return shown
+
+
+def batch(made: tasks.Batch, wire: str) -> dict[str, Any]:
+    """What a submit answers: every id that some client reads."""
+    return {
+        "batch_id": made.id,
+        "task_ids": made.task_ids,
+        "task_id": made.task_ids[0],
+        "task_status": _STATUS_WORDS[wire][tasks.PENDING],
+        "cost": ledger.credits_of(made.price_mill),
+        "cost_mill": made.price_mill,
+    }
