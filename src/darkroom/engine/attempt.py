@@ -1,0 +1,185 @@
+"""One attempt at one task: fetch the inputs, run the child, store the files, end the task."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from darkroom import config, errors, media
+from darkroom.domain import assets, tasks
+from darkroom.domain.kinds.table import KINDS
+from darkroom.engine import protocol
+from darkroom.engine.backends import contract
+from darkroom.engine.process import Process
+from darkroom.outbound import Outbound
+from darkroom.storage.database import Database
+from darkroom.storage.files import Files
+
+_log = logging.getLogger(__name__)
+_RETRY_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What every attempt of a worker uses."""
+
+    database: Database
+    files: Files
+    outbound: Outbound
+    work_folder: Path
+    task_seconds_max: float
+
+
+@dataclass(slots=True)
+class Attempt:
+    """A claimed task on its way through a child."""
+
+    claimed: tasks.Claim
+    backend: str
+    process: Process
+    tools: Tools
+    progress: float = 0.0
+    # The end is being written: from here on the attempt is not stopped any more.
+    ending: bool = False
+    # When its lease was seen to be another's, on the monotonic clock; 0: it is ours.
+    abandoned_at: float = 0.0
+    notes: dict[str, Any] = field(default_factory=dict)
+
+    async def run(self) -> None:
+        """Take the task to its end; a failure ends it, gives it back or leaves it to the lease."""
+        folder = self.tools.work_folder / f"{self.claimed.id}-{self.claimed.attempt}"
+        try:
+            await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+            made = await self._make(folder)
+            stored = [await self._store(output) for output in made]
+        except contract.Canceled:
+            _log.info("%s: stopped, the lease is another's", self.claimed.id)
+        except errors.TaskError as error:
+            await self._fail(error)
+        except OSError as exc:
+            # A full disk, most likely: the fault is this machine's, another attempt may end better.
+            _log.error("%s: %s", self.claimed.id, exc)
+            await self._fail(errors.BackendCrashed(f"The worker could not keep the files: {exc}"))
+        else:
+            await self._succeed(stored)
+        finally:
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    async def give_back(self) -> None:
+        """Return an unfinished task to the queue, without a strike."""
+        async with self.tools.database.transaction() as tx:
+            await tasks.requeue(tx, self.claimed, delay_seconds=0, strikes=0)
+
+    async def _make(self, folder: Path) -> list[protocol.Made]:
+        files = await self._fetch(folder)
+        asked = protocol.Run(
+            backend=self.backend,
+            model=self.claimed.model,
+            kind=self.claimed.kind,
+            fields=self.claimed.input["fields"],
+            files=files,
+            folder=str(folder),
+            seed=self.claimed.seed,
+        )
+        made = []
+        try:
+            async with asyncio.timeout(self.tools.task_seconds_max):
+                async for told in self.process.run(asked):
+                    if isinstance(told, protocol.Progress):
+                        self.progress = told.fraction
+                    else:
+                        made.append(told)
+        except TimeoutError as exc:
+            await self.process.kill()
+            raise errors.TimedOut(
+                f"The task took longer than {self.tools.task_seconds_max:g} seconds."
+            ) from exc
+        if not made:
+            raise errors.BackendFailed("The model ended without a result.")
+        return made
+
+    async def _fetch(self, folder: Path) -> dict[str, list[str]]:
+        fetched: dict[str, list[str]] = {}
+        references: Mapping[str, list[str]] = self.claimed.input["files"]
+        for name, addresses in references.items():
+            rule = KINDS[self.claimed.kind].files[name]
+            fetched[name] = []
+            for number, address in enumerate(addresses):
+                if address.startswith("file:"):
+                    path = self.tools.files.path(address.removeprefix("file:"))
+                else:
+                    path = folder / f"{name}-{number}"
+                    await self._download(address, path, rule.bytes_max)
+                await asyncio.to_thread(_check_type, path, rule.media_types)
+                fetched[name].append(str(path))
+        return fetched
+
+    async def _download(self, address: str, path: Path, bytes_max: int) -> None:
+        try:
+            await self.tools.outbound.fetch(
+                address,
+                path,
+                bytes_max=bytes_max,
+                seconds_max=config.FETCH_SECONDS_MAX,
+                accept=None,
+            )
+        except errors.InputRefused as refused:
+            raise errors.BadInput(refused.message) from refused
+
+    async def _store(self, made: protocol.Made) -> assets.Asset:
+        if made.notes:
+            self.notes |= made.notes
+        file, size, digest = await self.tools.files.take(Path(made.path), made.media_type)
+        return assets.Asset(file, made.media_type, size, digest, made.width, made.height)
+
+    async def _succeed(self, stored: list[assets.Asset]) -> None:
+        self.ending = True
+        unsure = False
+        while True:
+            try:
+                async with self.tools.database.transaction() as tx:
+                    kept = await tasks.succeed(
+                        tx, self.claimed, stored, served_by=self.backend, notes=self.notes
+                    )
+                break
+            except errors.DatabaseUnavailable as fault:
+                # The commit may have happened: the fence makes the repeat harmless.
+                unsure = True
+                _log.warning("%s: the end could not be written yet: %s", self.claimed.id, fault)
+                await asyncio.sleep(_RETRY_SECONDS)
+        if not kept and not unsure:
+            _log.warning("%s: attempt %d came too late", self.claimed.id, self.claimed.attempt)
+            for one in stored:
+                await self.tools.files.remove(one.file)
+
+    async def _fail(self, error: errors.TaskError) -> None:
+        self.ending = True
+        again = error.transient and self.claimed.strikes + 1 < config.STRIKES_MAX
+        _log.warning("%s: %s%s", self.claimed.id, error, " (again)" if again else "")
+        while True:
+            try:
+                async with self.tools.database.transaction() as tx:
+                    if again:
+                        delay = float(2**self.claimed.strikes)
+                        await tasks.requeue(tx, self.claimed, delay_seconds=delay, strikes=1)
+                    else:
+                        await tasks.fail(tx, self.claimed, error, served_by=self.backend)
+                return
+            except errors.DatabaseUnavailable as fault:
+                _log.warning("%s: the end could not be written yet: %s", self.claimed.id, fault)
+                await asyncio.sleep(_RETRY_SECONDS)
+
+
+def _check_type(path: Path, media_types: frozenset[str]) -> None:
+    try:
+        with path.open("rb") as stream:
+            media_type = media.sniff(stream.read(media.SNIFF_BYTES))
+    except FileNotFoundError as exc:
+        raise errors.BadInput("image url error: the input file is no longer here.") from exc
+    if media_type not in media_types:
+        raise errors.BadInput("only support jpg, jpeg, png, webp image type")

@@ -1,0 +1,175 @@
+"""The plan of a city: towers as stacks of boxes in metres, from far to near, as an eye sees them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float32]
+FRONT, SIDE, ROOF = 1, 2, 3
+_BOXES_MAX = 9000
+
+
+@dataclass(frozen=True, slots=True)
+class Eye:
+    """A pinhole camera: canvas in pixels, the horizon's row, focal length in pixels, height in metres."""
+
+    width: int
+    height: int
+    horizon: float
+    focal: float
+    above: float
+
+    def point(self, x: float, y: float, z: float) -> tuple[float, float]:
+        """Returns the pixel (x, y) of a place in metres: right, up from the ground, ahead."""
+        scale = self.focal / z
+        return self.width / 2 + x * scale, self.horizon - (y - self.above) * scale
+
+
+@dataclass(frozen=True, slots=True)
+class Boxes:
+    """Boxes in drawing order: (n, 6) left, right, near, far, foot, top in metres; house and crown of each.
+
+    `cut` (n, 4) moves the four upper front corners' share of the width and top: left and right
+    inset, left and right drop, in metres.
+    """
+
+    sides: FloatArray
+    house: NDArray[np.int32]
+    cut: FloatArray
+
+
+def skyline(eye: Eye, shore: float, rng: np.random.Generator, tall: float) -> Boxes:
+    """Plan a downtown across the water: low at the shore at `shore` metres, towers behind."""
+    made: list[tuple[float, ...]] = []
+    span = eye.width / eye.focal
+    hearts = rng.uniform(-0.33, 0.33, 3) * span
+    heights = rng.uniform(0.6, 1.0, 3) * (1.0, 0.75, 0.6)
+    houses = 0
+    z = shore
+    for row in range(11):
+        depth = 34.0 + 8 * row
+        x = -0.56 * span * z
+        while x < 0.56 * span * z and len(made) < _BOXES_MAX:
+            wide = float(rng.uniform(20, 48)) * (1 + 0.06 * row)
+            at = (x + wide / 2) / z
+            bump = float((heights * np.exp(-(((at - hearts) / (0.11 * max(span, 0.6))) ** 2))).sum())
+            grow = min(1.0, 0.16 + row * 0.16) * (1.0 if row < 7 else 0.8)
+            height = (14 + 30 * rng.random() + 235 * bump * grow * rng.random() ** 1.4) * (
+                tall * (0.75 + z / shore * 0.25)
+            )
+            if rng.random() < 0.90:
+                _house(made, (x, wide, z + rng.uniform(0, 6), depth), height, houses, rng)
+                houses += 1
+            x += wide + float(rng.choice([1.5, 5, 14], p=[0.55, 0.3, 0.15])) * (1 + 0.1 * row)
+        z += depth + 16 + 12 * row
+    return _sorted(made)
+
+
+def aerial(eye: Eye, rng: np.random.Generator, tall: float) -> Boxes:
+    """Plan a whole city seen from above: blocks of 92 metres with streets of 20 between them."""
+    made: list[tuple[float, ...]] = []
+    span = eye.width / eye.focal
+    near = eye.above / ((eye.height - eye.horizon) / eye.focal) * 1.15
+    heart = rng.uniform(-0.22, 0.22) * span
+    houses = 0
+    row = int(near // 92)
+    while row * 92 < near + 6500 and len(made) < _BOXES_MAX:
+        z = row * 92.0
+        reach = 0.53 * span * (z + 92)
+        for column in range(int(-reach // 92), int(reach // 92) + 1):
+            at = (column * 92 + 46) / z
+            downtown = np.exp(-(((at - heart) / 0.24) ** 2) - ((z - near - 900) / 620) ** 2)
+            fringe = np.exp(-(((at + 1.6 * heart) / 0.3) ** 2) - ((z - near - 2500) / 900) ** 2)
+            parts = int(rng.choice([1, 2, 3], p=[0.3, 0.45, 0.25])) if z < near + 2600 else 1
+            for k in range(parts):
+                wide = 72 / parts - 3
+                height = 12 + 26 * rng.random() + (400 * downtown + 260 * fringe) * rng.random() ** 1.5
+                if z < near + 300:
+                    height = min(height, eye.above * 0.5)
+                place = (column * 92 + 10 + k * 72 / parts, wide, z + 10, rng.uniform(40, 72))
+                _house(made, place, height * (0.6 + 0.4 * tall), houses, rng)
+                houses += 1
+        row += 1
+    return _sorted(made)
+
+
+def drawn_faces(boxes: Boxes, eye: Eye) -> list[tuple[int, FloatArray]]:
+    """Returns (box * 4 + face, outline in pixels) of every visible face, in drawing order."""
+    faces: list[tuple[int, FloatArray]] = []
+    for k in range(len(boxes.sides)):
+        left, right, near, far, foot, top = (float(v) for v in boxes.sides[k])
+        in_left, in_right, drop_left, drop_right = (float(v) for v in boxes.cut[k])
+        if top < eye.above:
+            faces.append((k * 4 + ROOF, _outline(eye, [
+                (left, top, near), (right, top, near), (right, top, far), (left, top, far)])))  # fmt: skip
+        if right < 0 or left > 0:
+            x, inset, drop = (right, -in_right, drop_right) if right < 0 else (left, in_left, drop_left)
+            faces.append((k * 4 + SIDE, _outline(eye, [
+                (x, foot, near), (x + inset, top - drop, near), (x + inset, top - drop, far),
+                (x, foot, far)])))  # fmt: skip
+        faces.append((k * 4 + FRONT, _outline(eye, [
+            (left, foot, near), (left + in_left, top - drop_left, near),
+            (right - in_right, top - drop_right, near), (right, foot, near)])))  # fmt: skip
+    return faces
+
+
+def _outline(eye: Eye, corners: list[tuple[float, float, float]]) -> FloatArray:
+    return np.array([eye.point(*corner) for corner in corners], np.float32)
+
+
+def _house(
+    made: list[tuple[float, ...]],
+    place: tuple[float, float, float, float],
+    height: float,
+    house: int,
+    rng: np.random.Generator,
+) -> None:
+    """Add one building: a slab, a stepped tower, a needle, a slanted or a pointed one, with its roof things."""
+    x, wide, z, deep = place
+    kind = rng.random() if height > 70 else 1.0
+
+    def box(share: float, foot: float, top: float, cut: tuple[float, ...] = (0, 0, 0, 0)) -> None:
+        gap = wide * (1 - share) / 2
+        inset = deep * (1 - share) / 2
+        made.append(
+            (x + gap, x + wide - gap, z + inset, z + deep - inset, foot, top, house, *cut)
+        )
+
+    if kind < 0.34:  # stepped
+        steps = int(rng.integers(2, 5))
+        foot, share = 0.0, 1.0
+        for k in range(steps):
+            top = height * (0.5 + 0.5 * (k + 1) / steps) if k else height * rng.uniform(0.42, 0.62)
+            box(share, foot, top)
+            foot, share = top, share * rng.uniform(0.66, 0.84)
+        if rng.random() < 0.6:
+            box(0.07, foot, foot + height * rng.uniform(0.1, 0.24))
+    elif kind < 0.48:  # tapered to a needle
+        box(1.0, 0, height * 0.86, (wide * 0.16, wide * 0.16, 0, 0))
+        box(0.5, height * 0.86, height * 0.93, (wide * 0.12, wide * 0.12, 0, 0))
+        box(0.06, height * 0.93, height * 1.2, (wide * 0.02, wide * 0.02, 0, 0))
+    elif kind < 0.62:  # slanted roof
+        drop = wide * rng.uniform(0.5, 1.1)
+        box(1.0, 0, height, (0, 0, drop, 0) if rng.random() < 0.5 else (0, 0, 0, drop))
+    elif kind < 0.76:  # pyramid crown
+        box(1.0, 0, height * 0.88)
+        box(0.8, height * 0.88, height * 1.04, (wide * 0.38, wide * 0.38, 0, 0))
+        box(0.04, height * 1.0, height * 1.12)
+    else:
+        box(1.0, 0, height)
+        if height > 26:
+            box(rng.uniform(0.25, 0.6), height, height + rng.uniform(3, 7))
+        if height > 110 and rng.random() < 0.5:
+            box(0.03, height, height * 1.16)
+
+
+def _sorted(made: list[tuple[float, ...]]) -> Boxes:
+    """Far before near; in a row, outer before inner, so that nearer faces cover farther ones."""
+    rows = np.array(made, np.float32)
+    middle = np.abs(rows[:, 0] + rows[:, 1])
+    order = np.lexsort((rows[:, 4], -middle, -np.round(rows[:, 2] / 8)))
+    rows = rows[order]
+    return Boxes(rows[:, :6], rows[:, 6].astype(np.int32), rows[:, 7:11])

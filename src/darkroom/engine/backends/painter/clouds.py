@@ -1,0 +1,111 @@
+"""Clouds: a marched layer of cumulus with its own shadows, and high thin cirrus, in true perspective."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from darkroom.engine.backends.painter import noise
+from darkroom.engine.backends.painter.noise import FloatArray
+
+
+_STEPS = 16
+_Thickness = Callable[[FloatArray, FloatArray, FloatArray, bool], FloatArray]
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """How much cloud there is and how it is lit; altitudes are 1 at the layer's base."""
+
+    cover: float  # 0 none … 1 closed
+    depth: float  # the layer's thickness
+    size: float  # tiles per unit of altitude: small is large clouds
+    sun: tuple[float, float, float]  # towards the light, any length
+    lit: FloatArray  # (3,) scene light
+    shade: FloatArray
+    density: float = 9.0
+
+
+def cumulus(layer: Layer, right: FloatArray, up: FloatArray, seed: int) -> tuple[FloatArray, FloatArray]:
+    """Returns light (h, w, 3) and how much of the sky shows through (h, w) for rays (right, up).
+
+    Marches the layer from below; each sample looks twice towards the sun.
+    """
+    shape = (up.shape[0], right.shape[1])
+    slope = np.maximum(np.broadcast_to(up, shape), 0.012)
+    across = np.broadcast_to(right, shape)
+    thickness = _thickness(layer, slope, seed)
+    jitter = np.random.default_rng(seed + 2).random(shape, dtype=np.float32)
+    through = np.ones(shape, np.float32)
+    glow = np.zeros(shape, np.float32)
+    sx, sy, sz = layer.sun
+    reach = np.float32(layer.depth * 0.55 / max((sx * sx + sz * sz) ** 0.5, 0.2))
+    slant = np.float32(layer.density * 0.5 / _STEPS) * (1.0 + 0.8 * np.minimum(1.0 / slope, 4.0))
+    for step in range(_STEPS):
+        rise = (step + jitter) / np.float32(_STEPS)
+        z = (1.0 + np.float32(layer.depth) * rise) / slope
+        x = across * z
+        body = np.clip(thickness(x, z, rise, True), 0.0, 1.4)
+        shadow = np.zeros(shape, np.float32)
+        for far, weight in ((0.35, 0.8), (1.0, 1.1)):
+            lifted = rise + np.float32(sy * far * reach / layer.depth)
+            away = thickness(x + np.float32(sx * far) * reach, z + np.float32(sz * far) * reach, lifted, far < 0.5)
+            inside = (lifted > -0.05) & (lifted < 1.05)
+            shadow += np.float32(weight) * np.clip(away, 0.0, 1.0) * inside
+        sunlit = 0.72 * cv2.exp(-2.6 * shadow) + 0.28 * cv2.exp(-0.7 * shadow)
+        opacity = 1.0 - cv2.exp(-body * slant)
+        glow += through * opacity * sunlit
+        through *= 1.0 - opacity
+    # The jitter's grain goes, the cloud's edge stays.
+    glow, through = cv2.GaussianBlur(glow, (0, 0), 0.7), cv2.GaussianBlur(through, (0, 0), 0.7)
+    covered = np.maximum(1.0 - through, 1e-4)
+    share = (glow / covered)[..., None]
+    light = (layer.shade + (layer.lit - layer.shade) * share) * covered[..., None]
+    return np.asarray(light, np.float32), through
+
+
+def _thickness(layer: Layer, slope: FloatArray, seed: int) -> _Thickness:
+    """Returns the function of place that tells how thick the cloud is there; above 0 is cloud."""
+    coarse = sum(
+        (0.55**octave * noise.bands((512, 512), seed + octave, (8 << octave, 8 << octave)) for octave in range(3)),
+        np.zeros((512, 512), np.float32),
+    )
+    lumps = np.zeros((1024, 1024), np.float32)
+    for octave in range(5):
+        lumps += 0.6**octave * (0.8 - np.abs(noise.bands((1024, 1024), seed + 40 + octave, (16 << octave, 16 << octave))))
+    foot = np.float32(0.0008 * layer.size * 512) / (slope * slope)
+    keep = np.clip(1.6 - 0.5 * foot, 0.0, 1.0)
+    keep_fine = np.clip(1.6 - 1.6 * foot, 0.0, 1.0)
+    offset = np.float32((layer.cover - 0.5) * 3.4)
+
+    def thickness(x: FloatArray, z: FloatArray, rise: FloatArray, fine: bool) -> FloatArray:
+        u, v = x * np.float32(layer.size), z * np.float32(layer.size)
+        lift = np.float32(0.10 * layer.depth) * rise
+        n = noise.sample(coarse, u + lift * 0.3, v) * np.float32(0.85) + offset
+        n += noise.sample(lumps, u * 1.6 + lift, v * 1.6 - lift * 0.7) * keep * np.float32(0.5)
+        if fine:
+            n += noise.sample(lumps, u * 6.3 - lift * 4.0, v * 6.3 + lift * 3.0) * keep_fine * np.float32(0.24)
+        return np.asarray(n - 1.7 * rise * rise - 0.3 * cv2.exp(rise * np.float32(-9.0)), np.float32)
+
+    return thickness
+
+
+def cirrus(right: FloatArray, up: FloatArray, seed: int, cover: float) -> FloatArray:
+    """Returns the opacity 0..1 (h, w) of high streaked cloud for rays (right, up)."""
+    tile = noise.bands((512, 512), seed + 11, (8, 8))
+    shape = (up.shape[0], right.shape[1])
+    slope = np.maximum(np.broadcast_to(up, shape), 0.02) + np.float32(0.03)
+    z = 1.0 / slope
+    x = np.broadcast_to(right, shape) * z
+    turn = np.random.default_rng(seed + 12).uniform(-0.7, 0.7)
+    c, s = np.float32(np.cos(turn)), np.float32(np.sin(turn))
+    u, v = (x * c + z * s) * np.float32(0.045), (z * c - x * s) * np.float32(0.045)
+    foot = np.minimum(0.0001 / slope / slope, 3.0).astype(np.float32)
+    bend = noise.layered(tile, u * 0.6, v * 0.6, 3, foot)
+    streaks = noise.layered(tile, u * 0.5 + bend * 0.012, v * 2.6 + bend * 0.05, 6, foot, 0.6)
+    patches = noise.layered(tile, u * 0.55 + 0.4, v * 0.55 + 0.2, 3, foot)
+    density = np.clip(0.5 * streaks + 0.75 * patches + np.float32(2.2 * (cover - 0.55)), 0.0, 1.6)
+    return 1.0 - np.exp(-1.1 * density * density)

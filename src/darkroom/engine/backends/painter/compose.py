@@ -1,0 +1,114 @@
+"""From a prompt to a painting: reads the words, paints the subject, grades, applies the style."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from darkroom.engine.backends.painter import light, words
+from darkroom.engine.backends.painter.noise import FloatArray
+from darkroom.engine.backends.painter.scene import Progress, Scene
+
+# Above this a picture is painted smaller and enlarged: time and memory stay bounded up to 4k and beyond.
+PIXELS_PAINTED_MAX = 2_700_000
+_SIDE_MIN = 16
+_STRIP_ROWS = 256
+
+Subject = Callable[[Scene, int, int, Progress], FloatArray]
+
+# The module and function that paints each subject.
+_SUBJECTS: Mapping[str, tuple[str, str]] = {
+    "sea": ("sea", "sea"),
+    "lake": ("terrain", "terrain"),
+    "mountains": ("terrain", "terrain"),
+    "desert": ("terrain", "terrain"),
+    "field": ("terrain", "terrain"),
+    "sky": ("skyscape", "skyscape"),
+    "forest": ("forest", "forest"),
+    "city": ("city", "city"),
+    "flowers": ("flowers", "flowers"),
+    "abstract": ("abstract", "abstract"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Painting:
+    """A finished picture: `pixels` is RGB uint8 (height, width, 3), `scene` what was read."""
+
+    pixels: npt.NDArray[np.uint8]
+    scene: Scene
+
+
+def _silent(fraction: float) -> None:
+    """Tells nobody."""
+
+
+def paint(
+    prompt: str,
+    width: int,
+    height: int,
+    seed: int,
+    *,
+    negative_prompt: str = "",
+    progress: Progress = _silent,
+) -> Painting:
+    """Returns the painting of a prompt, width × height pixels; the same arguments give the same bytes.
+
+    Above 2.7 megapixels it paints smaller and enlarges. `progress` hears 0..1, never falling; what
+    it raises ends the painting.
+    """
+    # One picture uses one core: the worker decides how many run at a time.
+    cv2.setNumThreads(1)
+    progress(0.0)
+    scene = words.read(prompt, seed, negative_prompt)
+    progress(0.02)
+    scale = min(1.0, (PIXELS_PAINTED_MAX / (width * height)) ** 0.5)
+    size = (max(_SIDE_MIN, round(width * scale)), max(_SIDE_MIN, round(height * scale)))
+    rgb = _subject(scene)(scene, *size, lambda part: progress(0.02 + 0.76 * part))
+    progress(0.8)
+    if scene.subject != "abstract":
+        rgb = light.grade(rgb, scene)
+    progress(0.86)
+    if scene.style != "photo":
+        rgb = _function("styles", "apply")(rgb, scene)
+    progress(0.92)
+    pixels = _finished(rgb, width, height, seed)
+    progress(1.0)
+    return Painting(pixels, scene)
+
+
+def _function(module: str, name: str) -> Callable[..., FloatArray]:
+    found: Callable[..., FloatArray] = getattr(import_module(f"{__package__}.{module}"), name)
+    return found
+
+
+def _subject(scene: Scene) -> Subject:
+    module, name = _SUBJECTS[scene.subject]
+    try:
+        return _function(module, name)
+    except ModuleNotFoundError:
+        return _function("sea", "sea")
+
+
+def _finished(rgb: FloatArray, width: int, height: int, seed: int) -> npt.NDArray[np.uint8]:
+    """Returns the picture at its full size, dithered so that no gradient shows steps."""
+    if rgb.shape[:2] != (height, width):
+        deep = np.clip(rgb * 65535.0 + 0.5, 0, 65535).astype(np.uint16)
+        large = cv2.resize(deep, (width, height), interpolation=cv2.INTER_LANCZOS4)
+        unit, grain = np.float32(255.0 / 65535.0), np.float32(2.2)
+    else:
+        large = np.ascontiguousarray(rgb, np.float32)
+        unit, grain = np.float32(255.0), np.float32(1.0)
+    rng = np.random.default_rng(seed)
+    pixels = np.empty((height, width, 3), np.uint8)
+    for top in range(0, height, _STRIP_ROWS):
+        strip = large[top : top + _STRIP_ROWS].astype(np.float32) * unit
+        shape = (*strip.shape[:2], 1)
+        dither = rng.random(shape, dtype=np.float32) + rng.random(shape, dtype=np.float32)
+        pixels[top : top + _STRIP_ROWS] = np.clip(strip + (dither - 1.0) * grain + 0.5, 0, 255)
+    return pixels

@@ -1,0 +1,66 @@
+"""Light: between what is seen (display RGB 0..1) and what is added (scene light), and the last grade."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from darkroom.engine.backends.painter.noise import FloatArray
+from darkroom.engine.backends.painter.scene import Scene
+
+LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
+
+
+def decoded(display: FloatArray) -> FloatArray:
+    """Returns linear RGB of sRGB values 0..1 (IEC 61966-2-1)."""
+    bent = ((display + 0.055) / 1.055) ** 2.4
+    return np.asarray(np.where(display <= 0.04045, display / 12.92, bent), np.float32)
+
+
+def encoded(linear: FloatArray) -> FloatArray:
+    """Returns sRGB values of linear RGB 0..1 (IEC 61966-2-1)."""
+    bent = 1.055 * np.maximum(linear, 1e-9) ** (1 / 2.4) - 0.055
+    return np.asarray(np.where(linear <= 0.0031308, 12.92 * linear, bent), np.float32)
+
+
+def to_scene(display: FloatArray) -> FloatArray:
+    """Returns the scene light that `to_display` shows as these display colours (any shape, 0..1)."""
+    linear = decoded(np.clip(np.asarray(display, np.float32), 0.0, 1.0))
+    return np.asarray(-np.log1p(-np.minimum(linear, 0.985)), np.float32)
+
+
+_CURVE_MAX = 6.0
+_CURVE_X = np.linspace(0.0, _CURVE_MAX**0.5, 4096, dtype=np.float32)
+_CURVE_LINEAR = -np.expm1(-(_CURVE_X**2))
+_CURVE = encoded(_CURVE_LINEAR)
+
+
+def to_display(light: FloatArray) -> FloatArray:
+    """Returns display colours 0..1 of scene light (H, W, 3): an exponential film curve, then sRGB's."""
+    flat = np.ascontiguousarray(light.reshape(light.shape[0], -1), np.float32)
+    position = cv2.sqrt(np.clip(flat, 0.0, _CURVE_MAX)) * np.float32(4095 / _CURVE_MAX**0.5)
+    shown = cv2.remap(_CURVE[None], position, np.zeros_like(position), cv2.INTER_LINEAR)
+    return np.asarray(shown, np.float32).reshape(light.shape)
+
+
+def grade(rgb: FloatArray, scene: Scene) -> FloatArray:
+    """Returns the picture (H, W, 3; display 0..1) with the scene's contrast, colour, bloom and vignette.
+
+    Called once by `compose.paint` after the subject is painted and before its style.
+    """
+    height, width = rgb.shape[:2]
+    small = cv2.resize(rgb, (max(8, width // 8), max(8, height // 8)), interpolation=cv2.INTER_AREA)
+    halo = cv2.GaussianBlur(np.maximum(small - 0.72, 0.0), (0, 0), max(1.0, small.shape[1] * 0.02))
+    halo = cv2.resize(halo, (width, height), interpolation=cv2.INTER_LINEAR)
+    out = rgb + halo * (0.55 if scene.mood == "dreamy" else 0.3) * (1.0 - rgb)
+    contrast = {"dramatic": 0.34, "dark": 0.3, "dreamy": -0.12, "calm": 0.08}.get(scene.mood, 0.16)
+    out = out + contrast * (out * out * (3.0 - 2.0 * out) - out)
+    grey = (out @ LUMA)[..., None]
+    saturation = 0.72 + 0.62 * scene.vividness
+    out = grey + (out - grey) * np.float32(saturation)
+    y = np.linspace(-1.0, 1.0, height, dtype=np.float32)[:, None]
+    x = np.linspace(-1.0, 1.0, width, dtype=np.float32)[None, :]
+    depth = {"dark": 0.34, "dramatic": 0.24}.get(scene.mood, 0.13)
+    fall = 1.0 - np.float32(depth) * np.clip((x * x + y * y) * 0.5, 0.0, 1.0) ** 1.5
+    gain = 0.8 if scene.mood == "dark" else 1.0
+    return np.clip(out * (fall * np.float32(gain))[..., None], 0.0, 1.0)

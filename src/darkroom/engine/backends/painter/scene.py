@@ -1,0 +1,39 @@
+"""What a painting shows: the prompt read into a scene, as plain data that every layer draws from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+# Hears how much is done, 0 to 1; what it raises ends the painting.
+Progress = Callable[[float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A composed picture before it is painted. Every choice that the prompt left open is made by the seed.
+
+    subject   sea · lake · mountains · forest · desert · city · flowers · field · sky · abstract
+    time      dawn · sunrise · day · golden · sunset · dusk · night
+    weather   clear · cloudy · overcast · rain · storm · fog · snow
+    season    spring · summer · autumn · winter
+    mood      calm · dramatic · dreamy · dark · joyful · neutral
+    style     photo · watercolour · oil · pixel · line · impressionist · poster · ink · pencil
+    extras    things laid over it: aurora · stars · milky_way · moon · rainbow · birds · boat · lighthouse
+              · palm · cabin · snow_caps · reflection · neon · path …
+    palette   named colours of the prompt, RGB 0..1, strongest first; empty: the time of day decides
+    vividness 0 muted … 1 vivid
+    """
+
+    subject: str
+    seed: int
+    time: str = "day"
+    weather: str = "clear"
+    season: str = "summer"
+    mood: str = "neutral"
+    style: str = "photo"
+    extras: frozenset[str] = frozenset()
+    palette: tuple[tuple[float, float, float], ...] = ()
+    vividness: float = 0.5
+    words_used: tuple[str, ...] = field(default=())
+    words_ignored: tuple[str, ...] = field(default=())

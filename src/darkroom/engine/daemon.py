@@ -1,0 +1,33 @@
+"""The daemon: the loops that keep the house, safe to run any number of times."""
+
+from __future__ import annotations
+
+import asyncio
+
+from darkroom.config import Config
+from darkroom.engine import loop, sweep
+from darkroom.storage.database import Database
+
+_RECOVER_SECONDS = 1.0
+_TIDY_SECONDS = 3600.0
+
+
+class Daemon:
+    """Sweeps until told to stop."""
+
+    def __init__(self, database: Database, config: Config) -> None:
+        self._database = database
+        self._config = config
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run every loop until the stop."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(loop.every(_RECOVER_SECONDS, self._recover, stop))
+            group.create_task(loop.every(_TIDY_SECONDS, self._tidy, stop))
+
+    async def _recover(self) -> None:
+        await sweep.recover_tasks(self._database)
+
+    async def _tidy(self) -> None:
+        await sweep.forget_call_records(self._database, self._config.history_days)
+        await sweep.clear_work(self._config.work_folder)

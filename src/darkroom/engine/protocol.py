@@ -1,0 +1,81 @@
+"""What a worker and its child say to each other: tagged messages, each behind its length."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import msgspec
+
+# A message is words about files, never the files: more than this is a mistake.
+MESSAGE_BYTES_MAX = 4 * 2**20
+LENGTH = struct.Struct(">I")
+
+
+class Run(msgspec.Struct, frozen=True, tag=True):
+    """Worker to child: run this task; files travel as paths."""
+
+    backend: str
+    model: str
+    kind: str
+    fields: dict[str, Any]
+    files: dict[str, list[str]]
+    folder: str
+    seed: int
+
+
+class Warm(msgspec.Struct, frozen=True, tag=True):
+    """Worker to child: load this backend now, a task will come."""
+
+    backend: str
+    model: str
+
+
+class Cancel(msgspec.Struct, frozen=True, tag=True):
+    """Worker to child: stop the running task at its next step."""
+
+
+class Progress(msgspec.Struct, frozen=True, tag=True):
+    """Child to worker: how much of the task is done, 0 to 1."""
+
+    fraction: float
+
+
+class Made(msgspec.Struct, frozen=True, tag=True):
+    """Child to worker: one output is whole."""
+
+    path: str
+    media_type: str
+    width: int
+    height: int
+    notes: dict[str, Any]
+
+
+class Done(msgspec.Struct, frozen=True, tag=True):
+    """Child to worker: the task ended well."""
+
+
+class Failed(msgspec.Struct, frozen=True, tag=True):
+    """Child to worker: the task ended badly, with a class of `errors.TaskError`."""
+
+    error: str
+    message: str
+
+
+class Canceled(msgspec.Struct, frozen=True, tag=True):
+    """Child to worker: the task stopped because it was asked to."""
+
+
+ToChild = Run | Warm | Cancel
+ToWorker = Progress | Made | Done | Failed | Canceled
+
+_encoder = msgspec.msgpack.Encoder()
+to_child: msgspec.msgpack.Decoder[ToChild] = msgspec.msgpack.Decoder(ToChild)
+to_worker: msgspec.msgpack.Decoder[ToWorker] = msgspec.msgpack.Decoder(ToWorker)
+
+
+def encode(message: ToChild | ToWorker) -> bytes:
+    """A message with its length before it: four bytes, big-endian, then MessagePack."""
+    body = _encoder.encode(message)
+    assert len(body) <= MESSAGE_BYTES_MAX, f"a message of {len(body)} bytes"
+    return LENGTH.pack(len(body)) + body

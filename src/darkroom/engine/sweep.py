@@ -1,0 +1,53 @@
+"""What time broke: tasks of dead workers, call records past their days, leftover work folders."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+import time
+from pathlib import Path
+
+from darkroom import config
+from darkroom.domain import call_records, tasks
+from darkroom.storage.database import Database
+
+_log = logging.getLogger(__name__)
+_RECORDS_FORGOTTEN_MAX = 5_000
+_FOLDER_SECONDS_MAX = 86_400.0
+
+
+async def recover_tasks(database: Database) -> int:
+    """Requeue tasks whose lease ran out, or fail and refund them; one transaction each."""
+    async with database.statement() as tx:
+        lost = await tasks.lost(tx, tasks_max=config.SWEEP_TASKS_MAX)
+    recovered = 0
+    for task in lost:
+        async with database.transaction() as tx:
+            if await tasks.recover(tx, task, strikes_max=config.STRIKES_MAX):
+                recovered += 1
+                _log.warning("%s: attempt %d was lost", task.id, task.attempt)
+    return recovered
+
+
+async def forget_call_records(database: Database, retention_days: int) -> None:
+    """Remove call records past their days, a bounded number a transaction."""
+    removed = _RECORDS_FORGOTTEN_MAX
+    while removed == _RECORDS_FORGOTTEN_MAX:
+        async with database.statement() as tx:
+            removed = await call_records.forget(
+                tx, retention_days=retention_days, rows_max=_RECORDS_FORGOTTEN_MAX
+            )
+
+
+async def clear_work(folder: Path) -> None:
+    """Remove work folders that a killed worker left behind, once they are a day old."""
+    await asyncio.to_thread(_clear_work, folder)
+
+
+def _clear_work(folder: Path) -> None:
+    if not folder.is_dir():
+        return
+    for left in folder.iterdir():
+        if time.time() - left.stat().st_mtime > _FOLDER_SECONDS_MAX:
+            shutil.rmtree(left, ignore_errors=True)

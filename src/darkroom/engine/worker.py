@@ -1,0 +1,175 @@
+"""The worker: claims waiting tasks, has its children run them, and gives back what it must."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+
+from darkroom import errors, ids
+from darkroom.config import Config
+from darkroom.domain import tasks
+from darkroom.domain.catalogue import SANDBOX_BACKEND, Catalogue
+from darkroom.engine import loop
+from darkroom.engine.attempt import Attempt, Tools
+from darkroom.engine.process import Process
+from darkroom.outbound import Outbound
+from darkroom.storage.database import Database
+from darkroom.storage.files import Files
+
+_log = logging.getLogger(__name__)
+# A NOTIFY can be lost with its connection; asking this often costs such a task a moment, no more.
+_POLL_SECONDS = 1.0
+_BEAT_SECONDS = 0.25
+# Leases are renewed at a third of their length, so that a beat may fail before one runs out.
+_LEASE_PARTS = 3
+# What a child gets to stop by itself, and an end to be written, before it is given up.
+_STOP_SECONDS_MAX = 5.0
+
+
+class Worker:
+    """Runs up to `config.workers_count` tasks at once, each in a child process of its own."""
+
+    def __init__(
+        self, database: Database, files: Files, catalogue: Catalogue, config: Config
+    ) -> None:
+        self.id = ids.new("wrk")
+        self._database = database
+        self._catalogue = catalogue
+        self._config = config
+        self._tools = Tools(
+            database,
+            files,
+            Outbound(config.outbound_allow),
+            config.work_folder,
+            config.task_seconds_max,
+        )
+        self._models = [key for key in catalogue.models if catalogue.backend(key)]
+        self._idle: list[Process] = []
+        self._running: dict[asyncio.Task[None], Attempt] = {}
+        self._wake = asyncio.Event()
+        self._told: dict[str, float] = {}
+        self._beaten_at = 0.0
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until the stop, let running tasks finish for a while, then give back the rest."""
+        _log.info("worker %s runs %d tasks at once", self.id, self._config.workers_count)
+        drained = asyncio.Event()
+        async with self._tools.outbound:
+            await self._warm_up()
+            async with asyncio.TaskGroup() as group:
+                listening = group.create_task(loop.every(0.5, self._listen, stop))
+                group.create_task(loop.every(_BEAT_SECONDS, self._beat, drained))
+                group.create_task(self._wake_at(stop))
+                await loop.every(0.0, self._claim, stop)
+                listening.cancel()
+                await self._drain()
+                drained.set()
+            await asyncio.gather(*(process.kill() for process in self._idle))
+
+    async def _warm_up(self) -> None:
+        """Start the children before the first task comes, so that it finds the models loaded."""
+        for _ in range(self._config.workers_count):
+            process = await Process.start()
+            if self._config.sandbox:
+                process.warm(SANDBOX_BACKEND, "")
+            self._idle.append(process)
+
+    async def _wake_at(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._wake.set()
+
+    async def _listen(self) -> None:
+        async with contextlib.aclosing(self._database.listen("tasks")) as notices:
+            async for _ in notices:
+                self._wake.set()
+
+    async def _claim(self) -> None:
+        """Claim as many tasks as there are free places, or wait until there is reason to ask."""
+        self._wake.clear()
+        free = self._config.workers_count - len(self._running)
+        claimed: list[tasks.Claim] = []
+        if free > 0:
+            async with self._database.statement() as tx:
+                claimed = await tasks.claim(
+                    tx,
+                    self.id,
+                    self._models,
+                    tasks_max=free,
+                    lease_seconds=self._config.lease_seconds,
+                )
+            for one in claimed:
+                await self._begin(one)
+        if len(claimed) < free or free == 0:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), _POLL_SECONDS)
+
+    async def _begin(self, claimed: tasks.Claim) -> None:
+        backend = self._catalogue.backend(claimed.model)
+        assert backend is not None, "only models with a backend are claimed"
+        process = await self._take_process(backend, claimed.model)
+        attempt = Attempt(claimed, backend, process, self._tools)
+        task = asyncio.create_task(attempt.run(), name=claimed.id)
+        self._running[task] = attempt
+        task.add_done_callback(self._ended)
+
+    async def _take_process(self, backend: str, model: str) -> Process:
+        """An idle child, one that holds the model if there is any; a dead one is replaced."""
+        self._idle = [process for process in self._idle if process.alive]
+        if not self._idle:
+            return await Process.start()
+        self._idle.sort(key=lambda process: (process.backend == backend, process.model == model))
+        return self._idle.pop()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        attempt = self._running.pop(task)
+        self._told.pop(attempt.claimed.id, None)
+        if attempt.process.alive:
+            self._idle.append(attempt.process)
+        if not task.cancelled() and (exc := task.exception()) is not None:
+            # The lease runs out and the sweep takes the task back.
+            _log.error("%s: the attempt broke", attempt.claimed.id, exc_info=exc)
+        self._wake.set()
+
+    async def _beat(self) -> None:
+        """Tell the progress and renew the leases, in one statement, when there is news or need."""
+        now = time.monotonic()
+        running = {one.claimed.id: one for one in self._running.values()}
+        news = any(one.progress > self._told.get(one.claimed.id, 0) for one in running.values())
+        due = now - self._beaten_at > self._config.lease_seconds / _LEASE_PARTS
+        if not running or not (news or due):
+            return
+        told = {(one.claimed.id, one.claimed.attempt): one.progress for one in running.values()}
+        async with self._database.statement() as tx:
+            ours = await tasks.beat(tx, told, lease_seconds=self._config.lease_seconds)
+        self._beaten_at = now
+        self._told = {task_id: progress for (task_id, _), progress in told.items()}
+        for attempt in running.values():
+            if attempt.claimed.id not in ours and not attempt.ending:
+                await self._abandon(attempt)
+
+    async def _abandon(self, attempt: Attempt) -> None:
+        """Stop a task whose lease went to another; a child that does not listen is killed."""
+        if not attempt.abandoned_at:
+            attempt.abandoned_at = time.monotonic()
+            attempt.process.cancel()
+        elif time.monotonic() - attempt.abandoned_at > _STOP_SECONDS_MAX:
+            await attempt.process.kill()
+
+    async def _drain(self) -> None:
+        """Let running tasks finish for `drain_seconds`, then kill the children and requeue."""
+        if not self._running:
+            return
+        _log.info("waiting for %d running tasks", len(self._running))
+        await asyncio.wait([*self._running], timeout=self._config.drain_seconds)
+        for task, attempt in [*self._running.items()]:
+            if attempt.ending:
+                await asyncio.wait([task], timeout=_STOP_SECONDS_MAX)
+                continue
+            task.cancel()
+            await attempt.process.kill()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+            with contextlib.suppress(errors.DatabaseUnavailable):
+                await attempt.give_back()
