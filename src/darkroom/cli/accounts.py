@@ -1,0 +1,80 @@
+"""`darkroom account`: create and list accounts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from darkroom.cli import connect, output
+from darkroom.cli.grants import to_mill
+from darkroom.domain import accounts, ledger
+from darkroom.domain.accounts import Account
+from darkroom.storage.database import Database
+
+
+@click.group()
+def account() -> None:
+    """Create and list accounts."""
+
+
+@account.command()
+@click.argument("email")
+@click.option(
+    "--credits",
+    "amount_mill",
+    callback=to_mill,
+    metavar="N",
+    default="0",
+    help="Credits to give.",
+)
+@click.option("--admin", is_flag=True, help="May use the admin pages.")
+@connect.options
+@output.json_option
+def create(email: str, amount_mill: int, admin: bool, as_json: bool, **flags: Any) -> None:
+    """Create an account for the e-mail address EMAIL."""
+
+    async def story(database: Database) -> Account:
+        async with database.transaction() as tx:
+            made = await accounts.create(tx, email, is_admin=admin)
+            if amount_mill:
+                await ledger.grant(tx, made.id, amount_mill, "granted with the account")
+            return await accounts.get(tx, made.id)
+
+    made = connect.run(flags, story)
+    balance = ledger.credits_of(made.available_mill)
+    if as_json:
+        output.document({"account_id": made.id, "email": made.email, "balance": balance})
+    else:
+        click.echo(f"Made the account {made.id} for {made.email}, with {balance} credits.")
+        click.echo(f"Its first API key: darkroom key create {made.email}")
+
+
+@account.command("list")
+@connect.options
+@output.json_option
+def list_accounts(as_json: bool, **flags: Any) -> None:
+    """List all accounts with their credits."""
+
+    async def story(database: Database) -> list[Account]:
+        async with database.statement() as tx:
+            return await accounts.list_all(tx)
+
+    found = [_shown(one) for one in connect.run(flags, story)]
+    if as_json:
+        output.document(found)
+    else:
+        columns = ("account_id", "email", "balance", "held", "is_admin", "created_at")
+        rows = [[row[column] for column in columns] for row in found]
+        output.table(columns, rows, numbers="balance held")
+
+
+def _shown(one: Account) -> dict[str, Any]:
+    return {
+        "account_id": one.id,
+        "email": one.email,
+        "balance": ledger.credits_of(one.available_mill),
+        "held": ledger.credits_of(one.held_mill),
+        "is_admin": one.is_admin,
+        "created_at": one.created_at.isoformat(timespec="seconds"),
+    }

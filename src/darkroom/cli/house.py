@@ -1,0 +1,67 @@
+"""What every long-running process needs before it starts and lets go of at its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator, Coroutine
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+import uvloop
+
+from darkroom import config, log
+from darkroom.cli import connect
+from darkroom.config import Config
+from darkroom.domain import catalogue, moderation, rates
+from darkroom.domain.catalogue import Catalogue
+from darkroom.storage.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """An open database, the catalogue with its rates, and the event that ends the process."""
+
+    database: Database
+    catalogue: Catalogue
+    stop: asyncio.Event
+
+
+def run(process: Coroutine[Any, Any, None], settings: Config) -> None:
+    """Run a process to its end on the fast event loop."""
+    log.setup(settings.log_level)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(process)
+
+
+@contextlib.asynccontextmanager
+async def opened(settings: Config) -> AsyncIterator[House]:
+    """Everything a process needs; SIGTERM and SIGINT set its stop event."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    models = read_models(settings)
+    async with connect.open_database(settings) as database:
+        async with database.transaction() as tx:
+            in_force = await rates.publish(tx, catalogue.prices(models))
+        yield House(database, Catalogue(models, in_force, settings.sandbox), stop)
+
+
+def read_models(settings: Config) -> dict[str, catalogue.Model]:
+    """The shipped models, with the operator's over them."""
+    shipped = resources.files("darkroom.domain").joinpath("catalogue.toml")
+    models = catalogue.parse(shipped.read_text(encoding="utf-8"), "the shipped catalogue")
+    if settings.catalogue_file is not None:
+        own = config.text_of(settings.catalogue_file, "DARKROOM_CATALOGUE_FILE")
+        models |= catalogue.parse(own, str(settings.catalogue_file))
+    return models
+
+
+def read_policy(settings: Config) -> moderation.Policy:
+    """The operator's content policy, or the shipped one."""
+    if settings.policy_file is not None:
+        return moderation.parse(config.text_of(settings.policy_file, "DARKROOM_POLICY_FILE"))
+    shipped = resources.files("darkroom.domain").joinpath("policy.toml")
+    return moderation.parse(shipped.read_text(encoding="utf-8"))

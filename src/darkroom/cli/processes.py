@@ -1,0 +1,167 @@
+"""`serve`, `work` and `daemon`: the long-running processes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import uvicorn
+
+from darkroom import config, errors
+from darkroom.api import app
+from darkroom.api.call import Edge
+from darkroom.api.moderate import Endpoint, Moderator
+from darkroom.api.principal import Principals
+from darkroom.api.recorder import Recorder
+from darkroom.cli import house
+from darkroom.config import Config
+from darkroom.engine.daemon import Daemon
+from darkroom.engine.worker import Worker
+from darkroom.outbound import Outbound
+from darkroom.storage.files import Files
+
+_BACKLOG = 1024
+_ANSWER_SECONDS_MAX = 10
+
+_DATA = click.option("--data", type=click.Path(path_type=Path), help="Folder of all data.")
+_DATABASE_URL = click.option("--database-url", help="PostgreSQL to use instead of the embedded.")
+_WORKERS = click.option("--workers", type=int, help="Tasks run at once; 0: none here.")
+
+
+@click.command()
+@click.option("--host", help="Address to listen on.")
+@click.option("--port", type=int, help="Port to listen on; 0: any free one.")
+@_DATA
+@_DATABASE_URL
+@_WORKERS
+def serve(**flags: Any) -> None:
+    """Serve the API, run tasks and keep the house, all in one process."""
+    settings = config.load(flags, os.environ)
+    house.run(_serve(settings), settings)
+
+
+@click.command()
+@_DATA
+@_DATABASE_URL
+@_WORKERS
+def work(**flags: Any) -> None:
+    """Run tasks for the servers on the same database."""
+    settings = config.load(flags, os.environ)
+    house.run(_work(settings), settings)
+
+
+@click.command()
+@_DATA
+@_DATABASE_URL
+def daemon(**flags: Any) -> None:
+    """Keep the house: take back lost tasks, forget old call records."""
+    settings = config.load(flags, os.environ)
+    house.run(_daemon(settings), settings)
+
+
+async def _work(settings: Config) -> None:
+    async with house.opened(settings) as home:
+        click.echo("Darkroom works.")
+        files = Files(settings.files_folder)
+        await Worker(home.database, files, home.catalogue, settings).run(home.stop)
+
+
+async def _daemon(settings: Config) -> None:
+    async with house.opened(settings) as home:
+        click.echo("Darkroom keeps the house.")
+        await Daemon(home.database, settings).run(home.stop)
+
+
+async def _serve(settings: Config) -> None:
+    # Listening comes first: a port that is taken must be told at once.
+    with _listening(settings) as listening:
+        async with house.opened(settings) as home, _moderator(settings) as moderator:
+            edge = Edge(
+                config=settings,
+                database=home.database,
+                files=Files(settings.files_folder),
+                catalogue=home.catalogue,
+                moderator=moderator,
+                outbound=Outbound(settings.outbound_allow),
+                principals=Principals(home.database),
+                recorder=Recorder(home.database),
+            )
+            answered = asyncio.Event()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(Daemon(home.database, settings).run(home.stop))
+                group.create_task(edge.recorder.run(answered))
+                if settings.workers_count:
+                    worker = Worker(home.database, edge.files, home.catalogue, settings)
+                    group.create_task(worker.run(home.stop))
+                await _answer(edge, listening, home.stop)
+                answered.set()
+
+
+async def _answer(edge: Edge, listening: socket.socket, stop: asyncio.Event) -> None:
+    """Answer requests until the stop, and those under way to their end."""
+    proxies = edge.config.trusted_proxies
+    server = _Server(
+        uvicorn.Config(
+            app.create(edge),
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=bool(proxies),
+            forwarded_allow_ips=list(proxies),
+            timeout_graceful_shutdown=_ANSWER_SECONDS_MAX,
+        )
+    )
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    host, port = listening.getsockname()[:2]
+    said = " (sandbox: every model is served by the built-in backends)"
+    click.echo(f"Darkroom serves on http://{host}:{port}{said if edge.config.sandbox else ''}")
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait([stopping, serving], return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    stop.set()
+    server.should_exit = True
+    await serving
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handling: the house decides when to stop."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the process's signal handlers as they are."""
+        yield
+
+
+@contextlib.contextmanager
+def _listening(settings: Config) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((settings.host, settings.port))
+        except OSError as exc:
+            raise errors.ConfigInvalid(
+                f"Cannot listen on {settings.host} port {settings.port}: {exc.strerror}. "
+                "Choose another with --port."
+            ) from exc
+        listening.listen(_BACKLOG)
+        yield listening
+
+
+def _moderator(settings: Config) -> Moderator:
+    endpoint = None
+    if settings.moderation_url is not None:
+        endpoint = Endpoint(
+            settings.moderation_url,
+            settings.moderation_key,
+            settings.moderation_model,
+            on_error=settings.moderation_on_error,
+        )
+    return Moderator(house.read_policy(settings), settings.moderation, endpoint)

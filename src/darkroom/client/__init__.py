@@ -1,0 +1,41 @@
+"""The SDK: Darkroom from Python, in both colours."""
+
+from darkroom.client.asynchronous import AsyncClient
+from darkroom.client.blocking import Client
+from darkroom.client.errors import (
+    ApiError,
+    AuthenticationFailed,
+    BadRequest,
+    ConnectionFailed,
+    ContentRefused,
+    DarkroomError,
+    InsufficientCredits,
+    NotFound,
+    RateLimited,
+    ServerError,
+    TaskFailed,
+    WaitTimeout,
+)
+from darkroom.client.operations import KINDS
+from darkroom.client.shapes import History, Submitted, Task
+
+__all__ = [
+    "KINDS",
+    "ApiError",
+    "AsyncClient",
+    "AuthenticationFailed",
+    "BadRequest",
+    "Client",
+    "ConnectionFailed",
+    "ContentRefused",
+    "DarkroomError",
+    "History",
+    "InsufficientCredits",
+    "NotFound",
+    "RateLimited",
+    "ServerError",
+    "Submitted",
+    "Task",
+    "TaskFailed",
+    "WaitTimeout",
+]

@@ -1,0 +1,140 @@
+"""The client that awaits: `Client` for programs that run on asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from os import PathLike
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+
+from darkroom.client import flows, operations, sending, shapes
+from darkroom.client.flows import Content, Flow, Progress, Result, Submitted
+
+
+class AsyncClient:
+    """`Client` with every method awaited; close it, or use it in an `async with` block."""
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        *,
+        timeout_seconds: float = 30.0,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        settings = sending.settings(base_url, api_key, timeout_seconds)
+        self._http = httpx.AsyncClient(transport=transport, **settings)
+
+    async def submit(self, kind: str, **fields: Any) -> shapes.Submitted:
+        """As `Client.submit`."""
+        return await self._run(flows.submit(kind, fields))
+
+    async def status(self, task_id: str) -> shapes.Task:
+        """As `Client.status`."""
+        return await self._run(flows.call(operations.status(task_id)))
+
+    async def batch(self, batch_id: int) -> list[shapes.Task]:
+        """As `Client.batch`."""
+        return await self._run(flows.call(operations.batch(batch_id)))
+
+    async def wait(
+        self,
+        submitted: Submitted,
+        *,
+        timeout_seconds: float = 600.0,
+        on_progress: Progress | None = None,
+    ) -> list[shapes.Task]:
+        """As `Client.wait`."""
+        return await self._run(flows.wait(submitted, timeout_seconds, on_progress))
+
+    async def generate(
+        self,
+        kind: str,
+        *,
+        timeout_seconds: float = 600.0,
+        on_progress: Progress | None = None,
+        **fields: Any,
+    ) -> list[shapes.Task]:
+        """As `Client.generate`."""
+        return await self._run(flows.generate(kind, fields, timeout_seconds, on_progress))
+
+    async def text_to_image(self, prompt: str, model: str, **more: Any) -> list[shapes.Task]:
+        """As `Client.text_to_image`."""
+        return await self.generate("text-to-image", prompt=prompt, model=model, **more)
+
+    async def image_to_image(
+        self, images: list[Content] | Content, prompt: str, model: str, **more: Any
+    ) -> list[shapes.Task]:
+        """As `Client.image_to_image`."""
+        return await self.generate(
+            "image-to-image", images=images, prompt=prompt, model=model, **more
+        )
+
+    async def download(
+        self, wanted: shapes.Task | str, to: str | PathLike[str] = "pictures"
+    ) -> list[Path]:
+        """As `Client.download`."""
+        return await self._run(flows.download(wanted, to))
+
+    async def upload(self, content: Content) -> str:
+        """As `Client.upload`."""
+        return await self._run(flows.upload(content))
+
+    async def balance(self) -> float:
+        """As `Client.balance`."""
+        return await self._run(flows.call(operations.balance()))
+
+    async def models(self) -> list[dict[str, Any]]:
+        """As `Client.models`."""
+        return await self._run(flows.call(operations.models()))
+
+    async def history(self, **filters: str | int | datetime | None) -> shapes.History:
+        """As `Client.history`."""
+        return await self._run(flows.call(operations.history(filters)))
+
+    async def close(self) -> None:
+        """As `Client.close`."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def _run(self, flow: Flow[Result]) -> Result:
+        try:
+            step = next(flow)
+            while True:
+                try:
+                    answer = await self._do(step)
+                except httpx.RequestError as exc:
+                    step = flow.throw(exc)
+                else:
+                    step = flow.send(answer)
+        except StopIteration as stop:
+            return cast(Result, stop.value)
+        finally:
+            flow.close()
+
+    async def _do(self, step: flows.Step) -> httpx.Response | None:
+        if isinstance(step, flows.Pause):
+            await asyncio.sleep(step.seconds)
+            return None
+        request = sending.request(self._http, step)
+        if isinstance(step, flows.Send):
+            return await self._http.send(request)
+        response = await self._http.send(request, stream=True, follow_redirects=True)
+        try:
+            if response.status_code != 200:
+                await response.aread()
+                return response
+            with step.saving.open() as file:
+                async for chunk in response.aiter_bytes(sending.CHUNK_BYTES):
+                    file.write(chunk)
+        finally:
+            await response.aclose()
+        return response

@@ -1,0 +1,177 @@
+"""The client that blocks: each method waits for its answer."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+from os import PathLike
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+
+from darkroom.client import flows, operations, sending, shapes
+from darkroom.client.flows import Content, Flow, Progress, Result, Submitted
+
+
+class Client:
+    """A connection to a Darkroom; close it, or use it in a `with` block.
+
+    - `base_url`: the server's address; else DARKROOM_BASE_URL, else http://127.0.0.1:8080.
+    - `api_key`: `sk-…`; else DARKROOM_API_KEY.
+    - `timeout_seconds`: how long the server may be silent within one request.
+    - `transport`: an httpx transport to send through instead of the network.
+
+    Requests that only read are repeated up to twice after a failed connection and HTTP 429, 502,
+    503 and 504, as late as Retry-After asks (within 30 s). A submit or an upload is repeated only
+    if the connection was refused, since otherwise it may have arrived. Every error is a
+    `DarkroomError`; see `darkroom.client.errors`.
+    """
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        *,
+        timeout_seconds: float = 30.0,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        settings = sending.settings(base_url, api_key, timeout_seconds)
+        self._http = httpx.Client(transport=transport, **settings)
+
+    def submit(self, kind: str, **fields: Any) -> shapes.Submitted:
+        """Submit one request of a kind, such as "text-to-image", without waiting for its tasks.
+
+        - `model`: a key that `models()` lists. `prompt`: what to show, 1 to 2000 characters.
+        - `aspect_ratio`: width to height, such as "16:9"; some models need one.
+        - `resolution`: "1080p" (the shorter side), "2k", or "1280x720".
+        - `image_number`: how many pictures; each is a task of its own.
+        - `images`: for "image-to-image": addresses, data: URLs, or local files (paths, bytes, open
+          files), which are uploaded.
+        - `negative_prompt`: what not to show. `seed`: same seed, same picture.
+        - `caller_id`: a number of yours that the status repeats.
+
+        Fields that are None are left out; any other field that the server knows may be given.
+        """
+        return self._run(flows.submit(kind, fields))
+
+    def status(self, task_id: str) -> shapes.Task:
+        """The state of one task, with its files once it is SUCCESS."""
+        return self._run(flows.call(operations.status(task_id)))
+
+    def batch(self, batch_id: int) -> list[shapes.Task]:
+        """The state of every task of a batch, in order."""
+        return self._run(flows.call(operations.batch(batch_id)))
+
+    def wait(
+        self,
+        submitted: Submitted,
+        *,
+        timeout_seconds: float = 600.0,
+        on_progress: Progress | None = None,
+    ) -> list[shapes.Task]:
+        """Wait until all tasks have ended, and answer them.
+
+        - `submitted`: what `submit` answered, a batch id, a task id or a list of task ids.
+        - `timeout_seconds`: when to give up with `WaitTimeout`; the tasks go on.
+        - `on_progress`: called with all tasks each time they were asked for.
+
+        Raises `TaskFailed` once all have ended and one is FAILED. Asks every 0.1 s at first and
+        every 2 s later, one request for a whole batch, and outlives an outage of half a minute.
+        """
+        return self._run(flows.wait(submitted, timeout_seconds, on_progress))
+
+    def generate(
+        self,
+        kind: str,
+        *,
+        timeout_seconds: float = 600.0,
+        on_progress: Progress | None = None,
+        **fields: Any,
+    ) -> list[shapes.Task]:
+        """Submit and wait; takes what `submit` and `wait` take."""
+        return self._run(flows.generate(kind, fields, timeout_seconds, on_progress))
+
+    def text_to_image(self, prompt: str, model: str, **more: Any) -> list[shapes.Task]:
+        """Make pictures from words; `more` is what `generate` takes."""
+        return self.generate("text-to-image", prompt=prompt, model=model, **more)
+
+    def image_to_image(
+        self, images: list[Content] | Content, prompt: str, model: str, **more: Any
+    ) -> list[shapes.Task]:
+        """Make pictures from pictures and words; `more` is what `generate` takes."""
+        return self.generate("image-to-image", images=images, prompt=prompt, model=model, **more)
+
+    def download(
+        self, wanted: shapes.Task | str, to: str | PathLike[str] = "pictures"
+    ) -> list[Path]:
+        """Save all files of a finished task, or one address, and answer the paths.
+
+        `to` is a folder, made if need be, or a file if it has a suffix. A file that exists is never
+        written over: FileExistsError. What breaks off leaves no file behind.
+        """
+        return self._run(flows.download(wanted, to))
+
+    def upload(self, content: Content) -> str:
+        """Store a picture (a path, bytes or an open file); answers the address that names it."""
+        return self._run(flows.upload(content))
+
+    def balance(self) -> float:
+        """The credits that the account has to spend."""
+        return self._run(flows.call(operations.balance()))
+
+    def models(self) -> list[dict[str, Any]]:
+        """Every model that the server serves: `model`, `name`, `served_by`, `kinds` with rates."""
+        return self._run(flows.call(operations.models()))
+
+    def history(self, **filters: str | int | datetime | None) -> shapes.History:
+        """One page of the account's requests, newest first.
+
+        `request_id` finds one request; `method`, `path` (a prefix), `status`, `since` and `until`
+        narrow; `limit` (at most 200) and `before` (the `next` of the page before) page.
+        """
+        return self._run(flows.call(operations.history(filters)))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _run(self, flow: Flow[Result]) -> Result:
+        try:
+            step = next(flow)
+            while True:
+                try:
+                    answer = self._do(step)
+                except httpx.RequestError as exc:
+                    step = flow.throw(exc)
+                else:
+                    step = flow.send(answer)
+        except StopIteration as stop:
+            return cast(Result, stop.value)
+        finally:
+            flow.close()
+
+    def _do(self, step: flows.Step) -> httpx.Response | None:
+        if isinstance(step, flows.Pause):
+            time.sleep(step.seconds)
+            return None
+        request = sending.request(self._http, step)
+        if isinstance(step, flows.Send):
+            return self._http.send(request)
+        response = self._http.send(request, stream=True, follow_redirects=True)
+        try:
+            if response.status_code != 200:
+                response.read()
+                return response
+            with step.saving.open() as file:
+                for chunk in response.iter_bytes(sending.CHUNK_BYTES):
+                    file.write(chunk)
+        finally:
+            response.close()
+        return response

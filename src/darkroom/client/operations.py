@@ -1,0 +1,107 @@
+"""Every operation once: method, path, body, and how its answer is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, BinaryIO, Generic, TypeVar
+from urllib.parse import quote
+
+from darkroom.client import errors, shapes
+
+Answer = TypeVar("Answer")
+
+# The kinds that the client has a method for; `submit` takes every kind that the server has.
+KINDS = ("text-to-image", "image-to-image")
+
+
+@dataclass(frozen=True, slots=True)
+class Operation(Generic[Answer]):
+    """One request and the way from its answer's `data` and request id to a value."""
+
+    method: str
+    path: str
+    read: Callable[[Any, str | None], Answer]
+    json: Mapping[str, Any] | None = None
+    params: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, tuple[str, BinaryIO]] | None = None
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether sending it twice does what sending it once does."""
+        return self.method == "GET"
+
+    def answer(self, status: int, body: Any, request_id: str | None) -> Answer:
+        """The value in an answer; raises an `ApiError` when it is a refusal or makes no sense."""
+        if not 200 <= status < 300 or not isinstance(body, dict):
+            raise errors.refused(status, body, request_id)
+        if body.get("status") not in (0, 200):
+            raise errors.refused(status, body, request_id)
+        request_id = body.get("request_id") or request_id
+        try:
+            return self.read(body.get("data"), request_id)
+        except (KeyError, IndexError, TypeError, AttributeError) as exc:
+            raise errors.ServerError(
+                status, None, f"The answer lacks {exc}", None, request_id
+            ) from exc
+
+
+def submit(kind: str, given: Mapping[str, Any]) -> Operation[shapes.Submitted]:
+    """Submit one request of a kind; fields that are None are left out."""
+    fields = {name: value for name, value in given.items() if value is not None}
+    return Operation(
+        "POST", f"/v1/generation/{quote(kind, safe='')}", shapes.submitted, json=fields
+    )
+
+
+def status(task_id: str) -> Operation[shapes.Task]:
+    """One task."""
+    path = f"/v1/generation/{quote(task_id, safe='')}/status"
+    return Operation("GET", path, lambda data, _: shapes.tasks(data)[0])
+
+
+def batch(batch_id: int) -> Operation[list[shapes.Task]]:
+    """Every task of a batch, in order."""
+    return Operation(
+        "GET", f"/v1/generation/batch/{batch_id}/status", lambda data, _: shapes.tasks(data)
+    )
+
+
+def upload(name: str, content: BinaryIO) -> Operation[str]:
+    """Store a file; its address can be named as an input."""
+    return Operation(
+        "POST",
+        "/v1/generation/upload-file",
+        lambda data, _: str(data["object_url_list"][0]),
+        files={"file": (name, content)},
+    )
+
+
+def balance() -> Operation[float]:
+    """The credits to spend."""
+    return Operation(
+        "GET",
+        "/v1/generation/balance",
+        lambda data, _: data["balance"] if isinstance(data, dict) else data + 0,
+    )
+
+
+def models() -> Operation[list[dict[str, Any]]]:
+    """The models that the server serves."""
+    return Operation("GET", "/v1/models", lambda data, _: list(data))
+
+
+def history(filters: Mapping[str, str | int | datetime | None]) -> Operation[shapes.History]:
+    """One page of the account's requests, newest first."""
+    params = {
+        name: value.isoformat() if isinstance(value, datetime) else str(value)
+        for name, value in filters.items()
+        if value is not None
+    }
+    return Operation(
+        "GET",
+        "/v1/history",
+        lambda data, _: shapes.History(list(data["records"]), data["next"]),
+        params=params,
+    )
