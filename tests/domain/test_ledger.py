@@ -56,7 +56,11 @@ def test_every_movement_is_an_entry(ground):
 
 @pytest.mark.parametrize(
     "change",
-    ["UPDATE ledger_entries SET note = 'x'", "DELETE FROM ledger_entries", "TRUNCATE ledger_entries"],
+    [
+        "UPDATE ledger_entries SET note = 'x'",
+        "DELETE FROM ledger_entries",
+        "TRUNCATE ledger_entries",
+    ],
 )
 def test_entries_never_change(ground, change):
     ground.account()
@@ -70,8 +74,9 @@ def test_entries_never_change(ground, change):
 @pytest.mark.parametrize("column", ["available_mill", "held_mill"])
 def test_available_and_held_never_go_below_zero(ground, column):
     ground.account()
-    with psycopg.connect(ground.conninfo) as connection, pytest.raises(
-        psycopg.errors.CheckViolation
+    with (
+        psycopg.connect(ground.conninfo) as connection,
+        pytest.raises(psycopg.errors.CheckViolation),
     ):
         connection.execute(f"UPDATE accounts SET {column} = -1")
 
@@ -159,14 +164,17 @@ def test_closers_racing_on_a_hold_close_it_once(ground):
 
 
 def test_the_audit_sees_a_balance_that_was_tampered_with(database_conninfo):
-    from conftest import Ground
+    from ground import Ground
 
     ground = Ground(database_conninfo)
     ground.account()
     with psycopg.connect(database_conninfo) as connection:
         connection.execute("UPDATE accounts SET available_mill = available_mill + 1")
     checks = {finding.check for finding in ground.audit()}
-    assert checks == {"replaying the entries gives every balance", "the sum over all accounts is zero"}
+    assert checks == {
+        "replaying the entries gives every balance",
+        "the sum over all accounts is zero",
+    }
 
 
 @pytest.mark.parametrize("mill", [0, -1, ledger.GRANT_MILL_MAX + 1])

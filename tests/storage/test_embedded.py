@@ -62,8 +62,18 @@ def commands(folder: Path) -> dict[int, str]:
 
 def the(kind: str, folder: Path) -> int:
     """The id of the folder's one `supervisor.py` or `/postgres -D`."""
-    (pid,) = (pid for pid, text in commands(folder).items() if kind in text)
+    pids = {pid for pid, text in commands(folder).items() if kind in text}
+    # A child looks like its parent until it has its own program or title.
+    (pid,) = (pid for pid in pids if parent(pid) not in pids | {0})
     return pid
+
+
+def parent(pid: int) -> int:
+    """The parent's id, 0 when the process has ended."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
 
 
 def postmaster(folder: Path) -> int:
@@ -134,7 +144,7 @@ def embedded(made: Path) -> Iterator[Embedded]:
 
 
 def is_kept(embedded: Embedded) -> bool:
-    return query(embedded.conninfo, "SELECT answer FROM kept") == (42,)
+    return bool(query(embedded.conninfo, "SELECT answer FROM kept") == (42,))
 
 
 def test_start_keeps_data_and_stop_leaves_no_process(made: Path) -> None:

@@ -52,7 +52,7 @@ class Call:
         return self.caller
 
     @property
-    def base(self) -> str:
+    def base_url(self) -> str:
         """The address under which this caller reaches the server, without a slash at the end."""
         public = self.edge.config.public_url
         return (public or str(self.request.base_url)).rstrip("/")

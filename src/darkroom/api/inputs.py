@@ -63,7 +63,7 @@ async def _take_one(call: Call, name: str, address: str, rule: Files, taken: Tak
         taken.stored.append(asset)
         return f"file:{asset.file}"
     parts = urlsplit(address)
-    if parts.path.startswith("/files/") and parts.netloc == urlsplit(call.base).netloc:
+    if parts.path.startswith("/files/") and parts.netloc == urlsplit(call.base_url).netloc:
         file = parts.path.removeprefix("/files/")
         if not await call.edge.files.exists(file):
             raise errors.FileNotFound(f"{name}: image url error: no such file here.")

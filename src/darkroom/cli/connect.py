@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -28,7 +27,7 @@ def options(command: Command) -> Command:
     """The options `--data` and `--database-url`, which say where the database is."""
     for option in (
         click.option("--database-url", help="PostgreSQL to use instead of the embedded."),
-        click.option("--data", type=click.Path(path_type=Path), help="Folder of all data."),
+        click.option("--data", metavar="DIR", help="Folder of all data."),
     ):
         command = option(command)
     return command

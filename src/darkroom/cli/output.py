@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+PIPE_COLUMNS = 1000
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
@@ -39,7 +41,9 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, numbers: str
         )
     for row in rows:
         shown.add_row(*["" if cell is None else str(cell) for cell in row])
-    Console(highlight=False, markup=False).print(shown)
+    console = Console(highlight=False, markup=False)
+    # Into a pipe, a row is a line.
+    console.print(shown, width=None if console.is_terminal else PIPE_COLUMNS)
 
 
 @contextlib.contextmanager

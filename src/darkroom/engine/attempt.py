@@ -64,7 +64,7 @@ class Attempt:
         except OSError as exc:
             # A full disk, most likely: the fault is this machine's, another attempt may end better.
             _log.error("%s: %s", self.claimed.id, exc)
-            await self._fail(errors.BackendCrashed(f"The worker could not keep the files: {exc}"))
+            await self._fail(errors.BackendCrashed(f"The worker could not keep the files: {exc}."))
         else:
             await self._succeed(stored)
         finally:

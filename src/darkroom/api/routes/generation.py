@@ -72,6 +72,12 @@ async def _moderate(call: Call, kind: Kind, given: Any) -> None:
         await moderations.record(
             tx, call.principal.account_id, call.trace.request_id, kind.name, decision
         )
+    if decision.refuses and decision.error is not None:
+        raise errors.Unavailable(
+            "The moderation service does not answer, and nothing passes without it. Try again "
+            "shortly; nothing was charged.",
+            retry_after_seconds=5,
+        )
     if decision.refuses:
         raise errors.ContentRefused(
             f'The prompt was refused by the content policy (sensitive content), rule "'
@@ -104,11 +110,11 @@ def _submission(
 
 
 def _route(kind: Kind) -> Route:
-    async def handler(call: Call) -> Any:
+    async def answer(call: Call) -> Any:
         return await submit(call, kind)
 
     path = f"/v1/generation/{kind.name}"
-    return Route("POST", path, handler, kind.summary, ERRORS, body=kind.input)
+    return Route("POST", path, answer, kind.summary, ERRORS, body=kind.input)
 
 
 ROUTES = tuple(_route(kind) for kind in KINDS.values())

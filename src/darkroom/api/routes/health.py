@@ -24,8 +24,8 @@ async def index(call: Call) -> Any:
     return {
         "name": "Darkroom",
         "sandbox": call.edge.config.sandbox,
-        "models": f"{call.base}/v1/models",
-        "openapi": f"{call.base}/openapi.json",
+        "models": f"{call.base_url}/v1/models",
+        "openapi": f"{call.base_url}/openapi.json",
     }
 
 

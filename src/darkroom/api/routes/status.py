@@ -18,7 +18,7 @@ async def of_task(call: Call) -> Any:
     async with call.edge.database.statement() as tx:
         task = await tasks.get(tx, call.principal.account_id, task_id)
     call.trace.task_id, call.trace.batch_id = task.id, task.batch_id
-    return wire.task(task, call.principal.wire, call.base)
+    return wire.task(task, call.principal.wire, call.base_url)
 
 
 async def of_batch(call: Call) -> Any:
@@ -29,7 +29,7 @@ async def of_batch(call: Call) -> Any:
     async with call.edge.database.statement() as tx:
         found = await tasks.of_batch(tx, call.principal.account_id, int(text))
     call.trace.batch_id = int(text)
-    return [wire.task(task, call.principal.wire, call.base) for task in found]
+    return [wire.task(task, call.principal.wire, call.base_url) for task in found]
 
 
 ROUTES = (

@@ -72,7 +72,7 @@ TEXT_TO_IMAGE = Kind(
     outputs="images",
     count_field="image_number",
     unit="image",
-    texts=("prompt", "negative_prompt"),
+    texts=("prompt",),
     example={
         "model": "FLUX_PRO",
         "prompt": "A beautiful sunset over the ocean, vibrant colors",
@@ -89,7 +89,7 @@ IMAGE_TO_IMAGE = Kind(
     outputs="images",
     count_field="image_number",
     unit="image",
-    texts=("prompt", "negative_prompt"),
+    texts=("prompt",),
     example={
         "model": "WERYAI_IMAGE_2_0",
         "prompt": "The same place at night, as an oil painting",

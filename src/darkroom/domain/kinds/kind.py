@@ -39,7 +39,8 @@ class Kind:
     """One kind of generation.
 
     `outputs` is the status field that lists the results; `count_field` the input field that says
-    how many tasks a submit makes; `texts` the fields that the content policy reads; `files` the
+    how many tasks a submit makes; `texts` the fields that the content policy reads (what not to
+    show is none of them: naming it there is a habit of care); `files` the
     fields that hold input addresses; `unit` what a rate's price is for.
     """
 

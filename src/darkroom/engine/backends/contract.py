@@ -1,4 +1,4 @@
-"""What a backend is: a class with `setup` and `run` in a child process; it knows no HTTP or money."""
+"""What a backend is: `setup` and `run`, in a child process, with no HTTP, database or credits."""
 
 from __future__ import annotations
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.metadata
 
 from darkroom import errors
 from darkroom.engine.backends.contract import Backend
 
-BACKENDS = {"painter": "darkroom.engine.backends.painter.backend:Painter"}
+GROUP = "darkroom.backends"
 
 
 def create(name: str) -> Backend:
-    """A fresh backend of this name; imports whatever it needs."""
-    if name not in BACKENDS:
-        raise errors.BackendFailed(f"There is no backend {name} here.")
-    module, _, attribute = BACKENDS[name].partition(":")
-    backend: Backend = getattr(importlib.import_module(module), attribute)()
-    return backend
+    """A fresh backend of this name, from whichever installed package declares it."""
+    for entry in importlib.metadata.entry_points(group=GROUP, name=name):
+        backend: Backend = entry.load()()
+        return backend
+    raise errors.BackendFailed(f"No installed package has a backend {name}.")

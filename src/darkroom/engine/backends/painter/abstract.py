@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
 from darkroom.engine.backends.painter import abstract_fields, abstract_shapes
 from darkroom.engine.backends.painter.abstract_harmony import Harmony, harmony
+from darkroom.engine.backends.painter.mottle import FloatArray
 from darkroom.engine.backends.painter.scene import Scene
 
-FloatArray = NDArray[np.float32]
 Composition = Callable[[tuple[int, int], Harmony, np.random.Generator], FloatArray]
 
 COMPOSITIONS: Mapping[str, Composition] = {

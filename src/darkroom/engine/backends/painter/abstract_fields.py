@@ -6,12 +6,10 @@ import math
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from darkroom.engine.backends.painter.abstract_harmony import Harmony, by_lightness, ramp
-from darkroom.engine.backends.painter.mottle import mottle
+from darkroom.engine.backends.painter.mottle import FloatArray, mottle
 
-FloatArray = NDArray[np.float32]
 Size = tuple[int, int]
 
 
@@ -142,10 +140,10 @@ def attractor(size: Size, harmony: Harmony, rng: np.random.Generator) -> FloatAr
     cells = at[1][inside] * width + at[0][inside]
     count = np.bincount(cells, minlength=width * height).reshape(size).astype(np.float32)
     mark = np.bincount(cells, marks[inside], width * height).reshape(size).astype(np.float32)
-    count, mark = cv2.GaussianBlur(count, (0, 0), 0.8), cv2.GaussianBlur(mark, (0, 0), 0.8)
-    tone = np.log1p(count * 6 * (width * height / 2e6))
+    seen, heard = (np.asarray(cv2.GaussianBlur(part, (0, 0), 0.8)) for part in (count, mark))
+    tone = np.log1p(seen * 6 * (width * height / 2e6))
     tone = np.clip(tone / (np.quantile(tone, 0.997) + 1e-6), 0, 1.15)
-    hue = _spread(cv2.blur(mark, (5, 5)) / (cv2.blur(count, (5, 5)) + 1e-6))
+    hue = _spread(cv2.blur(heard, (5, 5)) / (cv2.blur(seen, (5, 5)) + 1e-6))
     colour = ramp(by_lightness(harmony.colours)[1 if harmony.dark else 0 :], hue)
     far = np.hypot(*_grid(size)).astype(np.float32)[..., None]
     if not harmony.dark:
@@ -178,10 +176,11 @@ def _orbit(
 
 def _lively(rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
     """Pick the parameters whose attractor fills space like lace: not a dot, not a fog."""
-    best, score = np.array([-1.4, 1.6, 1.0, 0.7], np.float32), -1.0
+    best: FloatArray = np.array([-1.4, 1.6, 1.0, 0.7], np.float32)
+    score = -1.0
     start = rng.uniform(-1, 1, (2, 64)).astype(np.float32)
     for _ in range(24):
-        shape = (rng.choice([-1, 1], 4) * rng.uniform([1.2, 1.2, 0.5, 0.5], [2.1, 2.1, 1.3, 1.3]))
+        shape = rng.choice([-1, 1], 4) * rng.uniform([1.2, 1.2, 0.5, 0.5], [2.1, 2.1, 1.3, 1.3])
         shape = shape.astype(np.float32)
         points, _marks = _orbit(shape, start, 512, 40)
         bins = ((points + 2.5) / 5 * 63).astype(np.int32).clip(0, 63)

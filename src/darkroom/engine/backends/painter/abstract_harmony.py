@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from darkroom.engine.backends.painter.mottle import FloatArray
 from darkroom.engine.backends.painter.scene import Scene
-
-FloatArray = NDArray[np.float32]
 
 _LIGHT = (
     "f4ead5 1f3b4d d9572b f0a830 6a9c89 8c2f39",

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from darkroom.engine.backends.painter.abstract_harmony import Harmony, by_lightness
-from darkroom.engine.backends.painter.mottle import mottle
+from darkroom.engine.backends.painter.mottle import FloatArray, mottle
 
-FloatArray = NDArray[np.float32]
 Size = tuple[int, int]
 _BITS = 4  # sub-pixel bits of OpenCV's drawing calls
 
@@ -67,7 +68,9 @@ def orbit(size: Size, harmony: Harmony, rng: np.random.Generator) -> FloatArray:
         turned = angle + (rng.normal(0, 0.05) if k % 3 else np.pi / 2)
         start = rng.uniform(-0.05, 1.05, 2) * (width, height)
         reach = unit * rng.uniform(0.4, 2.4) * np.array([np.cos(turned), np.sin(turned)])
-        _line(canvas, start - reach / 2, start + reach / 2, unit * rng.choice([0.004, 0.01]), stroke)
+        _line(
+            canvas, start - reach / 2, start + reach / 2, unit * rng.choice([0.004, 0.01]), stroke
+        )
     _chequer(canvas, rng.uniform(0.15, 0.8, 2) * (width, height), unit * 0.05, angle, stroke)
     return np.clip(canvas, 0, 1)
 
@@ -244,7 +247,14 @@ def _wash(
     _stamp(canvas, spot, radius, colour, lambda far: np.clip(1 - far / radius, 0, 1) ** 1.6 * cover)
 
 
-def _stamp(canvas, spot, reach, colour, cover):  # type: ignore[no-untyped-def]
+def _stamp(
+    canvas: FloatArray,
+    spot: FloatArray,
+    reach: float,
+    colour: FloatArray,
+    cover: Callable[[FloatArray], FloatArray],
+) -> None:
+    """Blend a colour into the box about a spot, as much as `cover` says for each distance in pixels."""
     height, width = canvas.shape[:2]
     left, right = max(0, int(spot[0] - reach)), min(width, int(spot[0] + reach) + 2)
     top, bottom = max(0, int(spot[1] - reach)), min(height, int(spot[1] + reach) + 2)

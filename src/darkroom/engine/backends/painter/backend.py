@@ -13,6 +13,7 @@ from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from darkroom.engine.backends.contract import Context, Input, Output
 from darkroom.engine.backends.painter.compose import Painting, paint
+from darkroom.engine.backends.painter.repaint import repaint
 from darkroom.errors import BadInput
 
 INPUT_PIXELS_MAX = 50_000_000
@@ -45,8 +46,6 @@ class Painter:
             pictures = given.files.get("images", ())
             if not pictures:
                 raise BadInput("image-to-image needs a picture.")
-            from darkroom.engine.backends.painter.repaint import repaint
-
             painting = repaint(
                 read_picture(pictures[0]), prompt, width, height, context.seed,
                 negative_prompt=negative, progress=context.progress,

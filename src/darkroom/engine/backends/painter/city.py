@@ -6,24 +6,23 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from darkroom.engine.backends.painter import city_light, city_plan, sky
 from darkroom.engine.backends.painter.city_plan import Eye
-from darkroom.engine.backends.painter.mottle import mottle
+from darkroom.engine.backends.painter.mottle import FloatArray, mottle
 from darkroom.engine.backends.painter.precipitation import fog, rainfall, snowfall
 from darkroom.engine.backends.painter.scene import Scene
 from darkroom.engine.backends.painter.sky import Sky
 from darkroom.engine.backends.painter.style_field import soft, unit
 
-FloatArray = NDArray[np.float32]
 _SIGHT = {"clear": 4200.0, "cloudy": 3600.0, "overcast": 2600.0, "rain": 1500.0,
           "storm": 1400.0, "snow": 1300.0, "fog": 520.0}  # fmt: skip
 _WATER_WORDS = {"reflection", "boat", "rain_reflections", "beach", "island"}
 
 
 def city(scene: Scene, width: int, height: int, progress: Callable[[float], None]) -> FloatArray:
-    """Paint a city: (height, width, 3) display RGB 0..1, a skyline on the water or a view from above."""
+    """Paint a city: (height, width, 3) display RGB 0..1, a skyline on the water or a view from
+    above."""
     rng = np.random.default_rng(scene.seed)
     across_water = rng.random() < 0.5 or bool(_WATER_WORDS & scene.extras)
     focal = float(np.sqrt(width * height))
@@ -111,7 +110,11 @@ def _quay(
     top = max(0, int(crown.min()) - 2)
     bottom = min(eye.height, int(line) + 3)
     mask = np.clip(y[top:bottom] - crown + 0.5, 0, 1)[..., None]
-    leaf = {"autumn": (0.42, 0.24, 0.10), "winter": (0.34, 0.35, 0.37), "spring": (0.26, 0.33, 0.16)}
+    leaf = {
+        "autumn": (0.42, 0.24, 0.10),
+        "winter": (0.34, 0.35, 0.37),
+        "spring": (0.26, 0.33, 0.16),
+    }
     green = np.array(leaf.get(scene.season, (0.13, 0.20, 0.11)), np.float32)
     texture = 0.6 + 0.8 * mottle((bottom - top, eye.width), scene.seed + 3, 520, 2)[..., None]
     part = rgb[top:bottom]
@@ -137,7 +140,8 @@ def _glow(rgb: FloatArray, lamps: FloatArray, strength: float) -> None:
 
 
 def _water(rgb: FloatArray, eye: Eye, shore: float, scene: Scene) -> None:
-    """Mirror the city in moving water: long vertical streaks, broken by ripples that grow nearer."""
+    """Mirror the city in moving water: long vertical streaks, broken by ripples that grow
+    nearer."""
     _x, line = eye.point(0, 0, shore)
     start = int(np.clip(line, 2, eye.height - 2))
     rows = eye.height - start

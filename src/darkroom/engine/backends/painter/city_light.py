@@ -1,4 +1,5 @@
-"""The light of a city: every visible wall shaded at once, its windows by day, its lamps by night."""
+"""The light of a city: every visible wall shaded at once, its windows by day, its lamps by
+night."""
 
 from __future__ import annotations
 
@@ -9,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darkroom.engine.backends.painter.city_plan import FRONT, ROOF, SIDE, Boxes, Eye, drawn_faces
+from darkroom.engine.backends.painter.mottle import FloatArray
 from darkroom.engine.backends.painter.scene import Scene
 from darkroom.engine.backends.painter.sky import Sky
 
-FloatArray = NDArray[np.float32]
-# By time of day: share of lit windows, light on fronts, on the sunny and on the shady sides, air light.
+# By time of day: share of lit windows, light on fronts, on the sunny and on the shady sides, air
+# light.
 HOURS = {
     "dawn": (0.22, 0.24, 0.55, 0.10, 0.50),
     "sunrise": (0.12, 0.30, 0.95, 0.10, 0.50),
@@ -55,7 +57,8 @@ class _Seen:
 def raised(
     rgb: FloatArray, boxes: Boxes, eye: Eye, scene: Scene, air: Sky, reach: float
 ) -> FloatArray:
-    """Draw the city over a picture in place; returns its lamps' light (height, width, 3) for the glow.
+    """Draw the city over a picture in place; returns its lamps' light (height, width, 3) for the
+    glow.
 
     `reach` is how far one sees, in metres.
     """
@@ -193,9 +196,7 @@ def _signs(seen: _Seen, boxes: Boxes, eye: Eye, cell: NDArray[np.uint32]) -> Flo
     board_colour = _NEON[(_chance(board_cell, 25) * 4.99).astype(np.int32)]
     shine = ((edge | crown) & chosen & (seen.face != ROOF)).astype(np.float32)[:, None]
     letters = 0.35 + 0.65 * (_chance(cell, 26) > 0.4)
-    return np.asarray(
-        colour * shine * 0.9 + board_colour * (board * letters)[:, None], np.float32
-    )
+    return np.asarray(colour * shine * 0.9 + board_colour * (board * letters)[:, None], np.float32)
 
 
 def _chance(number: NDArray[np.uint32], salt: int) -> FloatArray:

@@ -1,4 +1,5 @@
-"""The plan of a city: towers as stacks of boxes in metres, from far to near, as an eye sees them."""
+"""The plan of a city: towers as stacks of boxes in metres, from far to near, as an eye sees
+them."""
 
 from __future__ import annotations
 
@@ -7,14 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float32]
+from darkroom.engine.backends.painter.mottle import FloatArray
+
 FRONT, SIDE, ROOF = 1, 2, 3
 _BOXES_MAX = 9000
 
 
 @dataclass(frozen=True, slots=True)
 class Eye:
-    """A pinhole camera: canvas in pixels, the horizon's row, focal length in pixels, height in metres."""
+    """A pinhole camera: canvas in pixels, the horizon's row, focal length in pixels, height in
+    metres."""
 
     width: int
     height: int
@@ -30,7 +33,8 @@ class Eye:
 
 @dataclass(frozen=True, slots=True)
 class Boxes:
-    """Boxes in drawing order: (n, 6) left, right, near, far, foot, top in metres; house and crown of each.
+    """Boxes in drawing order: (n, 6) left, right, near, far, foot, top in metres; house and crown
+    of each.
 
     `cut` (n, 4) moves the four upper front corners' share of the width and top: left and right
     inset, left and right drop, in metres.
@@ -55,7 +59,9 @@ def skyline(eye: Eye, shore: float, rng: np.random.Generator, tall: float) -> Bo
         while x < 0.56 * span * z and len(made) < _BOXES_MAX:
             wide = float(rng.uniform(20, 48)) * (1 + 0.06 * row)
             at = (x + wide / 2) / z
-            bump = float((heights * np.exp(-(((at - hearts) / (0.11 * max(span, 0.6))) ** 2))).sum())
+            bump = float(
+                (heights * np.exp(-(((at - hearts) / (0.11 * max(span, 0.6))) ** 2))).sum()
+            )
             grow = min(1.0, 0.16 + row * 0.16) * (1.0 if row < 7 else 0.8)
             height = (14 + 30 * rng.random() + 235 * bump * grow * rng.random() ** 1.4) * (
                 tall * (0.75 + z / shore * 0.25)
@@ -86,7 +92,9 @@ def aerial(eye: Eye, rng: np.random.Generator, tall: float) -> Boxes:
             parts = int(rng.choice([1, 2, 3], p=[0.3, 0.45, 0.25])) if z < near + 2600 else 1
             for k in range(parts):
                 wide = 72 / parts - 3
-                height = 12 + 26 * rng.random() + (400 * downtown + 260 * fringe) * rng.random() ** 1.5
+                height = (
+                    12 + 26 * rng.random() + (400 * downtown + 260 * fringe) * rng.random() ** 1.5
+                )
                 if z < near + 300:
                     height = min(height, eye.above * 0.5)
                 place = (column * 92 + 10 + k * 72 / parts, wide, z + 10, rng.uniform(40, 72))
@@ -103,16 +111,26 @@ def drawn_faces(boxes: Boxes, eye: Eye) -> list[tuple[int, FloatArray]]:
         left, right, near, far, foot, top = (float(v) for v in boxes.sides[k])
         in_left, in_right, drop_left, drop_right = (float(v) for v in boxes.cut[k])
         if top < eye.above:
-            faces.append((k * 4 + ROOF, _outline(eye, [
-                (left, top, near), (right, top, near), (right, top, far), (left, top, far)])))  # fmt: skip
+            edge = [(left, top, near), (right, top, near), (right, top, far), (left, top, far)]
+            faces.append((k * 4 + ROOF, _outline(eye, edge)))
         if right < 0 or left > 0:
-            x, inset, drop = (right, -in_right, drop_right) if right < 0 else (left, in_left, drop_left)
-            faces.append((k * 4 + SIDE, _outline(eye, [
-                (x, foot, near), (x + inset, top - drop, near), (x + inset, top - drop, far),
-                (x, foot, far)])))  # fmt: skip
-        faces.append((k * 4 + FRONT, _outline(eye, [
-            (left, foot, near), (left + in_left, top - drop_left, near),
-            (right - in_right, top - drop_right, near), (right, foot, near)])))  # fmt: skip
+            x, inset, drop = right, -in_right, drop_right
+            if left > 0:
+                x, inset, drop = left, in_left, drop_left
+            high = top - drop
+            edge = [
+                (x, foot, near),
+                (x + inset, high, near),
+                (x + inset, high, far),
+                (x, foot, far),
+            ]
+            faces.append((k * 4 + SIDE, _outline(eye, edge)))
+        over_left, over_right = (
+            (left + in_left, top - drop_left),
+            (right - in_right, top - drop_right),
+        )
+        edge = [(left, foot, near), (*over_left, near), (*over_right, near), (right, foot, near)]
+        faces.append((k * 4 + FRONT, _outline(eye, edge)))
     return faces
 
 
@@ -127,16 +145,15 @@ def _house(
     house: int,
     rng: np.random.Generator,
 ) -> None:
-    """Add one building: a slab, a stepped tower, a needle, a slanted or a pointed one, with its roof things."""
+    """Add one building: a slab, a stepped tower, a needle, a slanted or a pointed one, with its
+    roof things."""
     x, wide, z, deep = place
     kind = rng.random() if height > 70 else 1.0
 
     def box(share: float, foot: float, top: float, cut: tuple[float, ...] = (0, 0, 0, 0)) -> None:
         gap = wide * (1 - share) / 2
         inset = deep * (1 - share) / 2
-        made.append(
-            (x + gap, x + wide - gap, z + inset, z + deep - inset, foot, top, house, *cut)
-        )
+        made.append((x + gap, x + wide - gap, z + inset, z + deep - inset, foot, top, house, *cut))
 
     if kind < 0.34:  # stepped
         steps = int(rng.integers(2, 5))

@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 
 from darkroom.engine.backends.painter import noise
-from darkroom.engine.backends.painter.noise import FloatArray
+from darkroom.engine.backends.painter.noise import FloatArray, Numbers
 
 
 _STEPS = 16
-_Thickness = Callable[[FloatArray, FloatArray, FloatArray, bool], FloatArray]
+_Thickness = Callable[[Numbers, Numbers, Numbers, bool], FloatArray]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,9 @@ class Layer:
     density: float = 9.0
 
 
-def cumulus(layer: Layer, right: FloatArray, up: FloatArray, seed: int) -> tuple[FloatArray, FloatArray]:
+def cumulus(
+    layer: Layer, right: FloatArray, up: FloatArray, seed: int
+) -> tuple[FloatArray, FloatArray]:
     """Returns light (h, w, 3) and how much of the sky shows through (h, w) for rays (right, up).
 
     Marches the layer from below; each sample looks twice towards the sun.
@@ -52,7 +54,12 @@ def cumulus(layer: Layer, right: FloatArray, up: FloatArray, seed: int) -> tuple
         shadow = np.zeros(shape, np.float32)
         for far, weight in ((0.35, 0.8), (1.0, 1.1)):
             lifted = rise + np.float32(sy * far * reach / layer.depth)
-            away = thickness(x + np.float32(sx * far) * reach, z + np.float32(sz * far) * reach, lifted, far < 0.5)
+            away = thickness(
+                x + np.float32(sx * far) * reach,
+                z + np.float32(sz * far) * reach,
+                lifted,
+                far < 0.5,
+            )
             inside = (lifted > -0.05) & (lifted < 1.05)
             shadow += np.float32(weight) * np.clip(away, 0.0, 1.0) * inside
         sunlit = 0.72 * cv2.exp(-2.6 * shadow) + 0.28 * cv2.exp(-0.7 * shadow)
@@ -60,7 +67,7 @@ def cumulus(layer: Layer, right: FloatArray, up: FloatArray, seed: int) -> tuple
         glow += through * opacity * sunlit
         through *= 1.0 - opacity
     # The jitter's grain goes, the cloud's edge stays.
-    glow, through = cv2.GaussianBlur(glow, (0, 0), 0.7), cv2.GaussianBlur(through, (0, 0), 0.7)
+    glow, through = cv2.GaussianBlur(glow, (0, 0), 1.0), cv2.GaussianBlur(through, (0, 0), 0.8)
     covered = np.maximum(1.0 - through, 1e-4)
     share = (glow / covered)[..., None]
     light = (layer.shade + (layer.lit - layer.shade) * share) * covered[..., None]
@@ -70,25 +77,37 @@ def cumulus(layer: Layer, right: FloatArray, up: FloatArray, seed: int) -> tuple
 def _thickness(layer: Layer, slope: FloatArray, seed: int) -> _Thickness:
     """Returns the function of place that tells how thick the cloud is there; above 0 is cloud."""
     coarse = sum(
-        (0.55**octave * noise.bands((512, 512), seed + octave, (8 << octave, 8 << octave)) for octave in range(3)),
+        (
+            0.55**octave * noise.bands((512, 512), seed + octave, (8 << octave, 8 << octave))
+            for octave in range(3)
+        ),
         np.zeros((512, 512), np.float32),
     )
     lumps = np.zeros((1024, 1024), np.float32)
     for octave in range(5):
-        lumps += 0.6**octave * (0.8 - np.abs(noise.bands((1024, 1024), seed + 40 + octave, (16 << octave, 16 << octave))))
+        lumps += 0.6**octave * (
+            0.8
+            - np.abs(noise.bands((1024, 1024), seed + 40 + octave, (16 << octave, 16 << octave)))
+        )
     foot = np.float32(0.0008 * layer.size * 512) / (slope * slope)
     keep = np.clip(1.6 - 0.5 * foot, 0.0, 1.0)
     keep_fine = np.clip(1.6 - 1.6 * foot, 0.0, 1.0)
     offset = np.float32((layer.cover - 0.5) * 3.4)
 
-    def thickness(x: FloatArray, z: FloatArray, rise: FloatArray, fine: bool) -> FloatArray:
+    def thickness(x: Numbers, z: Numbers, rise: Numbers, fine: bool) -> FloatArray:
         u, v = x * np.float32(layer.size), z * np.float32(layer.size)
-        lift = np.float32(0.10 * layer.depth) * rise
+        lift = np.float32(0.16 * layer.depth) * rise
         n = noise.sample(coarse, u + lift * 0.3, v) * np.float32(0.85) + offset
         n += noise.sample(lumps, u * 1.6 + lift, v * 1.6 - lift * 0.7) * keep * np.float32(0.5)
         if fine:
-            n += noise.sample(lumps, u * 6.3 - lift * 4.0, v * 6.3 + lift * 3.0) * keep_fine * np.float32(0.24)
-        return np.asarray(n - 1.7 * rise * rise - 0.3 * cv2.exp(rise * np.float32(-9.0)), np.float32)
+            n += (
+                noise.sample(lumps, u * 6.3 - lift * 4.0, v * 6.3 + lift * 3.0)
+                * keep_fine
+                * np.float32(0.24)
+            )
+        return np.asarray(
+            n - 1.7 * rise * rise - 0.3 * cv2.exp(rise * np.float32(-9.0)), np.float32
+        )
 
     return thickness
 

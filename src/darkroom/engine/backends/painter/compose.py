@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import import_module
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from darkroom.engine.backends.painter import light, words
+from darkroom.engine.backends.painter import light, styles, words
+from darkroom.engine.backends.painter.abstract import abstract
+from darkroom.engine.backends.painter.city import city
+from darkroom.engine.backends.painter.flowers import flowers
+from darkroom.engine.backends.painter.forest import forest
 from darkroom.engine.backends.painter.noise import FloatArray
 from darkroom.engine.backends.painter.scene import Progress, Scene
+from darkroom.engine.backends.painter.sea import sea
+from darkroom.engine.backends.painter.skyscape import skyscape
+from darkroom.engine.backends.painter.terrain import terrain
 
 # Above this a picture is painted smaller and enlarged: time and memory stay bounded up to 4k and beyond.
 PIXELS_PAINTED_MAX = 2_700_000
@@ -21,18 +27,17 @@ _STRIP_ROWS = 256
 
 Subject = Callable[[Scene, int, int, Progress], FloatArray]
 
-# The module and function that paints each subject.
-_SUBJECTS: Mapping[str, tuple[str, str]] = {
-    "sea": ("sea", "sea"),
-    "lake": ("terrain", "terrain"),
-    "mountains": ("terrain", "terrain"),
-    "desert": ("terrain", "terrain"),
-    "field": ("terrain", "terrain"),
-    "sky": ("skyscape", "skyscape"),
-    "forest": ("forest", "forest"),
-    "city": ("city", "city"),
-    "flowers": ("flowers", "flowers"),
-    "abstract": ("abstract", "abstract"),
+_SUBJECTS: Mapping[str, Subject] = {
+    "sea": sea,
+    "lake": terrain,
+    "mountains": terrain,
+    "desert": terrain,
+    "field": terrain,
+    "sky": skyscape,
+    "forest": forest,
+    "city": city,
+    "flowers": flowers,
+    "abstract": abstract,
 }
 
 
@@ -69,30 +74,17 @@ def paint(
     progress(0.02)
     scale = min(1.0, (PIXELS_PAINTED_MAX / (width * height)) ** 0.5)
     size = (max(_SIDE_MIN, round(width * scale)), max(_SIDE_MIN, round(height * scale)))
-    rgb = _subject(scene)(scene, *size, lambda part: progress(0.02 + 0.76 * part))
+    rgb = _SUBJECTS[scene.subject](scene, *size, lambda part: progress(0.02 + 0.76 * part))
     progress(0.8)
     if scene.subject != "abstract":
         rgb = light.grade(rgb, scene)
     progress(0.86)
     if scene.style != "photo":
-        rgb = _function("styles", "apply")(rgb, scene)
+        rgb = styles.apply(rgb, scene)
     progress(0.92)
     pixels = _finished(rgb, width, height, seed)
     progress(1.0)
     return Painting(pixels, scene)
-
-
-def _function(module: str, name: str) -> Callable[..., FloatArray]:
-    found: Callable[..., FloatArray] = getattr(import_module(f"{__package__}.{module}"), name)
-    return found
-
-
-def _subject(scene: Scene) -> Subject:
-    module, name = _SUBJECTS[scene.subject]
-    try:
-        return _function(module, name)
-    except ModuleNotFoundError:
-        return _function("sea", "sea")
 
 
 def _finished(rgb: FloatArray, width: int, height: int, seed: int) -> npt.NDArray[np.uint8]:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from darkroom.engine.backends.painter import noise
-from darkroom.engine.backends.painter.noise import FloatArray
+from darkroom.engine.backends.painter.noise import FloatArray, Numbers
 
 # From (x, z, pixel size there) to the height and its slopes along x and z.
-Surface = Callable[[FloatArray, FloatArray, FloatArray], tuple[FloatArray, FloatArray, FloatArray]]
+Surface = Callable[[Numbers, Numbers, Numbers], tuple[FloatArray, FloatArray, FloatArray]]
 
 _TURN_COS, _TURN_SIN = np.float32(0.8), np.float32(0.6)
 
@@ -30,7 +30,7 @@ class Range:
     octaves: int = 10
 
 
-def step(low: float, high: float, value: FloatArray) -> FloatArray:
+def step(low: float, high: float, value: Numbers) -> FloatArray:
     """Returns 0 below low, 1 above high, smooth between."""
     t = np.clip((value - np.float32(low)) / np.float32(high - low), 0.0, 1.0)
     return np.asarray(t * t * (3.0 - 2.0 * t), np.float32)
@@ -54,20 +54,28 @@ def mountains(kind: Range, seed: int) -> Surface:
     broad = noise.bands((256, 256), seed + 102, (6, 6))
     span = np.float32(30.0)
 
-    def surface(x: FloatArray, z: FloatArray, foot: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def surface(
+        x: Numbers, z: Numbers, foot: Numbers
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
         u, v = (x + np.float32(kind.offset[0])) / span, (z + np.float32(kind.offset[1])) / span
         total, slope_x, slope_z = (np.zeros(x.shape, np.float32) for _ in range(3))
         cos, sin, scale, amount = np.float32(1), np.float32(0), np.float32(1), np.float32(1)
         for octave in range(kind.octaves):
-            wave = noise.sample(tile, (u * cos - v * sin) * scale + octave * 0.37, (u * sin + v * cos) * scale)
-            n, gu, gv = wave[..., 0], wave[..., 1], wave[..., 2]
+            wave = noise.sample(
+                tile, (u * cos - v * sin) * scale + octave * 0.37, (u * sin + v * cos) * scale
+            )
+            n: Numbers = wave[..., 0]
+            gu: Numbers = wave[..., 1]
+            gv: Numbers = wave[..., 2]
             if octave < 4:
                 ridge = np.float32(kind.sharpness * (1.0, 0.95, 0.8, 0.5)[octave])
                 fold = 1.0 - ridge - ridge * np.sign(n)
                 n = n * (1.0 - ridge) + ridge * (0.9 - np.abs(n) * 1.3)
                 gu, gv = gu * fold, gv * fold
             keep = np.clip(1.7 - foot * (scale * np.float32(1.2 * 8) / span), 0.0, 1.0)
-            damp = amount * keep / (1.0 + np.float32(0.75) * (slope_x * slope_x + slope_z * slope_z))
+            damp = (
+                amount * keep / (1.0 + np.float32(0.75) * (slope_x * slope_x + slope_z * slope_z))
+            )
             total += damp * n
             rate = damp * scale / span
             slope_x += rate * (gu * cos + gv * sin)
@@ -76,23 +84,38 @@ def mountains(kind: Range, seed: int) -> Surface:
             scale, amount = scale * np.float32(2.07), amount * np.float32(0.5)
         wander = noise.sample(broad, u * 1.7, v * 1.7)
         rise = step(kind.begins, kind.whole, z + wander * 0.5)
-        open_ = 1.0 - np.float32(kind.valley) * np.exp(-((x - 0.3 * wander) / (0.35 * z + 0.3)) ** 2)
+        open_ = 1.0 - np.float32(kind.valley) * np.exp(
+            -(((x - 0.3 * wander) / (0.35 * z + 0.3)) ** 2)
+        )
         mass = np.float32(kind.rise) * (0.035 + 0.965 * rise * open_)
         height = mass * (0.55 * total + 0.62)
         if kind.basin:
-            shore = step(0.0, 1.0, (z + 0.35 * wander - np.float32(kind.begins * 0.55)) / np.float32(kind.begins * 0.6))
+            shore = step(
+                0.0,
+                1.0,
+                (z + 0.35 * wander - np.float32(kind.begins * 0.55))
+                / np.float32(kind.begins * 0.6),
+            )
             near = 1.0 - step(0.16, 0.42, z + 0.10 * wander + 0.10 * np.abs(x) / (z + 0.2))
-            height = height * (0.25 + 0.75 * shore) - np.float32(kind.basin) * (1.0 - shore) * (1.0 - near * 0.92)
+            height = height * (0.25 + 0.75 * shore) - np.float32(kind.basin) * (1.0 - shore) * (
+                1.0 - near * 0.92
+            )
         return height, slope_x * mass * np.float32(0.55), slope_z * mass * np.float32(0.55)
 
     return surface
 
 
-def _numeric(height: Callable[[FloatArray, FloatArray, FloatArray], FloatArray]) -> Surface:
-    def surface(x: FloatArray, z: FloatArray, foot: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        reach = np.maximum(foot, np.float32(0.0004))
+def _numeric(height: Callable[[Numbers, Numbers, Numbers], FloatArray]) -> Surface:
+    def surface(
+        x: Numbers, z: Numbers, foot: Numbers
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        reach = np.asarray(np.maximum(foot, 0.0004), np.float32)
         here = height(x, z, foot)
-        return here, (height(x + reach, z, foot) - here) / reach, (height(x, z + reach, foot) - here) / reach
+        return (
+            here,
+            np.asarray((height(x + reach, z, foot) - here) / reach, np.float32),
+            np.asarray((height(x, z + reach, foot) - here) / reach, np.float32),
+        )
 
     return surface
 
@@ -105,15 +128,17 @@ def dunes(seed: int, spot: int = 0) -> Surface:
     turn = float(rng.uniform(0.75, 1.05)) * (1.0 if seed % 2 else -1.0)
     offset = rng.uniform(0, 40, (spot + 1, 2)).astype(np.float32)[spot]
 
-    def ridge(phase: FloatArray, sharp: FloatArray) -> FloatArray:
+    def ridge(phase: Numbers, sharp: Numbers) -> FloatArray:
         t = phase - np.floor(phase)
         windward = np.clip(t / 0.72, 0.0, 1.0)
         lee = np.clip((1.0 - t) / 0.28, 0.0, 1.0)
         rise = windward**1.6 * (1.25 - 0.25 * windward)
         lee = lee * (1.15 - 0.15 * lee)
-        return np.asarray(np.minimum(rise, lee) - np.exp(-np.abs(rise - lee) * sharp) / sharp, np.float32)
+        return np.asarray(
+            np.minimum(rise, lee) - np.exp(-np.abs(rise - lee) * sharp) / sharp, np.float32
+        )
 
-    def height(x: FloatArray, z: FloatArray, foot: FloatArray) -> FloatArray:
+    def height(x: Numbers, z: Numbers, foot: Numbers) -> FloatArray:
         x, z = x + offset[0], z + offset[1]
         c, s = np.float32(np.cos(turn)), np.float32(np.sin(turn))
         a, b = x * c + z * s, z * c - x * s
@@ -126,7 +151,9 @@ def dunes(seed: int, spot: int = 0) -> Surface:
         total = mass * (0.24 * big + 0.016 * small * (1.0 - 0.7 * big)) + 0.03 * bend
         for size, tall in ((0.0021, 0.000026), (0.0007, 0.000008)):
             ripple = np.sin((z + 0.3 * x + 0.02 * fine + 0.05 * bend) * np.float32(6.2832 / size))
-            total += np.float32(tall) * ripple * np.clip(1.4 - foot * np.float32(4.0 / size), 0.0, 1.0)
+            total += (
+                np.float32(tall) * ripple * np.clip(1.4 - foot * np.float32(4.0 / size), 0.0, 1.0)
+            )
         return np.asarray(total, np.float32)
 
     return _numeric(height)
@@ -137,10 +164,14 @@ def fields(seed: int) -> Surface:
     tile = noise.bands((512, 512), seed + 121, (8, 8))
     offset = np.random.default_rng(seed + 122).uniform(0, 40, 2).astype(np.float32)
 
-    def height(x: FloatArray, z: FloatArray, foot: FloatArray) -> FloatArray:
+    def height(x: Numbers, z: Numbers, foot: Numbers) -> FloatArray:
         u, v = (x + offset[0]), (z + offset[1])
         total = 0.030 * noise.layered(tile, u / 16.0, v / 16.0, 3) * step(0.1, 2.0, z)
-        total += 0.20 * step(3.0, 9.0, z) * (0.5 + 0.5 * noise.layered(tile, u / 26.0 + 0.3, v / 26.0, 5))
+        total += (
+            0.20
+            * step(3.0, 9.0, z)
+            * (0.5 + 0.5 * noise.layered(tile, u / 26.0 + 0.3, v / 26.0, 5))
+        )
         return np.asarray(total, np.float32)
 
     return _numeric(height)

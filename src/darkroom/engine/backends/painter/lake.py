@@ -8,7 +8,7 @@ import numpy as np
 from darkroom.engine.backends.painter import noise, relief
 from darkroom.engine.backends.painter.ground import step
 from darkroom.engine.backends.painter.land import Land, shade
-from darkroom.engine.backends.painter.noise import FloatArray
+from darkroom.engine.backends.painter.noise import FloatArray, Numbers
 from darkroom.engine.backends.painter.relief import Hits
 from darkroom.engine.backends.painter.scene import Scene
 from darkroom.engine.backends.painter.sky import Sky
@@ -17,7 +17,9 @@ from darkroom.engine.backends.painter.view import View
 Given = tuple[Land, View, Sky, Scene]
 
 
-def add_lake(picture: FloatArray, hits: Hits, heights: FloatArray, depths: FloatArray, given: Given) -> None:
+def add_lake(
+    picture: FloatArray, hits: Hits, heights: FloatArray, depths: FloatArray, given: Given
+) -> None:
     """Paints the water at level 0 into `picture` (scene light, in place) where the marched land is at or below it.
 
     `heights` (slices, columns) at `depths` are the land's, as marched.
@@ -39,12 +41,16 @@ def add_lake(picture: FloatArray, hits: Hits, heights: FloatArray, depths: Float
     water = step(0.0, 1.0, (-bed) / (0.0006 + 0.02 * foot)) * (seen > plane * 0.93)
     mirror = _mirror(heights, depths, given, rows, top)
     mirror, wave = _rippled(mirror, x, z, foot, given)
-    facing = np.clip(down / np.sqrt(down * down + np.float32(view.focal) ** 2) + 0.055 * wave, 0.0, 1.0)
-    fresnel = np.clip(0.04 + 0.96 * (1.0 - facing) ** 4.0, 0, 0.93)[..., None]
-    deep = np.array((0.010, 0.040, 0.050) if scene.time != "night" else (0.006, 0.012, 0.02), np.float32)
+    facing = np.clip(
+        down / np.sqrt(down * down + np.float32(view.focal) ** 2) + 0.055 * wave, 0.0, 1.0
+    )
+    fresnel: Numbers = np.clip(0.04 + 0.96 * (1.0 - facing) ** 4.0, 0, 0.93)[..., None]
+    deep = np.array(
+        (0.010, 0.040, 0.050) if scene.time != "night" else (0.006, 0.012, 0.02), np.float32
+    )
     depth = np.clip(-bed / 0.05, 0, 1)[..., None]
     shallow = np.array((0.10, 0.15, 0.11), np.float32) * (1.0 if scene.time != "night" else 0.3)
-    body = (shallow + (deep - shallow) * depth**0.5) * above.air_light.mean()
+    body: Numbers = (shallow + (deep - shallow) * depth**0.5) * above.air_light.mean()
     if "ice" in scene.extras:
         mirror, body, fresnel = _frozen(mirror, body, fresnel, (x, z, foot), given)
     colour = mirror * fresnel + body * (1.0 - fresnel)
@@ -54,7 +60,9 @@ def add_lake(picture: FloatArray, hits: Hits, heights: FloatArray, depths: Float
     picture[top:] += (colour - picture[top:]) * share
 
 
-def _mirror(heights: FloatArray, depths: FloatArray, given: Given, rows: int, top: int) -> FloatArray:
+def _mirror(
+    heights: FloatArray, depths: FloatArray, given: Given, rows: int, top: int
+) -> FloatArray:
     """Returns (rows, columns, 3) scene light of the mirror image, first row just under the horizon."""
     land, view, above, _ = given
     lift = int(np.ceil(view.height - view.horizon)) + 1
@@ -64,7 +72,8 @@ def _mirror(heights: FloatArray, depths: FloatArray, given: Given, rows: int, to
     dry = np.where(started, dry, np.float32(-99.0))
     hits = relief.march(below, dry, depths, -land.eye)
     canvas = np.empty((lift, view.width, 3), np.float32)
-    source = np.clip(np.floor(view.horizon) - lift + np.arange(lift), 0, max(0, int(view.horizon) - 1)).astype(int)
+    last = max(0, int(view.horizon) - 1)
+    source = np.minimum(np.abs(np.floor(view.horizon) - lift + np.arange(lift)), last).astype(int)
     canvas[:] = above.linear[source]
     shade(canvas, hits, (land, below, above))
     flipped = canvas[::-1]
@@ -78,7 +87,9 @@ def _rippled(
     """Returns the mirror image shaken by small waves: mostly up and down, calm lanes between; and the waves."""
     land, view, _, scene = given
     tile = land.cover.tile
-    calm = {"calm": 0.4, "dramatic": 1.5}.get(scene.mood, 0.8) * (0.35 if "reflection" in scene.extras else 1.0)
+    calm = {"calm": 0.4, "dramatic": 1.5}.get(scene.mood, 0.8) * (
+        0.35 if "reflection" in scene.extras else 1.0
+    )
     wind = np.clip(noise.sample(tile, x / 3.0, z / 9.0) * 0.5 + 0.35, 0.06, 1.0)
     wave = noise.layered(tile, x / 0.16, z / 0.16, 5, foot / np.float32(0.16), 0.7)
     side = noise.layered(tile, x / 0.16 + 0.5, z / 0.16, 4, foot / np.float32(0.16), 0.7)
@@ -86,7 +97,11 @@ def _rippled(
     grow = np.linspace(0.15, 1.0, rows, dtype=np.float32)[:, None]
     reach = np.float32(0.022 * view.focal * calm) * wind * grow
     yy, xx = np.mgrid[:rows, :columns].astype(np.float32)
-    soft = cv2.GaussianBlur(mirror, (1, 0), sigmaX=0.01, sigmaY=max(0.8, view.height / 700)) if rows > 3 else mirror
+    soft = (
+        cv2.GaussianBlur(mirror, (1, 0), sigmaX=0.01, sigmaY=max(0.8, view.height / 700))
+        if rows > 3
+        else mirror
+    )
     shaken = np.asarray(
         cv2.remap(soft, xx + side * reach * 0.22, np.clip(yy + wave * reach, 0, rows - 1), cv2.INTER_LINEAR,
                   borderMode=cv2.BORDER_REPLICATE)
@@ -95,17 +110,26 @@ def _rippled(
 
 
 def _frozen(
-    mirror: FloatArray, body: FloatArray, fresnel: FloatArray, place: tuple[FloatArray, FloatArray, FloatArray], given: Given
+    mirror: FloatArray,
+    body: Numbers,
+    fresnel: Numbers,
+    place: tuple[FloatArray, FloatArray, FloatArray],
+    given: Given,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Returns the water turned to ice: a dimmer, blurred mirror, blue depth, white cracks and drifted snow."""
     land, view, above, _ = given
     x, z, foot = place
     tile = land.cover.tile
-    soft = cv2.GaussianBlur(mirror, (0, 0), max(1.0, view.height / 160))
+    blurred = cv2.GaussianBlur(mirror, (0, 0), max(1.0, view.height / 160))
+    soft = np.asarray(blurred, np.float32)
     lines = np.abs(noise.layered(tile, x / 0.5, z / 0.5, 4, foot / np.float32(0.5), 0.5))
     cracks = np.clip(1.0 - lines / 0.035, 0, 1) * np.clip(1.5 - foot / 0.0012, 0, 1) * 0.55
     drift = step(0.15, 0.7, noise.layered(tile, x / 2.2, z / 3.2, 5, foot / np.float32(2.2), 0.55))
     white = above.air_light * 0.75 + above.sun_light * 0.25
     ice = np.array((0.05, 0.10, 0.14), np.float32) * above.air_light.mean() * 1.4
     cover = np.clip(cracks + 0.85 * drift, 0, 0.95)[..., None]
-    return soft, np.asarray(ice + (white - ice) * cover, np.float32), np.asarray(fresnel * 0.8 * (1 - cover), np.float32)
+    return (
+        soft,
+        np.asarray(ice + (white - ice) * cover, np.float32),
+        np.asarray(fresnel * 0.8 * (1 - cover), np.float32),
+    )

@@ -44,8 +44,14 @@ def shade(picture: FloatArray, hits: Hits, given: tuple[Land, View, Sky]) -> Non
         x = right * z
         foot = np.maximum(z * np.float32(1.0 / view.focal), np.float32(0.0000005))
         height, slope_x, slope_z = land.surface(x, z, foot)
-        over = np.float32(land.eye) + (np.float32(view.horizon) - rows - 0.5) * z / np.float32(view.focal) - height
-        colour = lit_ground(land.cover, land.sunlit, above, (x, z, height, slope_x, slope_z, foot, over))
+        over = (
+            np.float32(land.eye)
+            + (np.float32(view.horizon) - rows - 0.5) * z / np.float32(view.focal)
+            - height
+        )
+        colour = lit_ground(
+            land.cover, land.sunlit, above, (x, z, height, slope_x, slope_z, foot, over)
+        )
         colour = _aired(colour, land, above, view, (x, z, height))
         edge = np.clip(rows + 1.0 - hits.skyline[None], 0, 1)[..., None].astype(np.float32)
         part = picture[top : top + len(rows)]
@@ -53,14 +59,20 @@ def shade(picture: FloatArray, hits: Hits, given: tuple[Land, View, Sky]) -> Non
 
 
 def _aired(
-    colour: FloatArray, land: Land, above: Sky, view: View, place: tuple[FloatArray, FloatArray, FloatArray]
+    colour: FloatArray,
+    land: Land,
+    above: Sky,
+    view: View,
+    place: tuple[FloatArray, FloatArray, FloatArray],
 ) -> FloatArray:
     """Returns the ground seen through the air: haze that thins with height, integrated along the ray."""
     x, z, height = place
     density, thin = land.fog
     climb = (height - np.float32(land.eye)) / np.float32(thin)
     climb = np.where(np.abs(climb) < 1e-3, np.float32(1e-3), climb)
-    column = np.float32(np.exp(-max(land.eye, 0.0) / thin)) * -np.expm1(-np.clip(climb, -6, 40)) / climb
+    column = (
+        np.float32(np.exp(-max(land.eye, 0.0) / thin)) * -np.expm1(-np.clip(climb, -6, 40)) / climb
+    )
     along = np.sqrt(x * x + z * z)
     veil = 1.0 - np.exp(-(np.float32(density) * column + np.float32(0.009)) * along)
     row = min(max(int(view.horizon) - 2, 0), view.height - 1)

@@ -9,7 +9,7 @@ import numpy as np
 
 from darkroom.engine.backends.painter import noise
 from darkroom.engine.backends.painter.ground import Surface, step
-from darkroom.engine.backends.painter.noise import FloatArray
+from darkroom.engine.backends.painter.noise import FloatArray, Numbers
 from darkroom.engine.backends.painter.sky import Sky
 
 # Metres matter: a tree is 0.02 km tall.
@@ -35,26 +35,34 @@ class Cover:
     tile: FloatArray
     spires: FloatArray
 
-    def trees(self, height: FloatArray, steep: FloatArray, patch: FloatArray) -> FloatArray:
+    def trees(self, height: Numbers, steep: Numbers, patch: Numbers) -> FloatArray:
         """Returns how much forest stands there, 0..1."""
         if self.kind != "alpine":
             return np.zeros(height.shape, np.float32)
         line = 1.0 - step(0.38, 0.62, height + 0.08 * patch)
-        place = (1.0 - step(0.75, 1.15, steep)) * step(0.006, 0.016, height) * step(-0.75, -0.1, patch)
+        place = (
+            (1.0 - step(0.75, 1.15, steep)) * step(0.006, 0.016, height) * step(-0.75, -0.1, patch)
+        )
         return np.asarray(line * place, np.float32)
 
-    def canopy(self, x: FloatArray, z: FloatArray) -> FloatArray:
+    def canopy(self, x: Numbers, z: Numbers) -> FloatArray:
         """Returns how tall the forest is there, 0..1."""
         return noise.sample(self.spires, x / 0.6, z / 0.6)
 
-    def growth(self, x: FloatArray, z: FloatArray, height: FloatArray, steep: FloatArray) -> FloatArray:
+    def growth(
+        self, x: Numbers, z: Numbers, height: Numbers, steep: Numbers
+    ) -> FloatArray:
         """Returns how much the trees raise the land, km; near ones are left to sprites."""
         if self.kind == "field":
             # Each slice of depth is a row of stalks.
-            row = np.arange(len(z), dtype=np.float32)[:, None] * np.float32(0.137) + np.zeros_like(x)
+            row = np.arange(len(z), dtype=np.float32)[:, None] * np.float32(0.137) + np.zeros_like(
+                x
+            )
             ears = noise.sample(self.spires, x / np.float32(0.0016) + row * 3.1, row)
             sway = noise.sample(self.tile, x / 0.4, z / 0.4)
-            return np.asarray(_STALK * (0.62 + 0.38 * ears + 0.08 * sway) * (1.0 - step(0.3, 0.8, z)), np.float32)
+            return np.asarray(
+                _STALK * (0.62 + 0.38 * ears + 0.08 * sway) * (1.0 - step(0.3, 0.8, z)), np.float32
+            )
         if self.kind != "alpine":
             return np.zeros(height.shape, np.float32)
         patch = noise.sample(self.tile, x / 14.0, z / 14.0)
@@ -71,7 +79,11 @@ def cover(kind: str, snow: float, season: str, seed: int, wheat: bool) -> Cover:
 def cones(seed: int, size: int = 512, cells: int = 52) -> FloatArray:
     """Returns a seamless tile 0..1 (size, size) of pointed spires, one in each jittered cell."""
     rng = np.random.default_rng(seed + 151)
-    at = (np.indices((cells, cells)).astype(np.float32) + 0.5 + 0.45 * rng.uniform(-1, 1, (2, cells, cells))).astype(np.float32)
+    at = (
+        np.indices((cells, cells)).astype(np.float32)
+        + 0.5
+        + 0.45 * rng.uniform(-1, 1, (2, cells, cells))
+    ).astype(np.float32)
     tall = rng.uniform(0.45, 1.0, (cells, cells)).astype(np.float32)
     pixel = (np.arange(size, dtype=np.float32) + 0.5) * np.float32(cells / size)
     gy, gx = np.meshgrid(pixel, pixel, indexing="ij")
@@ -94,7 +106,7 @@ class Sunlit:
     half: float
     far: float
 
-    def at(self, grid: FloatArray, x: FloatArray, z: FloatArray) -> FloatArray:
+    def at(self, grid: FloatArray, x: Numbers, z: Numbers) -> FloatArray:
         """Returns a map's values at places."""
         u = (x / np.float32(2 * self.half) + 0.5) * np.float32(_MAP) - 0.5
         v = z / np.float32(self.far) * np.float32(_MAP) - 0.5
@@ -132,7 +144,9 @@ def lit_ground(cover: Cover, shadows: Sunlit, above: Sky, place: Place) -> Float
     tile = cover.tile
     fine = noise.layered(tile, x / 0.9, z / 0.9, 6, foot / np.float32(0.9), 0.7)
     patch = noise.sample(tile, x / 14.0, z / 14.0)
-    colour, bump = {"sand": _sand, "field": _field}.get(cover.kind, _alpine)(cover, place, fine, patch)
+    colour, bump = {"sand": _sand, "field": _field}.get(cover.kind, _alpine)(
+        cover, place, fine, patch
+    )
     rough = foot / np.float32(0.23)
     gx = slope_x + bump * noise.layered(tile, x / 0.23, z / 0.23 + 0.3, 5, rough, 0.8)
     gz = slope_z + bump * noise.layered(tile, x / 0.23 + 0.5, z / 0.23, 5, rough, 0.8)
@@ -147,13 +161,16 @@ def lit_ground(cover: Cover, shadows: Sunlit, above: Sky, place: Place) -> Float
     sun = (facing * open_)[..., None] * above.sun_light * np.float32(1.15)
     back = np.clip(0.35 - 0.5 * (lx * gx + lz * gz) * size, 0.1, 0.8)[..., None]
     # Shadows see the blue of the high sky more than the warm horizon.
-    shade = above.air_light * np.array((0.86, 0.98, 1.18), np.float32)
+    grey = 0.45 * float(above.air_light.mean())
+    shade = (above.air_light * 0.55 + grey) * np.array((0.86, 0.98, 1.18), np.float32)
     sky_part = (shade * (0.62 * occlusion)[..., None]).astype(np.float32)
     bounce = above.haze * (0.22 * (1.0 - size) * back[..., 0])[..., None]
     return np.asarray(colour * (sun + sky_part + bounce), np.float32)
 
 
-def _mix(a: FloatArray, b: tuple[float, float, float] | FloatArray, share: FloatArray) -> FloatArray:
+def _mix(
+    a: FloatArray, b: tuple[float, float, float] | FloatArray, share: FloatArray
+) -> FloatArray:
     return np.asarray(a + (np.asarray(b, np.float32) - a) * share[..., None], np.float32)
 
 
@@ -165,43 +182,59 @@ _GREENS = {
 }
 
 
-def _alpine(cover: Cover, place: Place, fine: FloatArray, patch: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _alpine(
+    cover: Cover, place: Place, fine: FloatArray, patch: Numbers
+) -> tuple[FloatArray, FloatArray]:
     x, z, height, slope_x, slope_z, _, _ = place
     steep = np.hypot(slope_x, slope_z)
     tile = cover.tile
     strata = noise.sample(tile, x / 9.0, height * np.float32(1.6) + 0.03 * patch)
-    rock = np.array((0.20, 0.175, 0.155), np.float32) * (1.0 + 0.22 * strata + 0.20 * fine)[..., None]
+    rock = (
+        np.array((0.20, 0.175, 0.155), np.float32) * (1.0 + 0.22 * strata + 0.20 * fine)[..., None]
+    )
     grass, wood = _GREENS[cover.season]
     turf = np.array(grass, np.float32) * (1.0 + 0.22 * fine + 0.15 * patch)[..., None]
-    green = (1.0 - step(0.55, 0.95, steep + 0.16 * fine)) * (1.0 - step(0.65, 1.0, height + 0.12 * patch))
+    green = (1.0 - step(0.55, 0.95, steep + 0.16 * fine)) * (
+        1.0 - step(0.65, 1.0, height + 0.12 * patch)
+    )
     colour = _mix(rock, turf, green)
     forest = cover.trees(height, steep, patch) * step(0.7, 1.4, z)
     spire = cover.canopy(x, z)
-    leaf = np.array(wood, np.float32) * (0.35 + 1.3 * spire + 0.25 * np.clip(fine, -1, 2))[..., None]
+    leaf = (
+        np.array(wood, np.float32) * (0.35 + 1.3 * spire + 0.25 * np.clip(fine, -1, 2))[..., None]
+    )
     if cover.season == "autumn":
         hue = np.clip(noise.sample(tile, x / 1.9, z / 1.9) * 0.6 + 0.4, 0, 1)
         leaf = _mix(leaf, leaf * np.array((1.5, 1.9, 1.1), np.float32), hue)
         evergreen = np.clip(noise.sample(tile, x / 2.7 + 0.4, z / 2.7) * 2 - 0.6, 0, 1)
-        leaf = _mix(leaf, np.array((0.03, 0.055, 0.022), np.float32) * (0.4 + spire)[..., None], evergreen)
+        leaf = _mix(
+            leaf, np.array((0.03, 0.055, 0.022), np.float32) * (0.4 + spire)[..., None], evergreen
+        )
     colour = _mix(colour, leaf, forest)
     shore = 1.0 - step(0.004, 0.014, height)
     pebbles = np.array((0.21, 0.19, 0.165), np.float32) * (1.0 + 0.3 * fine)[..., None]
     colour = _mix(colour, pebbles, shore)
     line = np.float32(cover.snow) + 0.10 * patch
-    lie = step(-0.16, 0.16, height + 0.05 * fine - line) * (1.0 - step(0.85, 1.35, steep + 0.18 * fine))
+    lie = step(-0.16, 0.16, height + 0.05 * fine - line) * (
+        1.0 - step(0.85, 1.35, steep + 0.18 * fine)
+    )
     lie = lie * (1.0 - forest * (0.9 - 0.35 * spire))
     colour = _mix(colour, (0.70, 0.73, 0.78), np.clip(lie, 0, 1))
     bump = 0.07 + 0.13 * (1.0 - green) * (1.0 - lie * 0.8) + 0.35 * forest
     return colour, np.asarray(bump, np.float32)
 
 
-def _sand(cover: Cover, place: Place, fine: FloatArray, patch: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _sand(
+    cover: Cover, place: Place, fine: FloatArray, patch: Numbers
+) -> tuple[FloatArray, FloatArray]:
     tone = np.array((0.60, 0.36, 0.17), np.float32)
     colour = tone * (1.0 + 0.05 * fine + 0.05 * patch)[..., None]
     return np.asarray(colour, np.float32), np.full(fine.shape, 0.012, np.float32)
 
 
-def _field(cover: Cover, place: Place, fine: FloatArray, patch: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _field(
+    cover: Cover, place: Place, fine: FloatArray, patch: Numbers
+) -> tuple[FloatArray, FloatArray]:
     x, z, _, _, _, foot, over = place
     tile = cover.tile
     grass, wood = _GREENS[cover.season]
@@ -210,14 +243,27 @@ def _field(cover: Cover, place: Place, fine: FloatArray, patch: FloatArray) -> t
     row = np.log(z) * np.float32(2.0)
     stalk = noise.layered(tile, x / np.float32(0.012), row, 4, foot / np.float32(0.012), 0.9)
     up = np.clip(over / _STALK, 0.0, 1.1)
-    tip = np.array((1.15, 1.05, 0.8), np.float32) if cover.wheat else np.array((1.1, 1.15, 0.8), np.float32)
+    tip = (
+        np.array((1.15, 1.05, 0.8), np.float32)
+        if cover.wheat
+        else np.array((1.1, 1.15, 0.8), np.float32)
+    )
     colour = base * (1.0 + (tip - 1.0) * step(0.6, 1.0, up)[..., None])
     colour = colour * ((0.16 + 1.0 * up**1.3) * near + (1.0 - near) * 0.85)[..., None]
     wind = noise.layered(tile, x / 0.5, z / 1.3, 4, foot / np.float32(0.5), 0.6)
-    colour = colour * np.clip(1.0 + 0.28 * stalk * near + 0.08 * fine + 0.10 * patch + 0.12 * wind, 0.2, 2.0)[..., None]
+    colour = (
+        colour
+        * np.clip(1.0 + 0.28 * stalk * near + 0.08 * fine + 0.10 * patch + 0.12 * wind, 0.2, 2.0)[
+            ..., None
+        ]
+    )
     # Beyond the first field the land is parcelled: other crops, hedges, woods.
     parcel = noise.sample(tile, np.floor(x * 1.6 + 0.35 * z) / 37.0, np.floor(z * 1.1) / 23.0)
-    other = _mix(np.broadcast_to(np.array(grass, np.float32), colour.shape).copy(), (0.36, 0.27, 0.10), np.clip(parcel, 0, 1))
+    other = _mix(
+        np.broadcast_to(np.array(grass, np.float32), colour.shape).copy(),
+        (0.36, 0.27, 0.10),
+        np.clip(parcel, 0, 1),
+    )
     colour = _mix(colour, other * (1.0 + 0.12 * fine)[..., None], step(0.9, 1.5, z))
     hedge = step(0.55, 0.9, noise.layered(tile, x / 7.0, z / 7.0, 4) * 0.7) * step(0.9, 1.4, z)
     colour = _mix(colour, np.array(wood, np.float32) * (1 + 0.3 * fine)[..., None], hedge)

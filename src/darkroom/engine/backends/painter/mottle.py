@@ -1,19 +1,24 @@
-"""Round noise that looks the same at every size and ratio: cells are counted along the longer side."""
+"""Round noise that looks the same at every size and ratio: cells are counted along the longer
+side."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float32]
+# Values are float32 unless a docstring says otherwise; OpenCV's stubs cannot tell.
+FloatArray = NDArray[Any]
 _PRODUCT_CELLS_MAX = 90  # above it enlarging is cheaper than the matrix product
 
 
 def mottle(
     size: tuple[int, int], seed: int, cells: float, octaves: int = 4, stretch: float = 1.0
 ) -> FloatArray:
-    """Returns noise 0..1 (mean 0.5) of `size` (height, width): each octave has 1.97 times the cells.
+    """Returns noise 0..1 (mean 0.5) of `size` (height, width): each octave has 1.97 times the
+    cells.
 
     `cells` lie along the longer side; `stretch` above 1 draws them out sideways. One seed, one noise.
     """
@@ -27,7 +32,8 @@ def mottle(
 
 
 def _octave(size: tuple[int, int], seed: int, cells: float, stretch: float) -> FloatArray:
-    """One octave about 0: a random grid under cubic B-splines, which leave no crease in its slopes."""
+    """One octave about 0: a random grid under cubic B-splines, which leave no crease in its
+    slopes."""
     pitch = max(size) / cells
     rows, columns = int(size[0] / pitch) + 5, int(size[1] / pitch / stretch) + 5
     grid = np.random.default_rng(seed).random((rows, columns), dtype=np.float32) - 0.5

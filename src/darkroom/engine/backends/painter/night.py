@@ -9,13 +9,18 @@ from darkroom.engine.backends.painter import noise
 from darkroom.engine.backends.painter.noise import FloatArray
 
 
-def stars(shape: tuple[int, int], seed: int, density: float, crowd: FloatArray | None = None) -> FloatArray:
+def stars(
+    shape: tuple[int, int], seed: int, density: float, crowd: FloatArray | None = None
+) -> FloatArray:
     """Returns starlight (h, w, 3); `density` 1 is a dark clear night, `crowd` (h, w) 0..1 gathers them."""
     rows, columns = shape
     rng = np.random.default_rng(seed + 31)
     unit = (rows * columns) ** 0.5
     field = np.zeros((rows, columns, 3), np.float32)
-    count = int(min(9000, 2600 * density * (2.2 if crowd is not None else 1.0)) * min(1.0, (unit / 900) ** 0.8))
+    count = int(
+        min(9000, 2600 * density * (2.2 if crowd is not None else 1.0))
+        * min(1.0, (unit / 900) ** 0.8)
+    )
     x, y = rng.random(count) * columns, rng.random(count) * rows
     if crowd is not None:
         chance = 0.3 + 0.9 * crowd[y.astype(int) % rows, x.astype(int) % columns]
@@ -30,7 +35,9 @@ def stars(shape: tuple[int, int], seed: int, density: float, crowd: FloatArray |
     near = cv2.GaussianBlur(field, (0, 0), max(0.55, unit / 2400))
     large = np.where(field.max(axis=2, keepdims=True) > 0.9, field, 0.0).astype(np.float32)
     wide = cv2.GaussianBlur(large, (0, 0), max(0.9, unit / 620))
-    return np.asarray(near * max(1.0, (unit / 1100) ** 1.2) * 1.5 + wide * 2.4 * (unit / 900) ** 1.4, np.float32)
+    return np.asarray(
+        near * max(1.0, (unit / 1100) ** 1.2) * 1.5 + wide * 2.4 * (unit / 900) ** 1.4, np.float32
+    )
 
 
 def milky_way(right: FloatArray, up: FloatArray, seed: int) -> tuple[FloatArray, FloatArray]:
@@ -49,9 +56,15 @@ def milky_way(right: FloatArray, up: FloatArray, seed: int) -> tuple[FloatArray,
     core = np.exp(-(((along - 0.16) / 0.34) ** 2))
     wide = np.exp(-(((across + 0.025 * rough) / (0.13 + 0.07 * core)) ** 2))
     narrow = np.exp(-(((across + 0.02 * rough) / (0.055 + 0.03 * core)) ** 2))
-    lane = np.clip(1.25 - 1.9 * np.abs(across + 0.012 + 0.03 * fine) / 0.045, 0, 1) * np.clip(0.75 + 0.7 * rough, 0, 1)
-    dust = np.clip(0.75 * lane * (0.35 + 0.65 * core) + 0.35 * np.clip(fine - 0.35, 0, 1) * wide, 0, 0.93)
-    body = (0.26 * wide + 0.62 * narrow * (0.35 + 0.8 * core)) * np.clip(1 + 0.28 * fine + 0.2 * rough, 0.2, 2)
+    lane = np.clip(1.25 - 1.9 * np.abs(across + 0.012 + 0.03 * fine) / 0.045, 0, 1) * np.clip(
+        0.75 + 0.7 * rough, 0, 1
+    )
+    dust = np.clip(
+        0.75 * lane * (0.35 + 0.65 * core) + 0.35 * np.clip(fine - 0.35, 0, 1) * wide, 0, 0.93
+    )
+    body = (0.26 * wide + 0.62 * narrow * (0.35 + 0.8 * core)) * np.clip(
+        1 + 0.28 * fine + 0.2 * rough, 0.2, 2
+    )
     body = body * (1 - dust)
     cool, warm = np.array([0.34, 0.42, 0.66], np.float32), np.array([0.72, 0.54, 0.46], np.float32)
     heat = np.clip(narrow * core, 0, 1)[..., None]
@@ -75,7 +88,9 @@ def moon(light: FloatArray, centre: tuple[float, float], radius: float, seed: in
     if x0 >= x1 or y0 >= y1:
         return
     seas = noise.fractal((64, 64), seed + 51, 4, (3, 3))
-    face = cv2.resize(seas, (size, size), interpolation=cv2.INTER_CUBIC)[y0 - top : y1 - top, x0 - left : x1 - left]
+    face = cv2.resize(seas, (size, size), interpolation=cv2.INTER_CUBIC)[
+        y0 - top : y1 - top, x0 - left : x1 - left
+    ]
     mark = 1.0 - 0.5 * np.clip((face - 0.48) * 4.0, 0, 1)
     patch = (mark * 1.9)[..., None] * np.array([1.0, 0.97, 0.9], np.float32)
     cover = disc[y0:y1, x0:x1, None]
@@ -83,29 +98,56 @@ def moon(light: FloatArray, centre: tuple[float, float], radius: float, seed: in
 
 
 def aurora(right: FloatArray, up: FloatArray, seed: int) -> FloatArray:
-    """Returns light (h, w, 3) of curtains marched through altitude, green below, violet above."""
+    """Returns light (h, w, 3) of curtains marched through altitude, green below, violet above.
+
+    Of eight places under the same curtains the one that fills the frame best is taken.
+    """
     rng = np.random.default_rng(seed + 61)
     tile = noise.bands((512, 512), seed + 62, (6, 6))
+    thin_x = right[:, :: max(1, right.shape[1] // 48)]
+    thin_y = up[:: max(1, up.shape[0] // 32)]
+    best, place = -1.0, 0.0
+    for start in rng.random(8):
+        glow = _curtains(thin_x, thin_y, tile, float(start), 6).mean(axis=2)
+        spread = float(glow.max(axis=0).mean()) - 0.6 * float(
+            abs(glow.max(axis=0) - glow.max(axis=0).mean()).mean()
+        )
+        score = spread - 1.5 * max(0.0, float(glow.mean()) - 0.12)
+        if score > best:
+            best, place = score, float(start)
+    glow = cv2.GaussianBlur(_curtains(right, up, tile, place, 30), (0, 0), 1.1)
+    return np.asarray(glow, np.float32)
+
+
+def _curtains(
+    right: FloatArray, up: FloatArray, tile: FloatArray, start: float, steps: int
+) -> FloatArray:
     shape = (up.shape[0], right.shape[1])
-    slope = np.maximum(np.broadcast_to(up, shape), 0.0) + np.float32(0.12)
+    slope = np.maximum(np.broadcast_to(up, shape), 0.0) + np.float32(0.10)
     across = np.broadcast_to(right, shape)
     light = np.zeros((*shape, 3), np.float32)
-    steps = 30
-    jitter = rng.random(shape, dtype=np.float32)
-    start = np.float32(rng.random())
-    low, mid, top = (np.array(c, np.float32) for c in ((0.10, 1.0, 0.42), (0.06, 0.62, 0.60), (0.56, 0.16, 0.72)))
+    jitter = np.random.default_rng(61).random(shape, dtype=np.float32)
+    low, mid, top = (
+        np.array(c, np.float32) for c in ((0.10, 1.0, 0.42), (0.06, 0.62, 0.60), (0.56, 0.16, 0.72))
+    )
     for step in range(steps):
         level = (step + jitter) / np.float32(steps)
         z = (0.8 + 0.75 * level**1.3) / slope
-        u, v = across * z * np.float32(0.055) + start, z * np.float32(0.085) + start
+        u, v = (
+            across * z * np.float32(0.05) + np.float32(start),
+            z * np.float32(0.075) + np.float32(start),
+        )
         bend = noise.sample(tile, u * 0.5, v * 0.5)
         curtain = noise.sample(tile, u * 0.8 + bend * 0.035, v * 0.9 + bend * 0.06)
         rays = noise.sample(tile, u * 7.0 + bend * 0.2, v * 1.3 + 0.5)
         sheet = np.exp(-((curtain / 0.13) ** 2)) * np.clip(0.75 + 0.4 * rays, 0.1, 2.0)
         height = level[..., None]
-        colour = low + (mid - low) * np.clip(height * 2.2, 0, 1) + (top - mid) * np.clip(height * 1.8 - 0.7, 0, 1)
+        colour = (
+            low
+            + (mid - low) * np.clip(height * 2.2, 0, 1)
+            + (top - mid) * np.clip(height * 1.8 - 0.7, 0, 1)
+        )
         fade = cv2.exp(-3.3 * level) * np.clip(level * 14.0, 0, 1)
         light += (sheet * fade)[..., None] * colour
     reach = np.clip((up - 0.01) / 0.10, 0, 1) * np.clip(1.25 - up / 0.9, 0.15, 1)
-    smooth = cv2.GaussianBlur(light, (0, 0), 1.1)
-    return np.asarray(smooth * (reach * (2.4 / steps * 2.6))[..., None], np.float32)
+    return np.asarray(light * (reach * np.float32(6.4 / steps))[..., None], np.float32)

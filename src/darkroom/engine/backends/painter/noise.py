@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float32]
+# What callers may compute places in; it is sampled as float32.
+Numbers = npt.NDArray[np.floating[Any]]
 
 
 def bands(shape: tuple[int, int], seed: int, cells: tuple[int, int]) -> FloatArray:
-    """Returns one octave of noise: band-limited, seamless, mean 0, deviation 1, of `shape` (rows, columns).
+    """Returns one octave of noise: band-limited, seamless, mean 0, deviation 1, of `shape`
+    (rows, columns).
 
     `cells` is how many random cells lie along each axis. The grid's own low frequencies are taken
     away before it is enlarged, so octaves add without one drowning the other.
@@ -18,7 +23,10 @@ def bands(shape: tuple[int, int], seed: int, cells: tuple[int, int]) -> FloatArr
     rows, columns = shape
     cells_y, cells_x = max(2, min(cells[0], rows)), max(2, min(cells[1], columns))
     grid = np.random.default_rng(seed).standard_normal((cells_y, cells_x), dtype=np.float32)
-    grid = grid - 0.8 * cv2.blur(cv2.copyMakeBorder(grid, 1, 1, 1, 1, cv2.BORDER_WRAP), (3, 3))[1:-1, 1:-1]
+    grid = (
+        grid
+        - 0.8 * cv2.blur(cv2.copyMakeBorder(grid, 1, 1, 1, 1, cv2.BORDER_WRAP), (3, 3))[1:-1, 1:-1]
+    )
     scale_y, scale_x = -(-rows // cells_y), -(-columns // cells_x)
     padded = cv2.copyMakeBorder(grid, 3, 3, 3, 3, cv2.BORDER_WRAP)
     size = (padded.shape[1] * scale_x, padded.shape[0] * scale_y)
@@ -54,21 +62,21 @@ def fractal(
     return np.clip(total + 0.5, 0.0, 1.0)
 
 
-def sample(tile: FloatArray, u: FloatArray, v: FloatArray) -> FloatArray:
+def sample(tile: FloatArray, u: Numbers, v: Numbers) -> FloatArray:
     """Returns the tile at (u, v), in tiles (1 is once across), wrapped, bilinear; shape of `u` (two axes)."""
     rows, columns = tile.shape[:2]
     padded = cv2.copyMakeBorder(tile, 0, 1, 0, 1, cv2.BORDER_WRAP)
-    x = (u - np.floor(u)) * np.float32(columns)
-    y = (v - np.floor(v)) * np.float32(rows)
+    x = np.asarray((u - np.floor(u)) * columns, np.float32)
+    y = np.asarray((v - np.floor(v)) * rows, np.float32)
     return np.asarray(cv2.remap(padded, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
 
 
 def layered(
     tile: FloatArray,
-    u: FloatArray,
-    v: FloatArray,
+    u: Numbers,
+    v: Numbers,
     octaves: int,
-    footprint: FloatArray | float = 0.0,
+    footprint: Numbers | float = 0.0,
     gain: float = 0.5,
 ) -> FloatArray:
     """Returns fractal noise (mean 0, deviation about 1) at (u, v) from one `bands` tile, shape of `u`.

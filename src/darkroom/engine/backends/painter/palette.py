@@ -33,70 +33,166 @@ class SkyPalette:
 
 SKIES: dict[str, tuple[SkyPalette, ...]] = {
     "sunset": (
-        SkyPalette(("ffb648", "ff8a3c", "f2604c", "b8487a", "5f3f86", "2f3270"),
-                   ("f08a5a", "d9646a", "a44f86", "6b4390", "413a80", "262c62"),
-                   "ffb060", 1.5, "ff9a3c", "ffb27a", "5b3a6a"),
-        SkyPalette(("ffcf70", "ffae58", "f98f62", "d98096", "8a7cb8", "4a66a8"),
-                   ("f7b78a", "e79a90", "bd86a8", "8579b4", "5a6db0", "38559a"),
-                   "ffc27a", 1.5, "ffb85a", "ffd0a0", "7a6590"),
-        SkyPalette(("ffa53a", "ff6f2e", "e2483a", "a52f56", "571f5c", "241a4a"),
-                   ("e87a3c", "cc4f48", "8f355e", "5a2a66", "331f56", "1b1740"),
-                   "ff9a48", 1.45, "ff8428", "ff9c5c", "46244e"),
+        SkyPalette(
+            ("ffb648", "ff8a3c", "f2604c", "b8487a", "5f3f86", "2f3270"),
+            ("f08a5a", "d9646a", "a44f86", "6b4390", "413a80", "262c62"),
+            "ffb060",
+            1.5,
+            "ff9a3c",
+            "ffb27a",
+            "5b3a6a",
+        ),
+        SkyPalette(
+            ("ffcf70", "ffae58", "f98f62", "d98096", "8a7cb8", "4a66a8"),
+            ("f7b78a", "e79a90", "bd86a8", "8579b4", "5a6db0", "38559a"),
+            "ffc27a",
+            1.5,
+            "ffb85a",
+            "ffd0a0",
+            "7a6590",
+        ),
+        SkyPalette(
+            ("ffa53a", "ff6f2e", "e2483a", "a52f56", "571f5c", "241a4a"),
+            ("e87a3c", "cc4f48", "8f355e", "5a2a66", "331f56", "1b1740"),
+            "ff9a48",
+            1.45,
+            "ff8428",
+            "ff9c5c",
+            "46244e",
+        ),
     ),
     "sunrise": (
-        SkyPalette(("ffdca0", "ffc48c", "f7ab96", "d99db4", "9c9fce", "6a92cc"),
-                   ("f6c8b0", "e8b3b4", "c4a4c4", "9a9fcf", "7697cc", "5586c0"),
-                   "ffd0a0", 1.5, "ffcc80", "ffe0c0", "8f86ac"),
-        SkyPalette(("ffd084", "ffb27e", "ee9696", "bb88b4", "7c80bc", "4a6cac"),
-                   ("f2b49a", "d99aa6", "ab88b4", "7f80bc", "5b74b4", "3d609e"),
-                   "ffc690", 1.5, "ffbe70", "ffd4b4", "7c6c9a"),
+        SkyPalette(
+            ("ffdca0", "ffc48c", "f7ab96", "d99db4", "9c9fce", "6a92cc"),
+            ("f6c8b0", "e8b3b4", "c4a4c4", "9a9fcf", "7697cc", "5586c0"),
+            "ffd0a0",
+            1.5,
+            "ffcc80",
+            "ffe0c0",
+            "8f86ac",
+        ),
+        SkyPalette(
+            ("ffd084", "ffb27e", "ee9696", "bb88b4", "7c80bc", "4a6cac"),
+            ("f2b49a", "d99aa6", "ab88b4", "7f80bc", "5b74b4", "3d609e"),
+            "ffc690",
+            1.5,
+            "ffbe70",
+            "ffd4b4",
+            "7c6c9a",
+        ),
     ),
     "dawn": (
-        SkyPalette(("ffd9b4", "f6c0b2", "d8a8bc", "a798c4", "7488bc", "4a6ca4"),
-                   ("e6c0bc", "c8aac0", "a49ac4", "7f8dc0", "5d7cb2", "40659c"),
-                   "ffd2b0", 1.15, "ffcfa0", "ffdccc", "7d7a9c"),
-        SkyPalette(("fbe0c4", "f3cbc0", "cdb4c8", "9ca8cc", "6f98c8", "4c80b8"),
-                   ("e2cfd0", "c4bccc", "9fb0d0", "7da2cc", "5f92c4", "447cb4"),
-                   "ffdcc0", 1.15, "ffdcb8", "ffe6d8", "8488a8"),
+        SkyPalette(
+            ("ffd9b4", "f6c0b2", "d8a8bc", "a798c4", "7488bc", "4a6ca4"),
+            ("e6c0bc", "c8aac0", "a49ac4", "7f8dc0", "5d7cb2", "40659c"),
+            "ffd2b0",
+            1.15,
+            "ffcfa0",
+            "ffdccc",
+            "7d7a9c",
+        ),
+        SkyPalette(
+            ("fbe0c4", "f3cbc0", "cdb4c8", "9ca8cc", "6f98c8", "4c80b8"),
+            ("e2cfd0", "c4bccc", "9fb0d0", "7da2cc", "5f92c4", "447cb4"),
+            "ffdcc0",
+            1.15,
+            "ffdcb8",
+            "ffe6d8",
+            "8488a8",
+        ),
     ),
     "golden": (
-        SkyPalette(("ffe2a4", "fbd3a0", "e6c8ae", "b4bfc8", "84aacf", "5a8cc4"),
-                   ("ecd2b0", "d2cabc", "adbdc8", "88add0", "679bcc", "4a80ba"),
-                   "ffcf8c", 1.75, "ffd27c", "ffe8c4", "8d90a4"),
+        SkyPalette(
+            ("ffe2a4", "fbd3a0", "e6c8ae", "b4bfc8", "84aacf", "5a8cc4"),
+            ("ecd2b0", "d2cabc", "adbdc8", "88add0", "679bcc", "4a80ba"),
+            "ffcf8c",
+            1.75,
+            "ffd27c",
+            "ffe8c4",
+            "8d90a4",
+        ),
     ),
     "day": (
-        SkyPalette(("dcebf2", "bfdcf0", "96c6ec", "6aace4", "478fd8", "2f74c4"),
-                   ("d2e6f0", "b2d4ee", "86bae8", "5d9fde", "3c84d0", "2768b8"),
-                   "fff2dc", 2.2, "fff6e4", "ffffff", "8fa2ba"),
-        SkyPalette(("e2eef0", "c4dfee", "9ccae8", "74b2de", "5299d2", "3a80c0"),
-                   ("d8e8ee", "b8d6ea", "8fc0e2", "68a8d8", "478ecb", "3076b6"),
-                   "fff0d6", 2.2, "fff4dc", "fffdf8", "8c9cb0"),
+        SkyPalette(
+            ("dcebf2", "bfdcf0", "96c6ec", "6aace4", "478fd8", "2f74c4"),
+            ("d2e6f0", "b2d4ee", "86bae8", "5d9fde", "3c84d0", "2768b8"),
+            "fff2dc",
+            2.2,
+            "fff6e4",
+            "ffffff",
+            "8fa2ba",
+        ),
+        SkyPalette(
+            ("e2eef0", "c4dfee", "9ccae8", "74b2de", "5299d2", "3a80c0"),
+            ("d8e8ee", "b8d6ea", "8fc0e2", "68a8d8", "478ecb", "3076b6"),
+            "fff0d6",
+            2.2,
+            "fff4dc",
+            "fffdf8",
+            "8c9cb0",
+        ),
     ),
     "dusk": (
-        SkyPalette(("f0a070", "d67c7c", "9c6290", "5f5490", "38457c", "1f2f60"),
-                   ("a87890", "845f90", "5c528c", "414a80", "2c3c6e", "1a2a54"),
-                   "d89aa0", 0.75, "f08c60", "d88c8c", "3c3a60"),
-        SkyPalette(("e8b088", "c48c98", "8c78a8", "586ca4", "365890", "203f70"),
-                   ("a08ca8", "7c7cac", "5c70a8", "43629a", "2f5084", "1e3a66"),
-                   "d0a8b4", 0.75, "e8a078", "cf9a9c", "40486c"),
+        SkyPalette(
+            ("f0a070", "d67c7c", "9c6290", "5f5490", "38457c", "1f2f60"),
+            ("a87890", "845f90", "5c528c", "414a80", "2c3c6e", "1a2a54"),
+            "d89aa0",
+            0.75,
+            "f08c60",
+            "d88c8c",
+            "3c3a60",
+        ),
+        SkyPalette(
+            ("e8b088", "c48c98", "8c78a8", "586ca4", "365890", "203f70"),
+            ("a08ca8", "7c7cac", "5c70a8", "43629a", "2f5084", "1e3a66"),
+            "d0a8b4",
+            0.75,
+            "e8a078",
+            "cf9a9c",
+            "40486c",
+        ),
     ),
     "night": (
-        SkyPalette(("3a5a78", "2a4668", "1e3656", "162a48", "10203a", "0b172c"),
-                   ("2e4a68", "223c5c", "1a304e", "142540", "0e1c34", "0a1528"),
-                   "a8c0e8", 0.34, "5c7ca0", "6c84a8", "16243a"),
-        SkyPalette(("4a5478", "34426c", "25335a", "1a284a", "121e3a", "0b152a"),
-                   ("3a4668", "2b3a5e", "1f2e50", "172542", "101b34", "0a1326"),
-                   "b0bce8", 0.34, "6a6c9c", "7080a8", "1a2038"),
+        SkyPalette(
+            ("3a5a78", "2a4668", "1e3656", "162a48", "10203a", "0b172c"),
+            ("2e4a68", "223c5c", "1a304e", "142540", "0e1c34", "0a1528"),
+            "a8c0e8",
+            0.34,
+            "5c7ca0",
+            "6c84a8",
+            "16243a",
+        ),
+        SkyPalette(
+            ("4a5478", "34426c", "25335a", "1a284a", "121e3a", "0b152a"),
+            ("3a4668", "2b3a5e", "1f2e50", "172542", "101b34", "0a1326"),
+            "b0bce8",
+            0.34,
+            "6a6c9c",
+            "7080a8",
+            "1a2038",
+        ),
     ),
 }
 
 # A closed sky hides the hour: only the light's warmth and strength remain of it.
-GREY = SkyPalette(("c3c9cd", "b4bbc2", "a2abb4", "929ca7", "828d99", "74808d"),
-                  ("b9c1c7", "a8b1b9", "97a1ab", "87929e", "788491", "6b7785"),
-                  "e6eaf0", 0.8, "d8dce0", "dfe4e8", "75808c")
-STORM = SkyPalette(("b9b8a4", "8f9aa0", "6a7883", "4c5a68", "36434f", "28333d"),
-                   ("8a969a", "6c7a82", "52616c", "3d4b57", "2d3945", "222c36"),
-                   "d8dccc", 0.75, "d0ccb0", "b8bfc0", "2e3843")
+GREY = SkyPalette(
+    ("c3c9cd", "b4bbc2", "a2abb4", "929ca7", "828d99", "74808d"),
+    ("b9c1c7", "a8b1b9", "97a1ab", "87929e", "788491", "6b7785"),
+    "e6eaf0",
+    0.8,
+    "d8dce0",
+    "dfe4e8",
+    "75808c",
+)
+STORM = SkyPalette(
+    ("b9b8a4", "8f9aa0", "6a7883", "4c5a68", "36434f", "28333d"),
+    ("8a969a", "6c7a82", "52616c", "3d4b57", "2d3945", "222c36"),
+    "d8dccc",
+    0.75,
+    "d0ccb0",
+    "b8bfc0",
+    "2e3843",
+)
 
 NAMES: dict[str, str] = {
     "red": "d8342c", "crimson": "b81838", "scarlet": "e03020", "ruby": "b0183c", "orange": "ff8c28",
@@ -110,7 +206,10 @@ NAMES: dict[str, str] = {
     "grey": "90949a", "silver": "c0c4c8", "copper": "c07840", "bronze": "a87838",
 }  # fmt: skip
 
-_PLAIN = {NAMES[name] for name in ("white", "black", "grey", "silver", "brown", "beige", "tan", "green", "olive")}
+_PLAIN = {
+    NAMES[name]
+    for name in ("white", "black", "grey", "silver", "brown", "beige", "tan", "green", "olive")
+}
 
 
 def choose(scene: Scene) -> SkyPalette:

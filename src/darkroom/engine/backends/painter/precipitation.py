@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from darkroom.engine.backends.painter.mottle import mottle
+from darkroom.engine.backends.painter.mottle import FloatArray, mottle
 from darkroom.engine.backends.painter.style_field import soft, unit
-
-FloatArray = NDArray[np.float32]
 
 
 def rainfall(rgb: FloatArray, seed: int, amount: float) -> FloatArray:
@@ -40,7 +37,12 @@ def snowfall(rgb: FloatArray, seed: int, amount: float) -> FloatArray:
     scale = max(0.3, unit(size))
     rng = np.random.default_rng(seed)
     cover = np.zeros(size, np.float32)
-    for radius, many, light in ((1.0, 1700, 0.75), (2.0, 620, 0.85), (4.2, 130, 0.7), (10, 26, 0.4)):
+    for radius, many, light in (
+        (1.0, 1700, 0.75),
+        (2.0, 620, 0.85),
+        (4.2, 130, 0.7),
+        (10, 26, 0.4),
+    ):
         flakes = np.zeros(size, np.uint8)
         count = int(many * (0.35 + amount) * max(0.25, size[0] * size[1] / 2e6) ** 0.5)
         spots = np.round(rng.uniform(0, 1, (count, 2)) * size[::-1] * 16).astype(np.int32)
@@ -54,7 +56,8 @@ def snowfall(rgb: FloatArray, seed: int, amount: float) -> FloatArray:
 
 
 def fog(rgb: FloatArray, far: FloatArray, colour: FloatArray, seed: int) -> FloatArray:
-    """Returns the picture in fog of a display colour, as thick as `far` 0..1 says, in slow banks."""
+    """Returns the picture in fog of a display colour, as thick as `far` 0..1 says, in slow
+    banks."""
     size = (rgb.shape[0], rgb.shape[1])
     banks = mottle(size, seed, 3.0, 4, 2.6)
     thick = 1 - np.exp(-3.2 * far * (0.55 + 0.9 * banks))

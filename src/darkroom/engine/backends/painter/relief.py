@@ -27,7 +27,11 @@ def march(view: View, heights: FloatArray, depths: FloatArray, eye: float) -> Hi
     their slice by counting.
     """
     count, columns = heights.shape
-    rows_at = np.float32(view.horizon) - np.float32(view.focal) * (heights - np.float32(eye)) / depths[:, None]
+    rows_at = (
+        np.float32(view.horizon)
+        - np.float32(view.focal) * (heights - np.float32(eye)) / depths[:, None]
+    )
+    rows_at[1:-1] = _crested(rows_at)
     envelope = np.minimum.accumulate(rows_at, axis=0)
     skyline = envelope[-1]
     top = int(np.clip(np.floor(skyline.min()), 0, view.height))
@@ -49,10 +53,26 @@ def march(view: View, heights: FloatArray, depths: FloatArray, eye: float) -> Hi
     depth = 1.0 / (inverse[before] * (1 - share) + inverse[after] * share)
     # Nearer than the first slice: the flat ground under it.
     near = (index == 0) & ~missed
-    ground = np.float32(view.focal) * (eye - heights[0])[None, :] / np.maximum(row - np.float32(view.horizon), 1.0)
+    ground = (
+        np.float32(view.focal)
+        * (eye - heights[0])[None, :]
+        / np.maximum(row - np.float32(view.horizon), 1.0)
+    )
     depth = np.where(near, np.minimum(ground, depths[0]), depth)
     depth[missed] = np.inf
     return Hits(depth.astype(np.float32), skyline.astype(np.float32), top)
+
+
+def _crested(rows_at: FloatArray) -> FloatArray:
+    """Returns the inner rows with each crest raised to the peak that lies between slices (a parabola's)."""
+    before, here, after = rows_at[:-2], rows_at[1:-1], rows_at[2:]
+    bend = before - 2 * here + after
+    peak = (here < before) & (here <= after) & (bend > 1e-3)
+    most = 0.5 * np.minimum(before - here, after - here)
+    raised = here - np.minimum(
+        (before - after) ** 2 / (8 * np.maximum(bend, 1e-3)), np.maximum(most, 0.0)
+    )
+    return np.asarray(np.where(peak, raised, here), np.float32)
 
 
 def slices(near: float, far: float, count: int) -> FloatArray:

@@ -1,4 +1,5 @@
-"""Image to image: a given picture repainted in a prompt's colours, light and style, still itself."""
+"""Image to image: a given picture repainted in a prompt's colours, light and style, still
+itself."""
 
 from __future__ import annotations
 
@@ -10,10 +11,10 @@ from darkroom.engine.backends.painter import compose, light, repaint_light, styl
 from darkroom.engine.backends.painter.abstract_harmony import by_lightness
 from darkroom.engine.backends.painter.compose import PIXELS_PAINTED_MAX, Painting
 from darkroom.engine.backends.painter.lexicon import SEASONS, STYLES, TIMES, WEATHERS
+from darkroom.engine.backends.painter.mottle import FloatArray
 from darkroom.engine.backends.painter.scene import Progress, Scene
 from darkroom.engine.backends.painter.style_field import soft
 
-FloatArray = NDArray[np.float32]
 _SAMPLE = (192, 128)  # the prompt painted small: its colours are what the picture moves towards
 
 
@@ -68,7 +69,8 @@ def repaint(
 
 
 def fitted(image: NDArray[np.uint8], width: int, height: int) -> FloatArray:
-    """Returns the picture cropped to the ratio of width × height where it says most, at that size, 0..1."""
+    """Returns the picture cropped to the ratio of width × height where it says most, at that
+    size, 0..1."""
     rows, columns = image.shape[:2]
     wide = min(columns, max(1, round(rows * width / height)))
     tall = min(rows, max(1, round(columns * height / width)))
@@ -81,7 +83,8 @@ def fitted(image: NDArray[np.uint8], width: int, height: int) -> FloatArray:
 
 
 def _saliency(image: NDArray[np.uint8]) -> FloatArray:
-    """What stands out, on a 96 × 96 grid: unlike the picture's colours, detailed, near the middle."""
+    """What stands out, on a 96 × 96 grid: unlike the picture's colours, detailed, near the
+    middle."""
     small = cv2.resize(image, (96, 96), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
     lab = cv2.cvtColor(small, cv2.COLOR_RGB2Lab)
     unlike = np.sqrt(((cv2.GaussianBlur(lab, (0, 0), 2) - lab.mean((0, 1))) ** 2).sum(2))
@@ -105,7 +108,8 @@ def _place(profile: FloatArray, length: int, window: int) -> int:
 
 
 def _towards_prompt(rgb: FloatArray, scene: Scene, seed: int) -> FloatArray:
-    """Move the colours towards the prompt's own: named ones by tone, the rest by linear transport."""
+    """Move the colours towards the prompt's own: named ones by tone, the rest by linear
+    transport."""
     lab = cv2.cvtColor(np.ascontiguousarray(rgb), cv2.COLOR_RGB2Lab)
     if scene.palette:
         ordered = by_lightness(np.array(scene.palette, np.float32))
@@ -126,7 +130,8 @@ def _towards_prompt(rgb: FloatArray, scene: Scene, seed: int) -> FloatArray:
 
 
 def _transported(lab: FloatArray, goal: FloatArray) -> FloatArray:
-    """Half-way linear optimal transport of a, b (Pitié & Kokaram, 2007); a quarter of the way in L."""
+    """Half-way linear optimal transport of a, b (Pitié & Kokaram, 2007); a quarter of the way in
+    L."""
     given = lab[::4, ::4].reshape(-1, 3)
     mean, wish = given.mean(0), goal.mean(0)
     have = np.cov(given[:, 1:].T) + np.eye(2) * 6

@@ -1,18 +1,17 @@
-"""Relighting a given picture: another hour, another season, another weather, as far as one can tell its depth."""
+"""Relighting a given picture: another hour, another season, another weather, as far as one can
+tell its depth."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from darkroom.engine.backends.painter import sky
-from darkroom.engine.backends.painter.mottle import mottle
+from darkroom.engine.backends.painter.mottle import FloatArray, mottle
 from darkroom.engine.backends.painter.precipitation import fog, rainfall, snowfall
 from darkroom.engine.backends.painter.scene import Scene
 from darkroom.engine.backends.painter.style_field import soft, tone, unit
 
-FloatArray = NDArray[np.float32]
 # Light and shade by time of day (display RGB), and the exposure.
 _HOURS = {
     "dawn": ((1.02, 0.88, 0.86), (0.44, 0.48, 0.68), 0.86),
@@ -25,7 +24,8 @@ _HOURS = {
 
 
 def open_sky(rgb: FloatArray) -> FloatArray:
-    """Returns how surely each pixel is sky, 0..1: bright, even, not green, and joined to the top."""
+    """Returns how surely each pixel is sky, 0..1: bright, even, not green, and joined to the
+    top."""
     height, width = rgb.shape[:2]
     small = cv2.resize(rgb, (160, max(24, min(400, 160 * height // width))))
     hsv = cv2.cvtColor(small, cv2.COLOR_RGB2HSV)
@@ -52,7 +52,9 @@ def at_hour(rgb: FloatArray, scene: Scene, above: FloatArray) -> FloatArray:
     x = np.arange(size[1], dtype=np.float32) - painted.sun_xy[0]
     y = np.arange(size[0], dtype=np.float32)[:, None] - min(painted.sun_xy[1], size[0] * 0.6)
     near = np.exp(-np.hypot(x, y) / (0.55 * max(size)))
-    lit = np.clip(soft(grey, 6 * unit(size)) * 0.75 + grey * 0.35 + 0.25 * near - 0.05, 0, 1)[..., None]
+    lit = np.clip(soft(grey, 6 * unit(size)) * 0.75 + grey * 0.35 + 0.25 * near - 0.05, 0, 1)[
+        ..., None
+    ]
     muted = grey[..., None] + (rgb - grey[..., None]) * (0.45 if scene.time == "night" else 0.82)
     out = muted * (shade + (light - shade) * lit) * (0.55 + 0.75 * exposure)
     if scene.time != "night":
@@ -66,8 +68,9 @@ def at_hour(rgb: FloatArray, scene: Scene, above: FloatArray) -> FloatArray:
 
 
 def in_season(rgb: FloatArray, season: str, above: FloatArray) -> FloatArray:
-    """Returns the picture with its greens turned (autumn), freshened (spring) or snowed over (winter)."""
-    lab = cv2.cvtColor(np.ascontiguousarray(rgb), cv2.COLOR_RGB2Lab)
+    """Returns the picture with its greens turned (autumn), freshened (spring) or snowed over
+    (winter)."""
+    lab: FloatArray = cv2.cvtColor(np.ascontiguousarray(rgb), cv2.COLOR_RGB2Lab)
     green = np.clip((-lab[..., 1] - 3) / 14, 0, 1) * np.clip((lab[..., 2] + 4) / 12, 0, 1)
     if season == "autumn":
         patch = mottle((rgb.shape[0], rgb.shape[1]), 3, 14, 3)
@@ -90,7 +93,8 @@ def in_season(rgb: FloatArray, season: str, above: FloatArray) -> FloatArray:
 
 
 def in_weather(rgb: FloatArray, scene: Scene, above: FloatArray) -> FloatArray:
-    """Returns the picture in the scene's weather: grey light, fog with depth, rain or snow falling."""
+    """Returns the picture in the scene's weather: grey light, fog with depth, rain or snow
+    falling."""
     size = (rgb.shape[0], rgb.shape[1])
     grey = tone(rgb)[..., None]
     air = np.array([0.74, 0.77, 0.80], np.float32) * (0.42 + 0.75 * float(grey.mean()))
@@ -110,7 +114,8 @@ def in_weather(rgb: FloatArray, scene: Scene, above: FloatArray) -> FloatArray:
 
 
 def _depth(rgb: FloatArray, above: FloatArray) -> FloatArray:
-    """A guess of distance 0..1: higher is farther, pale is farther (He et al.'s dark channel), sky is far."""
+    """A guess of distance 0..1: higher is farther, pale is farther (He et al.'s dark channel),
+    sky is far."""
     size = (rgb.shape[0], rgb.shape[1])
     pale = soft(np.ascontiguousarray(rgb.min(2)), 14 * unit(size))
     rows = np.linspace(1, 0, size[0], dtype=np.float32)[:, None]

@@ -8,10 +8,13 @@ import cv2
 import numpy as np
 
 from darkroom.engine.backends.painter import light, noise, relief
+from darkroom.engine.backends.painter.beach import add_beach
+from darkroom.engine.backends.painter.figures import add_figures
 from darkroom.engine.backends.painter.noise import FloatArray
 from darkroom.engine.backends.painter.scene import Progress, Scene
 from darkroom.engine.backends.painter.sky import Sky, sky
 from darkroom.engine.backends.painter.view import View
+from darkroom.engine.backends.painter.weather import add_weather
 
 # Scales (metres a tile spans) and turns of the wave layers; each is the same tile seen anew.
 _LAYERS = ((74.0, 0.0, 1.0), (27.0, 0.5, 0.8), (9.3, -0.4, 0.75), (3.1, 0.9, 0.65))
@@ -38,8 +41,13 @@ def sea(scene: Scene, width: int, height: int, progress: Progress) -> FloatArray
     picture = above.linear.copy()
     water = _water(scene, above)
     paint_water(picture, view, above, water, scene.seed)
-    progress(0.85)
-    return light.to_display(picture)
+    progress(0.8)
+    if "beach" in scene.extras:
+        add_beach(picture, above, scene)
+    add_figures(picture, view, above, scene)
+    add_weather(picture, view, above, scene)
+    progress(0.95)
+    return light.to_display(np.maximum(picture, 0.0))
 
 
 def _water(scene: Scene, above: Sky) -> Water:
@@ -70,9 +78,13 @@ def ocean_tile(seed: int, count: int = 512) -> FloatArray:
     size[0, 0] = 1.0
     wind = rng.uniform(1.2, 1.9)
     along = (kx * np.cos(wind) + kz * np.sin(wind)) / size
-    power = np.exp(-((4.5 / size) ** 2)) / size**3.9 * (0.03 + along**6) * np.exp(-((size / 150) ** 2))
+    power = (
+        np.exp(-((4.5 / size) ** 2)) / size**3.9 * (0.03 + along**6) * np.exp(-((size / 150) ** 2))
+    )
     power[0, 0] = 0.0
-    spectrum = np.sqrt(power) * (rng.standard_normal((count, count)) + 1j * rng.standard_normal((count, count)))
+    spectrum = np.sqrt(power) * (
+        rng.standard_normal((count, count)) + 1j * rng.standard_normal((count, count))
+    )
     height = np.real(np.fft.ifft2(spectrum))
     scale = 1.0 / height.std()
     pull_x = np.real(np.fft.ifft2(1j * kx / size * spectrum)) * scale
@@ -96,29 +108,36 @@ def paint_water(picture: FloatArray, view: View, above: Sky, water: Water, seed:
     tile = ocean_tile(seed)
     right, _ = view.rays()
     depths = relief.slices(water.eye * 0.9, 900.0, 420)
-    coarse = right[:, :: max(1, view.width // 960)]
-    heights = _heights(tile, coarse * depths[:, None], np.repeat(depths[:, None], coarse.shape[1], 1), water)
-    heights = cv2.resize(heights, (view.width, len(depths)), interpolation=cv2.INTER_LINEAR)
+    coarse, _ = view.rays(max(1.0, view.width / 960))
+    ahead = np.repeat(depths[:, None], coarse.shape[1], 1)
+    lifted = cv2.resize(_heights(tile, coarse * ahead, ahead, water), (view.width, len(depths)))
+    heights = np.asarray(lifted, np.float32)
     hits = relief.march(view, heights, depths, water.eye)
     rows = view.height - max(hits.top, int(view.horizon) - 1)
     depth = hits.depth[-rows:]
     top = view.height - rows
-    plane = view.focal * water.eye / np.maximum(np.arange(top, view.height) + 0.5 - view.horizon, 0.12)
+    plane = (
+        view.focal * water.eye / np.maximum(np.arange(top, view.height) + 0.5 - view.horizon, 0.12)
+    )
     depth = np.where(np.isfinite(depth), depth, plane[:, None].astype(np.float32))
     depth = np.minimum(depth, np.float32(40000.0))
     shaded = _shaded(tile, view, above, water, (depth, top, right))
     cover = np.clip(np.arange(top, view.height) + 1.0 - view.horizon, 0, 1)[:, None]
-    cover = np.maximum(cover, np.clip(np.arange(top, view.height)[:, None] + 1.0 - hits.skyline[None], 0, 1))
+    cover = np.maximum(
+        cover, np.clip(np.arange(top, view.height)[:, None] + 1.0 - hits.skyline[None], 0, 1)
+    )
     cover = cover[..., None].astype(np.float32)
     picture[top:] = picture[top:] * (1 - cover) + shaded * cover
 
 
-def _placed(x: FloatArray, z: FloatArray, layer: tuple[float, float, float]) -> tuple[FloatArray, FloatArray, float, float]:
+def _placed(
+    x: FloatArray, z: FloatArray, layer: tuple[float, float, float]
+) -> tuple[FloatArray, FloatArray, float, float]:
     span, turn, _ = layer
     c, s = float(np.cos(turn)), float(np.sin(turn))
     u = (x * np.float32(c) + z * np.float32(s)) / np.float32(span)
     v = (z * np.float32(c) - x * np.float32(s)) / np.float32(span)
-    return u + np.float32(span * 0.013), v, c, s
+    return np.asarray(u + span * 0.013, np.float32), np.asarray(v, np.float32), c, s
 
 
 def _heights(tile: FloatArray, x: FloatArray, z: FloatArray, water: Water) -> FloatArray:
@@ -130,12 +149,16 @@ def _heights(tile: FloatArray, x: FloatArray, z: FloatArray, water: Water) -> Fl
     return total * np.exp(-z / np.float32(500.0))
 
 
-def _slopes(tile: FloatArray, x: FloatArray, z: FloatArray, water: Water, foot: FloatArray) -> tuple[FloatArray, ...]:
+def _slopes(
+    tile: FloatArray, x: FloatArray, z: FloatArray, water: Water, foot: FloatArray
+) -> tuple[FloatArray, ...]:
     """Returns the slopes right and ahead, the coarse height, and the variance of slope too fine to see."""
     slope_x, slope_z, lift, hidden = (np.zeros(x.shape, np.float32) for _ in range(4))
     levels = [tile]
     while levels[-1].shape[0] > 16:
-        soft = cv2.GaussianBlur(cv2.copyMakeBorder(levels[-1], 4, 4, 4, 4, cv2.BORDER_WRAP), (0, 0), 0.9)
+        soft = cv2.GaussianBlur(
+            cv2.copyMakeBorder(levels[-1], 4, 4, 4, 4, cv2.BORDER_WRAP), (0, 0), 0.9
+        )
         levels.append(np.ascontiguousarray(soft[4:-4:2, 4:-4:2]))
     power = [float((level[..., 1:] ** 2).mean()) for level in levels] + [0.0]
     levels.append(np.zeros((2, 2, 3), np.float32))
@@ -209,12 +232,22 @@ def _mirrored(view: View, above: Sky, right: FloatArray, up: FloatArray) -> Floa
     """Returns the sky's light along directions; a small soft copy of the sky, clamped at the frame."""
     limit = max(1, int(view.horizon))
     upper = np.minimum(above.linear[:limit], 3.0)
-    small = cv2.resize(upper, (max(2, view.width // 4), max(2, limit // 4)), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(
+        upper, (max(2, view.width // 4), max(2, limit // 4)), interpolation=cv2.INTER_AREA
+    )
     small = cv2.GaussianBlur(small, (0, 0), 1.0 + 0.012 * small.shape[1])
-    x = (right * np.float32(view.focal) + np.float32(view.width / 2)) * np.float32(small.shape[1] / view.width) - 0.5
-    y = (np.float32(view.horizon) - up * np.float32(view.focal)) * np.float32(small.shape[0] / limit) - 0.5
+    x = (right * np.float32(view.focal) + np.float32(view.width / 2)) * np.float32(
+        small.shape[1] / view.width
+    ) - 0.5
+    y = (np.float32(view.horizon) - up * np.float32(view.focal)) * np.float32(
+        small.shape[0] / limit
+    ) - 0.5
     y = np.maximum(y, 0.0).astype(np.float32)
-    return np.asarray(cv2.remap(small, x.astype(np.float32), y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101))
+    return np.asarray(
+        cv2.remap(
+            small, x.astype(np.float32), y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
+        )
+    )
 
 
 def _glitter(
@@ -246,16 +279,25 @@ def _glitter(
 
 
 def _foamed(
-    out: FloatArray, above: Sky, water: Water, place: tuple[FloatArray, FloatArray, FloatArray], tile: FloatArray
+    out: FloatArray,
+    above: Sky,
+    water: Water,
+    place: tuple[FloatArray, FloatArray, FloatArray],
+    tile: FloatArray,
 ) -> FloatArray:
     """Returns the water with broken white on the crests and streaks of foam behind them."""
     lift, x, z = place
+    grain = noise.bands((512, 512), 7, (16, 16))
+    depth_foot = np.minimum(z * z * np.float32(0.00002), 3.0)
     fine = noise.sample(np.ascontiguousarray(tile[..., 0]), x / 2.3, z / 3.1)
     lace = noise.sample(np.ascontiguousarray(tile[..., 0]), x / 11.0 + 0.3, z / 17.0)
     away = np.clip(z / 60.0, 0.0, 1.0)
     crest = np.clip((lift / water.wave - 1.5 - 0.3 * away + 0.45 * fine * (1 - away)) * 1.5, 0, 1)
     lines = np.clip(1.0 - np.abs(lace + 0.3 * fine) / 0.16, 0, 1)
     streak = lines * np.clip(0.35 + 0.3 * lift / water.wave, 0, 1) * (1 - away) * 0.6
+    crest = crest * np.clip(
+        0.75 + 0.8 * noise.layered(grain, x / 9.0, z / 9.0, 5, depth_foot, 0.75), 0.05, 1
+    )
     white = (above.air_light * 0.85 + above.sun_light * 0.15).astype(np.float32)
     cover = np.clip(crest + streak, 0, 0.92)[..., None] * np.float32(water.foam)
     return np.asarray(out * (1 - cover) + white * cover, np.float32)

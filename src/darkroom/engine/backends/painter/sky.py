@@ -77,8 +77,13 @@ def sky(
     rgb[rows:] = rgb[rows - 1]
     direction = np.array([right_up[0], right_up[1], 1.0])
     direction /= np.linalg.norm(direction)
-    top, low = upper[: max(1, rows // 3)].mean(axis=(0, 1)), upper[-max(1, rows // 6) :].mean(axis=(0, 1))
-    sunlight = light.decoded(np.array(palette.rgb(colours.sun), np.float32)) * np.float32(colours.power * 1.5)
+    top, low = (
+        upper[: max(1, rows // 3)].mean(axis=(0, 1)),
+        upper[-max(1, rows // 6) :].mean(axis=(0, 1)),
+    )
+    sunlight = light.decoded(np.array(palette.rgb(colours.sun), np.float32)) * np.float32(
+        colours.power * 1.5
+    )
     return Sky(
         rgb, linear, view.pixel(*right_up), (float(direction[0]), float(direction[1]), float(direction[2])),
         palette.rgb(colours.sun), _shown(top), _shown(low), sunlight, 0.6 * top + 0.4 * low, haze,
@@ -137,12 +142,19 @@ def _gradient(
 
 
 def _add_glow(
-    air: FloatArray, scene: Scene, colours: SkyPalette, right: FloatArray, up: FloatArray, sun: tuple[float, float]
+    air: FloatArray,
+    scene: Scene,
+    colours: SkyPalette,
+    right: FloatArray,
+    up: FloatArray,
+    sun: tuple[float, float],
 ) -> None:
     """Adds the light that the air scatters around the sun, wider along the horizon."""
     if scene.time == "night":
         return
-    veil = {"overcast": 0.1, "rain": 0.05, "storm": 0.12, "fog": 0.3, "snow": 0.1}.get(scene.weather, 1.0)
+    veil = {"overcast": 0.1, "rain": 0.05, "storm": 0.12, "fog": 0.3, "snow": 0.1}.get(
+        scene.weather, 1.0
+    )
     strength = {"day": 0.35, "dusk": 0.45, "dawn": 0.55, "golden": 0.8}.get(scene.time, 1.0) * veil
     dx, dy = right - np.float32(sun[0]), up - np.float32(sun[1])
     away = np.sqrt((dx * 0.85) ** 2 + (dy * 1.1) ** 2)
@@ -161,7 +173,15 @@ def _add_night(air: FloatArray, scene: Scene, right: FloatArray, up: FloatArray)
     return air
 
 
-_COVER = {"clear": 0.36, "cloudy": 0.56, "overcast": 0.86, "rain": 0.84, "storm": 0.8, "fog": 0.3, "snow": 0.8}
+_COVER = {
+    "clear": 0.36,
+    "cloudy": 0.56,
+    "overcast": 0.86,
+    "rain": 0.84,
+    "storm": 0.8,
+    "fog": 0.3,
+    "snow": 0.8,
+}
 
 
 def _add_clouds(
@@ -183,7 +203,9 @@ def _add_clouds(
     forward = (1.0 + 1.5 * np.exp(-away / 0.11) + 0.6 * np.exp(-away / 0.35)).astype(np.float32)
     veil = np.clip(up / 0.10, 0, 1) ** 0.8
     if scene.weather in ("clear", "cloudy") and cover > 0.2 and scene.time != "night":
-        thin = clouds.cirrus(right, up, scene.seed, rng.uniform(0.42, 0.62)) * veil * np.float32(0.62)
+        thin = (
+            clouds.cirrus(right, up, scene.seed, rng.uniform(0.42, 0.62)) * veil * np.float32(0.62)
+        )
         high = np.minimum(warm, 1.3) * forward[..., None]
         if scene.time != "day":
             # High ice away from the sun turns from gold to rose.
@@ -197,7 +219,7 @@ def _add_clouds(
     if scene.time == "day":
         towards = np.array([0.6 * np.sign(sun[0] or 1.0), 0.75, 0.25])
     towards /= np.linalg.norm(towards)
-    deep = {"storm": 1.0, "cloudy": 0.75, "rain": 0.6}.get(scene.weather, 0.36)
+    deep = {"storm": 1.0, "cloudy": 0.4, "rain": 0.5}.get(scene.weather, 0.32)
     direction = (float(towards[0]), float(towards[1]), float(towards[2]))
     layer = clouds.Layer(cover, deep, 0.052, direction, np.minimum(warm, 2.2), shade)
     body, through = clouds.cumulus(layer, right, up, scene.seed)
@@ -224,10 +246,14 @@ def _add_discs(
             crowd = cv2.resize(small, (columns, rows), interpolation=cv2.INTER_LINEAR)
         dim = {"clear": 1.0}.get(scene.weather, 0.35)
         field = night.stars((rows, columns), scene.seed, dim, crowd)
-        low = np.clip((view.horizon - np.arange(rows, dtype=np.float32)) / (0.16 * view.focal), 0, 1)
+        low = np.clip(
+            (view.horizon - np.arange(rows, dtype=np.float32)) / (0.16 * view.focal), 0, 1
+        )
         upper += field * low[:, None, None]
     x, y = view.pixel(*sun)
-    if "moon" in scene.extras or (scene.time == "night" and not {"milky_way", "aurora"} & scene.extras):
+    if "moon" in scene.extras or (
+        scene.time == "night" and not {"milky_way", "aurora"} & scene.extras
+    ):
         if scene.weather not in ("storm", "overcast", "rain"):
             night.moon(upper, (x, y), 0.021 * view.focal, scene.seed)
     elif scene.weather in ("clear", "cloudy") and scene.time in ("sunset", "sunrise", "golden"):
@@ -236,7 +262,11 @@ def _add_discs(
         radius = 0.0165 * view.focal
         disc = 1.0 / (1.0 + np.exp(np.clip((away - radius) / (0.06 * radius + 0.3), -30, 30)))
         beyond = np.maximum(away - radius, 0) / radius
-        ring = 1.1 * np.exp(-beyond / 0.55) + 0.5 * np.exp(-beyond / 2.2) + 0.22 * np.exp(-beyond / 7.0)
+        ring = (
+            1.1 * np.exp(-beyond / 0.55)
+            + 0.5 * np.exp(-beyond / 2.2)
+            + 0.22 * np.exp(-beyond / 7.0)
+        )
         tone = light.to_scene(np.array(palette.rgb(colours.sun), np.float32))
         upper += (disc * 3.4)[..., None] * np.array([1.0, 0.82, 0.5], np.float32)
         upper += ring[..., None] * np.minimum(tone, 2.0)

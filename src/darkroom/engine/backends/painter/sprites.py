@@ -20,7 +20,9 @@ def conifer(seed: int, snow: float) -> FloatArray:
     rng = np.random.default_rng(seed)
     picture = np.zeros((rows, columns, 3), np.float32)
     middle = columns / 2
-    cv2.line(picture, (int(middle), rows - 1), (int(middle), rows // 3), (0.12, 0.0, 1.0), 4, cv2.LINE_AA)
+    cv2.line(
+        picture, (int(middle), rows - 1), (int(middle), rows // 3), (0.12, 0.0, 1.0), 4, cv2.LINE_AA
+    )
     whorls = 46
     for whorl in range(whorls):
         t = (whorl + rng.uniform(0, 0.8)) / whorls
@@ -32,15 +34,33 @@ def conifer(seed: int, snow: float) -> FloatArray:
             drop = rows * (0.018 + 0.055 * t) * rng.uniform(0.6, 1.3)
             side = np.sign(angle)
             tip = (middle + side * length, y + drop)
-            lit = float(np.clip(0.5 + 0.42 * side * length / reach + rng.uniform(-0.2, 0.2), 0.05, 1.0))
+            lit = float(
+                np.clip(0.5 + 0.42 * side * length / reach + rng.uniform(-0.2, 0.2), 0.05, 1.0)
+            )
             white = float(snow * rng.uniform(0.2, 1.0))
             bend = (middle + side * length * 0.55, y + drop * 0.30)
-            points = np.array([(middle, y), bend, tip, (bend[0], bend[1] + rows * 0.016), (middle, y + rows * 0.03)])
-            cv2.fillPoly(picture, [np.round(points * 8).astype(np.int32)], (lit, white, 1.0), cv2.LINE_AA, 3)
+            points = np.array(
+                [
+                    (middle, y),
+                    bend,
+                    tip,
+                    (bend[0], bend[1] + rows * 0.016),
+                    (middle, y + rows * 0.03),
+                ]
+            )
+            cv2.fillPoly(
+                picture, [np.round(points * 8).astype(np.int32)], (lit, white, 1.0), cv2.LINE_AA, 3
+            )
     return picture
 
 
-def plant(picture: FloatArray, depth: FloatArray, top: int, stands: FloatArray, given: tuple[Land, View, Sky]) -> None:
+def plant(
+    picture: FloatArray,
+    depth: FloatArray,
+    top: int,
+    stands: FloatArray,
+    given: tuple[Land, View, Sky],
+) -> None:
     """Sets conifers at `stands` (n, 3: x km, z km, height km) into `picture` (scene light), far ones first, in place.
 
     `depth` (rows from `top`, columns) hides what stands behind the land.
@@ -57,7 +77,12 @@ def plant(picture: FloatArray, depth: FloatArray, top: int, stands: FloatArray, 
         size = tall[index] / z[index] * view.focal
         base = view.horizon - view.focal * (foot[index] - land.eye) / z[index]
         middle = view.width / 2 + view.focal * x[index] / z[index]
-        _set(picture, (depth, top), (kinds[index % len(kinds)], middle, base + 0.02 * size, size, z[index]), (land, above))
+        _set(
+            picture,
+            (depth, top),
+            (kinds[index % len(kinds)], middle, base + 0.02 * size, size, z[index]),
+            (land, above),
+        )
 
 
 def _set(
@@ -74,7 +99,9 @@ def _set(
     ya, yb, xa, xb = max(0, y0), min(rows, y0 + high), max(0, x0), min(columns, x0 + wide)
     if ya >= yb or xa >= xb or high > 4 * rows:
         return
-    small = cv2.resize(kind, (wide, high), interpolation=cv2.INTER_AREA if high < _DRAWN[0] else cv2.INTER_LINEAR)
+    small = cv2.resize(
+        kind, (wide, high), interpolation=cv2.INTER_AREA if high < _DRAWN[0] else cv2.INTER_LINEAR
+    )
     part = small[ya - y0 : yb - y0, xa - x0 : xb - x0]
     alpha = part[..., 2].copy()
     depth, top = behind
@@ -82,7 +109,7 @@ def _set(
     seen = depth[max(0, ya - top) : max(0, yb - top), xa:xb]
     alpha[start:] *= seen > z * 0.97
     lx = above.sun_direction[0]
-    lit = part[..., 0] if lx > 0 else 2 * 0.5 - part[..., 0]
+    lit = np.clip(part[..., 0] if lx > 0 else 1.0 - part[..., 0], 0.0, 1.0)
     tone = np.array((0.022, 0.045, 0.020), np.float32)
     if land.cover.season == "autumn" and (int(middle) % 3 == 0):
         tone = np.array((0.20, 0.10, 0.02), np.float32)
@@ -101,13 +128,21 @@ def stand(land: Land, view: View, seed: int, near: float, far: float, count: int
     z = (near * (far / near) ** rng.random(count * 3)).astype(np.float32)
     half = 0.55 * view.width / view.focal
     x = (rng.uniform(-half, half, count * 3) * z).astype(np.float32)
-    height, slope_x, slope_z = (part[:, 0] for part in land.surface(x[:, None], z[:, None], np.full((len(x), 1), 0.002, np.float32)))
+    height, slope_x, slope_z = (
+        part[:, 0]
+        for part in land.surface(x[:, None], z[:, None], np.full((len(x), 1), 0.002, np.float32))
+    )
     tile = land.cover.tile
     size = tile.shape[0]
     clump = tile[(z * 90).astype(int) % size, (x * 90).astype(int) % size]
     # The middle stays open: the eye walks in between.
     aside = np.abs(x / z) / half
-    good = (height > 0.004) & (np.hypot(slope_x, slope_z) < 0.9) & (clump + 1.9 * aside - 0.9 > 0.25) & (height < 0.5)
+    good = (
+        (height > 0.004)
+        & (np.hypot(slope_x, slope_z) < 0.9)
+        & (clump + 1.9 * aside - 0.9 > 0.25)
+        & (height < 0.5)
+    )
     chosen = np.flatnonzero(good)[:count]
     tall = 0.021 * rng.uniform(0.55, 1.25, len(chosen))
     return np.stack([x[chosen], z[chosen], tall], axis=1).astype(np.float32)

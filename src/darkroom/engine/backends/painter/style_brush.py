@@ -1,4 +1,5 @@
-"""Painting with a brush: strokes laid coarse to fine along the forms, with bristles and thick paint."""
+"""Painting with a brush: strokes laid coarse to fine along the forms, with bristles and thick
+paint."""
 
 from __future__ import annotations
 
@@ -6,12 +7,10 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from darkroom.engine.backends.painter.mottle import mottle
+from darkroom.engine.backends.painter.mottle import FloatArray, mottle
 from darkroom.engine.backends.painter.style_field import soft, tangents, tone, unit
 
-FloatArray = NDArray[np.float32]
 _STROKES_MAX = 14_000
 _OUTLINE = np.linspace(-1, 1, 7, dtype=np.float32)
 
@@ -139,8 +138,8 @@ def _lay(canvas: FloatArray, height: FloatArray, strokes: _Strokes, bristles: Fl
         outline.append(edge + v[..., None] * side[:, None])
     outline[1] = outline[1][:, ::-1]
     shapes = np.round(np.concatenate(outline, 1) * 16 - 8).astype(np.int32)
-    for k, shape in enumerate(shapes):
-        cv2.fillPoly(owner, [shape], k + 1, shift=4)
+    for number, shape in enumerate(shapes, 1):
+        cv2.fillPoly(owner, [shape], number, shift=4)
     place = np.flatnonzero(owner)
     k = owner.reshape(-1)[place].astype(np.int32) - 1
     breadth = height.shape[1]

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from darkroom.engine.backends.painter.mottle import mottle
+from darkroom.engine.backends.painter.mottle import FloatArray, mottle
 
-FloatArray = NDArray[np.float32]
 _LUMA = np.array([[0.2126, 0.7152, 0.0722]], np.float32)
 
 
@@ -18,12 +16,14 @@ def tone(rgb: FloatArray) -> FloatArray:
 
 
 def unit(shape: tuple[int, ...]) -> float:
-    """Returns how large a thing of one pixel at 1920×1080 is in a picture of this shape, in pixels."""
+    """Returns how large a thing of one pixel at 1920×1080 is in a picture of this shape, in
+    pixels."""
     return float(np.sqrt(shape[0] * shape[1]) / 1440)
 
 
 def soft(picture: FloatArray, sigma: float) -> FloatArray:
-    """Returns the picture (height, width[, 3]) under a Gaussian blur; wide ones by way of a small copy."""
+    """Returns the picture (height, width[, 3]) under a Gaussian blur; wide ones by way of a small
+    copy."""
     height, width = picture.shape[:2]
     shrink = int(min(sigma / 2.5, height / 4, width / 4))
     if shrink < 2:
@@ -48,8 +48,8 @@ def flattened(rgb: FloatArray, radius: float) -> FloatArray:
     grey = tone(edge)
     middle = cv2.GaussianBlur(grey, (0, 0), sigma)
     spread = cv2.GaussianBlur(grey * grey, (0, 0), sigma) - middle * middle
-    weight = 1 + np.maximum(spread, 0) * np.float32(28_000)
-    weight = 1 / (weight * weight * weight)
+    noisy = 1 + np.maximum(spread, 0) * np.float32(28_000)
+    weight = 1 / (noisy * noisy * noisy)
     total = np.zeros_like(rgb)
     weights = np.full((height, width), 1e-9, np.float32)
     for k in range(8):
@@ -76,9 +76,10 @@ def tangents(grey: FloatArray, sigma: float, seed: int) -> tuple[FloatArray, Flo
     double_x, double_y = gy * gy - gx * gx, -2 * gx * gy
     for reach, share in ((sigma / shrink, 1.0), (sigma * 4 / shrink, 0.15)):
         blurred = [cv2.GaussianBlur(part, (0, 0), max(0.6, reach)) for part in (double_x, double_y)]
-        double_x, double_y = double_x * (1 - share) + blurred[0] * share, double_y * (
-            1 - share
-        ) + blurred[1] * share
+        double_x, double_y = (
+            double_x * (1 - share) + blurred[0] * share,
+            double_y * (1 - share) + blurred[1] * share,
+        )
     calm = mottle(small[::-1], seed, 2.0, 1) * np.float32(5.0)
     double_x, double_y = double_x + 4e-4 * np.cos(calm), double_y + 4e-4 * np.sin(calm)
     angle = cv2.resize(np.dstack([double_x, double_y]), (width, height))
@@ -116,13 +117,15 @@ def reduced(rgb: FloatArray, colours: int, seed: int) -> FloatArray:
     with more say for hue than for lightness, so that small bright things keep a colour.
     """
     small = cv2.resize(rgb, (128, 128), interpolation=cv2.INTER_AREA)
-    lab = cv2.cvtColor(small, cv2.COLOR_RGB2Lab).reshape(-1, 3) * np.float32([1, 1.5, 1.5])
+    lab = cv2.cvtColor(small, cv2.COLOR_RGB2Lab).reshape(-1, 3) * np.array(
+        [1, 1.5, 1.5], np.float32
+    )
     cells, owner, count = np.unique(
         np.round(lab / 5).astype(np.int32), axis=0, return_inverse=True, return_counts=True
     )
     owner = owner.reshape(-1)
-    points = np.stack([np.bincount(owner, lab[:, i], len(cells)) for i in range(3)], 1)
-    points /= count[:, None]
+    sums = np.stack([np.bincount(owner, lab[:, i], len(cells)) for i in range(3)], 1)
+    points = sums / count[:, None]
     weight = np.sqrt(count)
     rng = np.random.default_rng(seed)
     chosen = [int(rng.choice(len(points), p=weight / weight.sum()))]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from darkroom.engine.backends.painter.mottle import mottle
+from darkroom.engine.backends.painter.mottle import FloatArray, mottle
 from darkroom.engine.backends.painter.style_field import (
     along,
     flattened,
@@ -16,8 +15,6 @@ from darkroom.engine.backends.painter.style_field import (
     tone,
     unit,
 )
-
-FloatArray = NDArray[np.float32]
 
 
 def lines(rgb: FloatArray, seed: int) -> FloatArray:
@@ -34,15 +31,16 @@ def lines(rgb: FloatArray, seed: int) -> FloatArray:
 
 
 def pencil(rgb: FloatArray, seed: int) -> FloatArray:
-    """Returns graphite on paper: hatching that follows the forms, crossed in the darks, and outlines."""
+    """Returns graphite on paper: hatching that follows the forms, crossed in the darks, and
+    outlines."""
     scale = unit(rgb.shape)
     size = (rgb.shape[0], rgb.shape[1])
     grey = _levelled(tone(flattened(rgb, 3.0 * scale)))
     x, y = tangents(grey, max(1.5, 9 * scale), seed)
     base = np.float32(0.78)
     slant_x, slant_y = np.full(size, np.cos(base)), np.full(size, -np.sin(base))
-    grain = np.random.default_rng(seed).random(size, np.float32)
-    grain = cv2.GaussianBlur(grain, (0, 0), max(0.5, 0.75 * scale))
+    white = np.random.default_rng(seed).random(size, np.float32)
+    grain = np.asarray(cv2.GaussianBlur(white, (0, 0), max(0.5, 0.75 * scale)))
     reach = max(3.0, 17 * scale)
     hatch = _flat(along(along(grain, slant_x, slant_y, reach, 6), slant_x, slant_y, reach / 5, 2))
     form = _flat(along(along(grain[::-1], x, y, reach, 6), x, y, reach / 5, 2))
@@ -60,7 +58,8 @@ def pencil(rgb: FloatArray, seed: int) -> FloatArray:
 
 
 def ink_wash(rgb: FloatArray, seed: int) -> FloatArray:
-    """Returns diluted ink on rice paper, in a few washes that bleed, brush lines, and a red seal."""
+    """Returns diluted ink on rice paper, in a few washes that bleed, brush lines, and a red
+    seal."""
     scale = unit(rgb.shape)
     size = (rgb.shape[0], rgb.shape[1])
     grey = _levelled(tone(flattened(rgb, 7 * scale)))
@@ -125,7 +124,7 @@ def _seal(out: FloatArray, seed: int) -> None:
     if side < 10 or min(height, width) < side * 3:
         return
     rng = np.random.default_rng(seed)
-    stamp = np.ones((48, 48), np.float32)
+    stamp: FloatArray = np.ones((48, 48), np.float32)
     for k in range(3):
         x = 9 + 11 * k
         cv2.line(stamp, (x + 3, 8), (x + 3, 40), 0.0, 2)

@@ -8,13 +8,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from darkroom.engine.backends.painter.mottle import mottle
+from darkroom.engine.backends.painter.mottle import FloatArray, mottle
 from darkroom.engine.backends.painter.scene import Scene
 from darkroom.engine.backends.painter.style_brush import IMPRESSIONIST, OIL, brushed
 from darkroom.engine.backends.painter.style_field import flattened, paper, reduced, soft, tone, unit
 from darkroom.engine.backends.painter.style_lines import ink_wash, lines, pencil
 
-FloatArray = NDArray[np.float32]
 PIXEL_COLOURS = 28
 POSTER_COLOURS = 8
 _BAYER = (
@@ -23,7 +22,8 @@ _BAYER = (
 
 
 def apply(pixels: FloatArray, scene: Scene) -> FloatArray:
-    """Returns the picture (height, width, 3; 0..1) in the scene's style; "photo" leaves it as it is."""
+    """Returns the picture (height, width, 3; 0..1) in the scene's style; "photo" leaves it as it
+    is."""
     style = STYLES.get(scene.style)
     if style is None:
         return pixels
@@ -41,7 +41,8 @@ def impressionist(rgb: FloatArray, seed: int) -> FloatArray:
 
 
 def watercolour(rgb: FloatArray, seed: int) -> FloatArray:
-    """Returns transparent washes on rough paper: dark rims, blooms, granulation, a ragged white border.
+    """Returns transparent washes on rough paper: dark rims, blooms, granulation, a ragged white
+    border.
 
     Pigment as optical density, edges and turbulence after Bousseau et al., "Interactive watercolor
     rendering with temporal coherence and abstraction", 2006.
@@ -77,7 +78,7 @@ def pixel(rgb: FloatArray, seed: int) -> FloatArray:
     soft = cv2.GaussianBlur(small, (0, 0), 1.2)
     small = np.clip(small + 0.6 * (small - soft), 0, 1)
     colours = reduced(small, PIXEL_COLOURS, seed)
-    lab = cv2.cvtColor(small, cv2.COLOR_RGB2Lab)
+    lab: FloatArray = cv2.cvtColor(small, cv2.COLOR_RGB2Lab)
     lab[..., 0] += np.tile(_BAYER, (rows // 4 + 1, columns // 4 + 1))[:rows, :columns] * 5
     centres = cv2.cvtColor(colours[None], cv2.COLOR_RGB2Lab)[0]
     chosen = colours[_nearest(lab, centres)]
@@ -85,7 +86,8 @@ def pixel(rgb: FloatArray, seed: int) -> FloatArray:
 
 
 def poster(rgb: FloatArray, seed: int) -> FloatArray:
-    """Returns a screen print: `POSTER_COLOURS` flat inks, smooth shapes, a little out of register."""
+    """Returns a screen print: `POSTER_COLOURS` flat inks, smooth shapes, a little out of
+    register."""
     height, width = rgb.shape[:2]
     scale = unit(rgb.shape)
     small = cv2.resize(rgb, (-(-width // 2), -(-height // 2)), interpolation=cv2.INTER_AREA)
@@ -153,13 +155,16 @@ def _wobbled(rgb: FloatArray, seed: int, reach: float) -> FloatArray:
 
 
 def _ragged(size: tuple[int, int], seed: int, strength: FloatArray) -> FloatArray:
-    """How much of the wash reaches each pixel: all inside, none at the border, a dark rim between."""
+    """How much of the wash reaches each pixel: all inside, none at the border, a dark rim
+    between."""
     height, width = size
     x = np.minimum(np.arange(width), np.arange(width)[::-1]).astype(np.float32)
     y = np.minimum(np.arange(height), np.arange(height)[::-1]).astype(np.float32)[:, None]
     gap = 0.034 * float(np.sqrt(height * width))
     gap = min(gap, 0.1 * min(height, width))
-    far = np.minimum(x, y) / gap - 1 + (mottle(size, seed + 21, 9.0, 5) - 0.5) * 2.2 + strength * 0.3
+    far = (
+        np.minimum(x, y) / gap - 1 + (mottle(size, seed + 21, 9.0, 5) - 0.5) * 2.2 + strength * 0.3
+    )
     inside = np.clip(far * 5, 0, 1)
     return np.asarray(inside * (1 + 0.35 * np.exp(-np.maximum(far, 0) * 7)), np.float32)
 

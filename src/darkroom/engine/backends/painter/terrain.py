@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from darkroom.engine.backends.painter import ground, light, materials, relief, sprites
+from darkroom.engine.backends.painter.figures import add_figures
 from darkroom.engine.backends.painter.ground import Range, Surface
 from darkroom.engine.backends.painter.lake import add_lake
 from darkroom.engine.backends.painter.land import FAR, NEAR, Land, shade
@@ -16,6 +17,7 @@ from darkroom.engine.backends.painter.noise import FloatArray
 from darkroom.engine.backends.painter.scene import Progress, Scene
 from darkroom.engine.backends.painter.sky import sky
 from darkroom.engine.backends.painter.view import View
+from darkroom.engine.backends.painter.weather import add_weather
 
 _SLICES = 460
 
@@ -28,7 +30,7 @@ def _from(right: float, up: float, ahead: float) -> Callable[[float], tuple[floa
 # Where light comes from when the sun is out of the frame: aside and a little behind, where it models the land.
 _SIDE = {
     "day": _from(1.0, 0.9, -0.2), "golden": _from(1.0, 0.30, -0.12), "dawn": _from(1.0, 0.17, -0.3),
-    "night": _from(0.9, 0.6, -0.1),
+    "night": _from(0.9, 0.6, -0.1), "sunset": _from(1.0, 0.19, 0.35), "sunrise": _from(1.0, 0.21, 0.25),
 }  # fmt: skip
 
 
@@ -41,7 +43,8 @@ def terrain(scene: Scene, width: int, height: int, progress: Progress) -> FloatA
     above = sky(scene, width, height, line, _sun(scene, view))
     if scene.time in _SIDE:
         low = 0.75 if scene.subject == "desert" and scene.time == "golden" else 1.0
-        right_, up_, ahead = _SIDE[scene.time](1.0 if scene.seed % 2 else -1.0)
+        side = 1.0 if above.sun_xy[0] > width / 2 else -1.0
+        right_, up_, ahead = _SIDE[scene.time](side)
         above = replace(above, sun_direction=(right_, up_ * low, ahead))
     progress(0.35)
     surface, eye = _surface(scene, view)
@@ -51,7 +54,11 @@ def terrain(scene: Scene, width: int, height: int, progress: Progress) -> FloatA
     progress(0.55)
     picture = above.linear.copy()
     right, _ = view.rays()
-    depths = relief.slices(0.0028 if scene.subject == "field" else NEAR, FAR, _SLICES)
+    depths = relief.slices(
+        0.0028 if scene.subject == "field" else NEAR,
+        FAR,
+        640 if scene.subject == "desert" else _SLICES,
+    )
     heights = _profile(land, view, depths)
     if scene.subject == "lake":
         hits = relief.march(view, np.maximum(heights, 0.0), depths, eye)
@@ -65,8 +72,10 @@ def terrain(scene: Scene, width: int, height: int, progress: Progress) -> FloatA
     if scene.subject in ("lake", "mountains"):
         stands = sprites.stand(land, view, scene.seed, 0.16, 1.5, 420)
         sprites.plant(picture, hits.depth, hits.top, stands, (land, view, above))
+    add_figures(picture, view, above, scene)
+    add_weather(picture, view, above, scene)
     progress(0.95)
-    return light.to_display(picture)
+    return light.to_display(np.maximum(picture, 0.0))
 
 
 def _sun(scene: Scene, view: View) -> tuple[float, float] | None:
@@ -83,7 +92,7 @@ def _sun(scene: Scene, view: View) -> tuple[float, float] | None:
 
 def _fog(scene: Scene) -> tuple[float, float]:
     if scene.weather == "fog":
-        return (0.9, 0.16)
+        return (0.5, 0.15)
     if scene.subject == "desert":
         return (0.035, 0.4)
     dawn = scene.time in ("dawn", "sunrise")
@@ -105,8 +114,8 @@ def _cover(scene: Scene) -> materials.Cover:
 def _surface(scene: Scene, view: View) -> tuple[Surface, float]:
     """Returns the land and the eye's height (km) over level 0; mountains are chosen from several views."""
     if scene.subject == "desert":
-        tried = [ground.dunes(scene.seed, number) for number in range(10)]
-        surface = max(tried, key=lambda one: _dune_score(one, 1.0 if scene.seed % 2 else -1.0))
+        spots = [ground.dunes(scene.seed, number) for number in range(10)]
+        surface = max(spots, key=lambda one: _dune_score(one, 1.0 if scene.seed % 2 else -1.0))
         return surface, _stand(surface, 0.03)
     if scene.subject == "field":
         surface = ground.fields(scene.seed)
@@ -122,7 +131,9 @@ def _surface(scene: Scene, view: View) -> tuple[Surface, float]:
     best, best_score = base, -1e9
     for offset in rng.uniform(0, 400, (14, 2)):
         tried = replace(base, offset=(float(offset[0]), float(offset[1])))
-        score = _score(ground.mountains(replace(tried, octaves=5), scene.seed), view, 0.05 if lake else 0.3)
+        score = _score(
+            ground.mountains(replace(tried, octaves=5), scene.seed), view, 0.05 if lake else 0.3
+        )
         if score > best_score:
             best, best_score = tried, score
     surface = ground.mountains(best, scene.seed)
@@ -149,7 +160,12 @@ def _dune_score(surface: Surface, side: float) -> float:
     visible = rise >= np.maximum.accumulate(rise, axis=0) - 1e-4
     lit = np.clip(0.25 - side * slope_x, 0, 1)
     shown = lit[visible]
-    return float(shown.std() * 2.0 + rise.max(axis=0).std() * 3.0 + 1.2 * min(float(shown.mean()), 0.3) - max(0.0, float(rise.max()) - 0.2) * 6.0)
+    return float(
+        shown.std() * 2.0
+        + rise.max(axis=0).std() * 3.0
+        + 1.2 * min(float(shown.mean()), 0.3)
+        - max(0.0, float(rise.max()) - 0.17) * 12.0
+    )
 
 
 def _score(surface: Surface, view: View, over: float) -> float:
@@ -165,7 +181,12 @@ def _score(surface: Surface, view: View, over: float) -> float:
     third = min(abs(peak / 47 - 0.33), abs(peak / 47 - 0.67))
     height = float(line.max()) / room
     near = float(np.clip(rise[:24], 0.0, None).max()) / room
-    return float(2.2 * line.std() / room - 2.0 * third - 4.0 * abs(height - 0.62) - 1.2 * max(near - 0.3, 0.0))
+    return float(
+        2.2 * line.std() / room
+        - 2.0 * third
+        - 4.0 * abs(height - 0.62)
+        - 1.2 * max(near - 0.3, 0.0)
+    )
 
 
 def _profile(land: Land, view: View, depths: FloatArray) -> FloatArray:
@@ -177,5 +198,3 @@ def _profile(land: Land, view: View, depths: FloatArray) -> FloatArray:
     height, slope_x, slope_z = land.surface(x, z, foot)
     height = height + land.cover.growth(x, z, height, np.hypot(slope_x, slope_z))
     return cv2.resize(height, (view.width, len(depths)), interpolation=cv2.INTER_LINEAR)
-
-

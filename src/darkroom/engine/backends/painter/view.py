@@ -23,7 +23,9 @@ class View:
         """The focal length in pixels: `length`, or a moderate wide angle whatever the ratio."""
         return self.length or float((self.width * self.height) ** 0.5)
 
-    def rays(self, step: float = 1.0, rows: tuple[float, float] | None = None) -> tuple[FloatArray, FloatArray]:
+    def rays(
+        self, step: float = 1.0, rows: tuple[float, float] | None = None
+    ) -> tuple[FloatArray, FloatArray]:
         """Returns slopes (right, up) per unit ahead, (1, columns) and (rows, 1), every `step` pixels."""
         top, bottom = rows or (0.0, float(self.height))
         columns = max(1, round(self.width / step))

@@ -24,7 +24,17 @@ _WORDS_MAX = 400
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?", re.UNICODE)
 _ENDINGS = (("ies", "y"), ("ves", "f"), ("es", ""), ("s", ""), ("ing", ""), ("y", ""))
 # The first of two subjects wins unless the second says more about the place.
-_WEIGHT = {"city": 6, "flowers": 5, "desert": 5, "sea": 5, "lake": 5, "forest": 4, "field": 3, "mountains": 3, "sky": 1}
+_WEIGHT = {
+    "city": 6,
+    "flowers": 5,
+    "desert": 5,
+    "sea": 5,
+    "lake": 5,
+    "forest": 4,
+    "field": 3,
+    "mountains": 3,
+    "sky": 1,
+}
 
 
 def read(prompt: str, seed: int, negative_prompt: str = "") -> Scene:

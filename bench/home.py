@@ -1,0 +1,114 @@
+"""A home: an embedded PostgreSQL in a folder of its own, and real servers over it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cores
+
+from darkroom.domain import accounts, api_keys, ledger
+from darkroom.storage import migrate
+from darkroom.storage.database import Database
+from darkroom.storage.embedded import Embedded
+
+_CREDITS_MILL = 10**12
+_STOP_SECONDS_MAX = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """A data folder and the way to its database."""
+
+    folder: Path
+    conninfo: str
+
+    def run(self, story: Callable[[Database], Awaitable[Any]]) -> Any:
+        """Run a coroutine function over an open database."""
+
+        async def told() -> Any:
+            database = Database(self.conninfo)
+            await database.open()
+            try:
+                return await story(database)
+            finally:
+                await database.close()
+
+        return asyncio.run(told())
+
+    def keys(self, count: int) -> list[str]:
+        """API keys of as many fresh accounts, each with more credits than a pass can spend."""
+
+        async def made(database: Database) -> list[str]:
+            found = []
+            async with database.transaction() as tx:
+                for number in range(count):
+                    one = await accounts.create(tx, f"bench-{os.urandom(8).hex()}-{number}@bench")
+                    await ledger.grant(tx, one.id, _CREDITS_MILL, "the bench")
+                    found.append((await api_keys.create(tx, one.id))[0])
+            return found
+
+        found: list[str] = self.run(made)
+        return found
+
+
+@contextlib.contextmanager
+def opened() -> Iterator[Home]:
+    """A fresh home with a migrated database, on the cores that are PostgreSQL's."""
+    with folder() as data, cores.on(cores.OTHERS):
+        embedded = Embedded.start(data / "postgres")
+        with embedded:
+            cores.pin(set())()
+            asyncio.run(migrate.migrate(embedded.conninfo))
+            yield Home(data, embedded.conninfo)
+
+
+@contextlib.contextmanager
+def folder() -> Iterator[Path]:
+    """An empty folder, removed at the end; TMPDIR says on which disk."""
+    with tempfile.TemporaryDirectory(prefix="darkroom-bench-") as name:
+        yield Path(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running `darkroom serve`."""
+
+    url: str
+    pid: int
+
+
+@contextlib.contextmanager
+def served(data: Path, workers: int, server_cores: frozenset[int] = frozenset()) -> Iterator[Server]:
+    """A real `darkroom serve` over a data folder, on a free port, without the caller's settings."""
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("DARKROOM_")}
+    command = [sys.executable, "-m", "darkroom", "serve", "--port", "0", "--data", str(data)]
+    with (data / "bench.log").open("ab") as log:
+        process = subprocess.Popen(
+            [*command, "--workers", str(workers)],
+            env=plain,
+            cwd=data,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            preexec_fn=cores.pin(set(server_cores)),
+        )
+    assert process.stdout is not None
+    with process:
+        try:
+            line = process.stdout.readline()
+            addresses = [word for word in line.split() if word.startswith("http://")]
+            if not addresses:
+                raise RuntimeError((data / "bench.log").read_text()[-2000:])
+            yield Server(addresses[0], process.pid)
+        finally:
+            process.terminate()
+            process.wait(_STOP_SECONDS_MAX)

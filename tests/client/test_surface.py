@@ -1,0 +1,71 @@
+"""The SDK's face: its names, its two colours, its light import."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import subprocess
+import sys
+
+import pytest
+
+import darkroom
+from darkroom import client
+from darkroom.client import errors
+from darkroom.domain.kinds.table import KINDS
+
+
+def public(colour: type) -> dict[str, object]:
+    return {name: value for name, value in vars(colour).items() if not name.startswith("_")}
+
+
+def plain(function: object) -> str:
+    return str(inspect.signature(function)).replace("Async", "")
+
+
+def test_exported_names_are_there_and_are_all() -> None:
+    found = {name for name, value in vars(client).items() if inspect.isclass(value)}
+    assert found | {"KINDS"} == set(client.__all__)
+    assert {darkroom.Client, darkroom.AsyncClient} == {client.Client, client.AsyncClient}
+    assert darkroom.__version__[0].isdecimal()
+    with pytest.raises(AttributeError, match="nothing"):
+        darkroom.nothing  # noqa: B018
+
+
+def test_both_colours_have_the_same_methods_and_parameters() -> None:
+    blocking, awaited = public(client.Client), public(client.AsyncClient)
+    assert blocking.keys() == awaited.keys()
+    for name in ("__init__", *blocking):
+        one, other = getattr(client.Client, name), getattr(client.AsyncClient, name)
+        assert plain(one) == plain(other), name
+    assert all(inspect.iscoroutinefunction(method) for method in awaited.values())
+
+
+def test_every_method_has_a_docstring() -> None:
+    for colour in (client.Client, client.AsyncClient):
+        assert all(inspect.getdoc(method) for method in public(colour).values())
+
+
+def test_every_kind_has_a_method() -> None:
+    assert set(client.KINDS) == set(KINDS)
+    assert {kind.replace("-", "_") for kind in KINDS} <= public(client.Client).keys()
+
+
+def test_error_tree_is_drawn_as_it_is() -> None:
+    classes = [one for one in vars(errors).values() if inspect.isclass(one)]
+    raised = [one for one in classes if issubclass(one, errors.DarkroomError)]
+    drawn = re.findall(r"^[ │├└]*(\w+)(?=  |$)", errors.__doc__ or "", re.MULTILINE)
+    assert sorted(drawn) == sorted(one.__name__ for one in raised)
+
+
+@pytest.mark.parametrize(
+    ("module", "unwanted"),
+    [("darkroom", "httpx|click|rich"), ("darkroom.client", "msgspec|psycopg|starlette|numpy")],
+)
+def test_import_is_light(module: str, unwanted: str) -> None:
+    code = f"import sys, {module}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = done.stdout.split()
+    assert not [name for name in loaded if re.fullmatch(unwanted, name)]
+    ours = [name for name in loaded if name.startswith("darkroom.")]
+    assert all(name.startswith("darkroom.client") for name in ours)
