@@ -1,17 +1,15 @@
-"""Which cores the server, the load and PostgreSQL run on, where the system lets a process choose."""
+"""Which cores the server, the load and PostgreSQL run on, where a process may choose."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 CAN_PIN = hasattr(os, "sched_setaffinity")
 _ALL = sorted(os.sched_getaffinity(0)) if CAN_PIN else []
-# One core for the server under load; the load takes another, PostgreSQL all but the server's.
-SERVER = set(_ALL[:1])
-LOAD = set(_ALL[-1:])
-OTHERS = set(_ALL[1:]) or SERVER
+# One core for the server under load, another for the load; PostgreSQL runs where it finds room.
+SERVER = frozenset(_ALL[:1])
+LOAD = frozenset(_ALL[-1:])
 
 
 def told() -> str:
@@ -19,12 +17,12 @@ def told() -> str:
     if not CAN_PIN:
         return "processes were not pinned to cores"
     return (
-        f"under load the server has core {min(SERVER)}, the load generator core {min(LOAD)}, "
-        f"PostgreSQL core {', '.join(map(str, sorted(OTHERS)))}; elsewhere nothing is pinned"
+        f"under load the server has core {min(SERVER)} and the load generator core {min(LOAD)}; "
+        "PostgreSQL, and everything in the other rows, is not pinned"
     )
 
 
-def pin(cores: set[int]) -> Callable[[], None]:
+def pin(cores: frozenset[int]) -> Callable[[], None]:
     """A function that a fresh child calls on itself; without cores it does nothing."""
 
     def take() -> None:
@@ -32,13 +30,3 @@ def pin(cores: set[int]) -> Callable[[], None]:
             os.sched_setaffinity(0, cores)
 
     return take
-
-
-@contextlib.contextmanager
-def on(cores: set[int]) -> Iterator[None]:
-    """This process, and what it starts meanwhile, on these cores."""
-    pin(cores)()
-    try:
-        yield
-    finally:
-        pin(set(_ALL))()

@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import cores
 import msgspec
 import psycopg
 import uvicorn
@@ -20,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+import cores
 from darkroom.domain.kinds.image import TextToImage
 
 SUBMIT, FINISHED, RUNNING = "/submit", "/finished", "/running"

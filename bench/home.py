@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cores
+import psycopg
+from psycopg.conninfo import make_conninfo
 
+import cores
 from darkroom.domain import accounts, api_keys, ledger
 from darkroom.storage import migrate
 from darkroom.storage.database import Database
@@ -26,10 +28,11 @@ _STOP_SECONDS_MAX = 60
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """A data folder and the way to its database."""
+    """A data folder, the way to its database, and the settings of a server over both."""
 
     folder: Path
     conninfo: str
+    settings: dict[str, str]
 
     def run(self, story: Callable[[Database], Awaitable[Any]]) -> Any:
         """Run a coroutine function over an open database."""
@@ -62,13 +65,24 @@ class Home:
 
 @contextlib.contextmanager
 def opened() -> Iterator[Home]:
-    """A fresh home with a migrated database, on the cores that are PostgreSQL's."""
-    with folder() as data, cores.on(cores.OTHERS):
-        embedded = Embedded.start(data / "postgres")
-        with embedded:
-            cores.pin(set())()
-            asyncio.run(migrate.migrate(embedded.conninfo))
-            yield Home(data, embedded.conninfo)
+    """A fresh home: an embedded PostgreSQL with a migrated database."""
+    with folder() as data, Embedded.start(data / "postgres") as embedded:
+        asyncio.run(migrate.migrate(embedded.conninfo))
+        yield Home(data, embedded.conninfo, {"DARKROOM_DATA": str(data)})
+
+
+@contextlib.contextmanager
+def another(one: Home, name: str) -> Iterator[Home]:
+    """A home over another fresh database of the same PostgreSQL, dropped at the end."""
+    data = one.folder / name
+    data.mkdir()
+    with psycopg.connect(one.conninfo, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        conninfo = make_conninfo(one.conninfo, dbname=name)
+        asyncio.run(migrate.migrate(conninfo))
+        settings = {"DARKROOM_DATA": str(data), "DARKROOM_DATABASE_URL": conninfo}
+        yield Home(data, conninfo, settings)
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @contextlib.contextmanager
@@ -87,19 +101,17 @@ class Server:
 
 
 @contextlib.contextmanager
-def served(data: Path, workers: int, server_cores: frozenset[int] = frozenset()) -> Iterator[Server]:
-    """A real `darkroom serve` over a data folder, on a free port, without the caller's settings."""
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("DARKROOM_")}
-    command = [sys.executable, "-m", "darkroom", "serve", "--port", "0", "--data", str(data)]
-    with (data / "bench.log").open("ab") as log:
+def served(one: Home, workers: int, server_cores: frozenset[int] = frozenset()) -> Iterator[Server]:
+    """A real `darkroom serve` over a home, on a free port, without the caller's own settings."""
+    with (one.folder / "bench.log").open("ab") as log:
         process = subprocess.Popen(
-            [*command, "--workers", str(workers)],
-            env=plain,
-            cwd=data,
+            [sys.executable, "-m", "darkroom", "serve", "--port", "0", "--workers", str(workers)],
+            env=plain_environment() | one.settings,
+            cwd=one.folder,
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
-            preexec_fn=cores.pin(set(server_cores)),
+            preexec_fn=cores.pin(server_cores),
         )
     assert process.stdout is not None
     with process:
@@ -107,8 +119,13 @@ def served(data: Path, workers: int, server_cores: frozenset[int] = frozenset())
             line = process.stdout.readline()
             addresses = [word for word in line.split() if word.startswith("http://")]
             if not addresses:
-                raise RuntimeError((data / "bench.log").read_text()[-2000:])
+                raise RuntimeError((one.folder / "bench.log").read_text()[-2000:])
             yield Server(addresses[0], process.pid)
         finally:
             process.terminate()
             process.wait(_STOP_SECONDS_MAX)
+
+
+def plain_environment() -> dict[str, str]:
+    """The caller's variables without Darkroom's."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("DARKROOM_")}

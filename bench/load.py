@@ -1,4 +1,4 @@
-"""Load: the same requests again and again over several connections, by wrk where it is installed."""
+"""Load: requests again and again over several connections, by wrk where it is installed."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import cores
 import msgspec
 import uvloop
+
+import cores
 
 CONNECTIONS = 32
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)

@@ -25,4 +25,4 @@ FULL = Plan(5, 2, 100, 16, 768, 3, 3.0, 10_000, 10_000_000, 400)
 # No search in ten million rows: filling them alone takes longer than a quick look may.
 QUICK = Plan(3, 1, 25, 4, 768, 1, 1.0, 10_000, 0, 0)
 # For the test that the bench works at all: its figures say nothing.
-SMOKE = Plan(1, 1, 2, 1, 64, 1, 0.1, 100, 1_000, 10)
+SMOKE = Plan(1, 1, 2, 1, 64, 1, 0.1, 200, 1_000, 5)

@@ -122,17 +122,17 @@ def task(status: str = "SUCCESS", **more: Any) -> dict[str, Any]:
     return {"task_id": "task_1", "task_status": status, "images": [], **more}
 
 
-def blocking(url: str, story: Callable[[Any], Any], **settings: Any) -> Any:
+def blocking(url: str, story: Callable[[Any], Any], key: str = KEY, **settings: Any) -> Any:
     """What a story does with a `Client`."""
-    with Client(url, KEY, **settings) as client:
+    with Client(url, key, **settings) as client:
         return story(client)
 
 
-def awaited(url: str, story: Callable[[Any], Any], **settings: Any) -> Any:
+def awaited(url: str, story: Callable[[Any], Any], key: str = KEY, **settings: Any) -> Any:
     """What the same story does with an `AsyncClient`."""
 
     async def told() -> Any:
-        async with AsyncClient(url, KEY, **settings) as client:
+        async with AsyncClient(url, key, **settings) as client:
             return await story(client)
 
     return asyncio.run(told())

@@ -87,14 +87,23 @@ def submit(client: httpx.Client, prompt: str, number: int = 1) -> list[str]:
 
 
 def status(client: httpx.Client, task_id: str) -> dict[str, Any]:
-    """The status of one task."""
-    answer = client.get(f"/v1/generation/{task_id}/status")
-    assert answer.status_code == 200, answer.text
-    data: dict[str, Any] = answer.json()["data"]
-    return data
+    """The status of one task, asked again while the server says that it cannot tell."""
+
+    def told() -> dict[str, Any] | None:
+        answer = client.get(f"/v1/generation/{task_id}/status")
+        if answer.status_code == 503:
+            return None
+        assert answer.status_code == 200, answer.text
+        data: dict[str, Any] = answer.json()["data"]
+        return data
+
+    found: dict[str, Any] = wait_until(told, what=f"an answer about {task_id}")
+    return found
 
 
-def ended(client: httpx.Client, task_ids: list[str], seconds_max: float = 60) -> list[dict]:
+def ended(
+    client: httpx.Client, task_ids: list[str], seconds_max: float = 60
+) -> list[dict[str, Any]]:
     """Every task's status once it has ended."""
 
     def all_ended() -> list[dict[str, Any]] | None:
@@ -102,4 +111,7 @@ def ended(client: httpx.Client, task_ids: list[str], seconds_max: float = 60) ->
         done = all(one["task_status"] in ("SUCCESS", "FAILED") for one in found)
         return found if done else None
 
-    return wait_until(all_ended, seconds_max=seconds_max, what=f"the end of {len(task_ids)} tasks")
+    found: list[dict[str, Any]] = wait_until(
+        all_ended, seconds_max=seconds_max, what=f"the end of {len(task_ids)} tasks"
+    )
+    return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pwd
 import shutil
@@ -10,108 +9,33 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
+from postgres_processes import (
+    AS_NOBODY,
+    USER,
+    capabilities,
+    commands,
+    conninfo_of,
+    end,
+    fill,
+    postmaster,
+    query,
+    the,
+    user,
+    wait_ended,
+)
 
 from darkroom.errors import DatabaseTooNew, DatabaseTooOld, DatabaseUnavailable
 from darkroom.storage import supervisor
 from darkroom.storage.embedded import Embedded, programs
+from ground import wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
-
-USER = """
-import sys
-from pathlib import Path
-from darkroom.storage.embedded import Embedded
-with Embedded.start(Path(sys.argv[1])) as embedded:
-    print(embedded.conninfo, flush=True)
-    sys.stdin.read()
-"""
-AS_NOBODY = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
-# The interpreter may lie in root's home: this lets nobody read it, and nothing more.
-AS_NOBODY += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
-
-
-def wait_for(condition: Callable[[], Any], what: str, seconds_max: float = 20) -> None:
-    until = time.monotonic() + seconds_max
-    while not condition():
-        assert time.monotonic() < until, f"not within {seconds_max} s: {what}"
-        time.sleep(0.01)
-
-
-def commands(folder: Path) -> dict[int, str]:
-    """Every process that names the folder in its command or works in it, by its id."""
-    found = {}
-    for entry in Path("/proc").iterdir():
-        try:
-            command = os.fsdecode((entry / "cmdline").read_bytes()).replace("\0", " ")
-            works_in = str((entry / "cwd").readlink()) if command else ""
-        except (OSError, ValueError):
-            continue  # ended meanwhile, no process, or another user's
-        if f"{folder}/" in f"{command} {works_in}/".replace(f"{folder} ", f"{folder}/"):
-            found[int(entry.name)] = command
-    mine = {os.getpid(), os.getppid()}
-    return {pid: text for pid, text in found.items() if pid not in mine}
-
-
-def the(kind: str, folder: Path) -> int:
-    """The id of the folder's one `supervisor.py` or `/postgres -D`."""
-    pids = {pid for pid, text in commands(folder).items() if kind in text}
-    # A child looks like its parent until it has its own program or title.
-    (pid,) = (pid for pid in pids if parent(pid) not in pids | {0})
-    return pid
-
-
-def parent(pid: int) -> int:
-    """The parent's id, 0 when the process has ended."""
-    try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
-
-
-def postmaster(folder: Path) -> int:
-    return the("/postgres -D", folder)
-
-
-def capabilities(pid: int) -> int:
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.split("CapEff:")[1].split()[0], 16)
-
-
-def query(conninfo: str, sql: Any) -> Any:
-    with psycopg.connect(conninfo) as connection:
-        cursor = connection.execute(sql)
-        return cursor.fetchone() if cursor.description else None
-
-
-def user(folder: Path, *prefix: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [*prefix, sys.executable, "-c", USER, str(folder)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-
-def fill(disk: Path) -> Path:
-    """Leave no byte free; the file to remove again."""
-    filler = disk / "filler"
-    with filler.open("wb", buffering=0) as out, contextlib.suppress(OSError):
-        while out.write(bytes(4096)):
-            pass
-    return filler
-
-
-def end(process: subprocess.Popen[str]) -> None:
-    process.kill()
-    process.communicate()
 
 
 @pytest.fixture
@@ -120,7 +44,7 @@ def fresh() -> Iterator[Path]:
     top = Path(tempfile.mkdtemp(prefix="darkroom-test-"))
     top.chmod(0o755)
     yield top / "postgres"
-    wait_for(lambda: not commands(top), "every process has ended")
+    wait_ended(top)
     shutil.rmtree(top)
 
 
@@ -133,7 +57,7 @@ def made() -> Iterator[Path]:
     with Embedded.start(folder) as embedded:
         query(embedded.conninfo, "CREATE TABLE kept AS SELECT 42 AS answer")
     yield folder
-    wait_for(lambda: not commands(top), "every process has ended")
+    wait_ended(top)
     shutil.rmtree(top)
 
 
@@ -151,7 +75,7 @@ def test_start_keeps_data_and_stop_leaves_no_process(made: Path) -> None:
     with Embedded.start(made) as embedded:
         assert is_kept(embedded)
         assert postmaster(made)
-    wait_for(lambda: not commands(made), "every process has ended")
+    wait_ended(made)
     embedded.stop()
 
 
@@ -164,8 +88,7 @@ def test_database_is_utf8_sorted_by_code_point_in_utc(embedded: Embedded) -> Non
 
 def test_use_is_shared_and_survives_the_first_user(made: Path) -> None:
     first = user(made)
-    assert first.stdout
-    conninfo = first.stdout.readline()
+    conninfo = conninfo_of(first)
     with Embedded.start(made) as second, psycopg.connect(conninfo) as connection:
         before = postmaster(made)
         end(first)
@@ -177,18 +100,16 @@ def test_use_is_shared_and_survives_the_first_user(made: Path) -> None:
 @pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGKILL])
 def test_postgres_ends_cleanly_after_a_signal_to_its_user(made: Path, kind: signal.Signals) -> None:
     process = user(made)
-    assert process.stdout
-    process.stdout.readline()
+    assert conninfo_of(process)
     process.send_signal(kind)
     process.communicate()
-    wait_for(lambda: not commands(made), "every process has ended")
+    wait_ended(made)
     assert (made / "postgres.log").read_text().splitlines()[-1].endswith("system is shut down")
 
 
 def test_start_during_a_stop_waits_for_it(made: Path) -> None:
     process = user(made)
-    assert process.stdout
-    process.stdout.readline()
+    assert conninfo_of(process)
     end(process)
     with Embedded.start(made) as embedded:
         assert is_kept(embedded)
@@ -197,8 +118,7 @@ def test_start_during_a_stop_waits_for_it(made: Path) -> None:
 def test_users_that_start_together_share_one_postgres(fresh: Path) -> None:
     users = [user(fresh) for _ in range(3)]
     for process in users:
-        assert process.stdout
-        assert "dbname=darkroom" in process.stdout.readline()
+        assert "dbname=darkroom" in conninfo_of(process)
     assert postmaster(fresh)
     for process in users:
         end(process)
@@ -208,7 +128,7 @@ def test_killed_postgres_comes_back_with_its_data(made: Path, embedded: Embedded
     query(embedded.conninfo, "CREATE TABLE late AS SELECT 1")
     before, owner = postmaster(made), the("supervisor.py", made)
     os.kill(before, signal.SIGKILL)
-    wait_for(lambda: before not in commands(made), "it has died")
+    wait_until(lambda: before not in commands(made), what="it has died")
     embedded.ensure()
     assert is_kept(embedded)
     assert the("supervisor.py", made) == owner
@@ -220,7 +140,7 @@ def test_killed_supervisor_takes_postgres_along_and_ensure_brings_both_back(
 ) -> None:
     before, owner = postmaster(made), the("supervisor.py", made)
     os.kill(owner, signal.SIGKILL)
-    wait_for(lambda: owner not in commands(made), "it has died")
+    wait_until(lambda: owner not in commands(made), what="it has died")
     embedded.ensure()
     assert is_kept(embedded)
     assert postmaster(made) != before
@@ -229,7 +149,7 @@ def test_killed_supervisor_takes_postgres_along_and_ensure_brings_both_back(
 
 def test_killed_supervisor_leaves_no_postgres(made: Path, embedded: Embedded) -> None:
     os.kill(the("supervisor.py", made), signal.SIGKILL)
-    wait_for(lambda: not commands(made), "every process has ended")
+    wait_ended(made)
 
 
 def test_supervisor_outlives_a_signal_to_everybody(made: Path, embedded: Embedded) -> None:
@@ -243,7 +163,7 @@ def test_supervisor_outlives_a_signal_to_everybody(made: Path, embedded: Embedde
 def test_start_stops_a_postgres_without_supervisor_first(made: Path) -> None:
     account = supervisor.account_of(made)
     orphan = supervisor.Server(made, programs(), account).postgres()
-    wait_for((made / "socket/.s.PGSQL.5432").exists, "the orphan listens")
+    wait_until((made / "socket/.s.PGSQL.5432").exists, what="the orphan listens")
     with Embedded.start(made) as embedded:
         assert orphan.wait(10) == 0
         assert is_kept(embedded)
@@ -263,15 +183,15 @@ def test_start_is_not_fooled_by_a_number_another_process_has(made: Path) -> None
 def test_log_is_bounded(made: Path, embedded: Embedded) -> None:
     with (made / "postgres.log").open("a") as log:
         log.write("filled\n" * (supervisor.LOG_BYTES_MAX // 7 + 1))
-    wait_for((made / "postgres.log.1").exists, "the old log is kept")
-    wait_for(lambda: (made / "postgres.log").stat().st_size < 1000, "the log is short")
+    wait_until((made / "postgres.log.1").exists, what="the old log is kept")
+    wait_until(lambda: (made / "postgres.log").stat().st_size < 1000, what="the log is short")
     query(embedded.conninfo, "DO $$ BEGIN RAISE WARNING 'written later'; END $$")
     assert "written later" in (made / "postgres.log").read_text()
 
 
 def test_kill_during_the_making_leaves_no_half_cluster(fresh: Path) -> None:
     process = user(fresh)
-    wait_for(lambda: list(fresh.glob("unfinished-*/base/1")), "initdb is under way")
+    wait_until(lambda: list(fresh.glob("unfinished-*/base/1")), what="initdb is under way")
     os.kill(the("supervisor.py", fresh), signal.SIGKILL)
     end(process)
     assert not (fresh / "cluster").exists()
@@ -342,7 +262,7 @@ def test_private_parents_are_passed_and_left_as_they_are(fresh: Path) -> None:
         assert query(embedded.conninfo, "SELECT count(*) > 0 FROM pg_ls_waldir()") == (True,)
         assert capabilities(postmaster(private)) == 1 << 2  # CAP_DAC_READ_SEARCH alone
         os.kill(the("supervisor.py", private), signal.SIGKILL)
-        wait_for(lambda: not commands(private), "PostgreSQL ended with its supervisor")
+        wait_ended(private)
     assert before == [(s.st_mode, s.st_uid, s.st_gid) for s in (private.stat(), fresh.stat())]
 
 
@@ -369,16 +289,14 @@ def test_ordinary_user_runs_it_as_itself(fresh: Path) -> None:
     fresh.mkdir()
     shutil.chown(fresh, "nobody", "nogroup")
     process = user(fresh, *AS_NOBODY)
-    assert process.stdout
-    assert query(process.stdout.readline(), "SELECT 1") == (1,)
+    assert query(conninfo_of(process), "SELECT 1") == (1,)
     uids = {Path(f"/proc/{pid}").stat().st_uid for pid in commands(fresh)}
     assert uids == {pwd.getpwnam("nobody").pw_uid}
     with Embedded.start(fresh) as root:
         end(process)
         assert query(root.conninfo, "SELECT 1") == (1,)
     again = user(fresh, *AS_NOBODY)
-    assert again.stdout
-    assert again.stdout.readline()
+    assert conninfo_of(again)
     end(again)
 
 
@@ -399,7 +317,7 @@ def small(fresh: Path) -> Iterator[Path]:
     if subprocess.run(mount, capture_output=True).returncode:
         pytest.skip("may not mount a small file system")
     yield fresh
-    wait_for(lambda: not commands(fresh), "every process has ended")
+    wait_ended(fresh)
     subprocess.run(["umount", str(fresh)], check=True)
 
 

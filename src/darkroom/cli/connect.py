@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
@@ -18,6 +19,9 @@ from darkroom.domain import accounts
 from darkroom.storage import migrate
 from darkroom.storage.database import Database, Transaction
 from darkroom.storage.embedded import Embedded
+
+_log = logging.getLogger(__name__)
+_ENSURE_SECONDS = 1.0
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Result = TypeVar("Result")
@@ -69,10 +73,22 @@ async def _conninfo(settings: Config) -> AsyncIterator[str]:
         yield settings.database_url
         return
     embedded = await asyncio.to_thread(Embedded.start, settings.data / "postgres")
+    keeping = asyncio.create_task(_keep(embedded))
     try:
         yield embedded.conninfo
     finally:
+        keeping.cancel()
         await asyncio.to_thread(embedded.stop)
+
+
+async def _keep(embedded: Embedded) -> None:
+    """Bring the embedded PostgreSQL back whenever the process that watches over it was killed."""
+    while True:
+        await asyncio.sleep(_ENSURE_SECONDS)
+        try:
+            await asyncio.to_thread(embedded.ensure)
+        except errors.DatabaseUnavailable as fault:
+            _log.error("%s", fault)
 
 
 async def find_account(tx: Transaction, email: str) -> accounts.Account:

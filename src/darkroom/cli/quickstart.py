@@ -102,6 +102,7 @@ def _key(settings: Config, url: str) -> str:
             f"A Darkroom with other data than those in {serving.shown(settings.data)} serves on "
             f"{url}. Choose another port with --port, or name its folder with --data."
         )
+    path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_suffix(".new")
     fresh.unlink(missing_ok=True)
     fresh.touch(mode=0o600, exist_ok=False)

@@ -63,6 +63,8 @@ class Database:
             max_size=connections_max,
             open=False,
             timeout=10,
+            # The pool's own pauses double; giving up early lets the next caller try at once.
+            reconnect_timeout=1,
             kwargs={"autocommit": True},
             configure=_configure,
         )

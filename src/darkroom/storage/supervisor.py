@@ -264,6 +264,7 @@ class Server:
             raise Failed(f"{Path(command[0]).name} failed: no database was made")
 
     def postgres(self) -> subprocess.Popen[bytes]:
+        """Start PostgreSQL on the cluster."""
         settings = {
             **SETTINGS,
             "hba_file": str(self.folder / "hba.conf"),

@@ -144,7 +144,7 @@ def _ribbon(
     side = np.stack([-step[:, 1], step[:, 0]], 1)
     side *= thick / 2 / (np.hypot(side[:, 0], side[:, 1])[:, None] + 1e-6)
     tone = colour * rng.uniform(0.94, 1.05)
-    parts = int(rng.integers(3, 9)) if rng.random() < 0.18 else 1
+    parts = min(int(rng.integers(3, 9)), len(path) // 2) if rng.random() < 0.18 else 1
     for k, piece in enumerate(np.array_split(np.arange(len(path)), parts)):
         keep = np.append(piece, min(piece[-1] + 1, len(path) - 1))
         outline = np.concatenate([(path + side)[keep], (path - side)[keep][::-1]])
@@ -254,7 +254,7 @@ def _stamp(
     colour: FloatArray,
     cover: Callable[[FloatArray], FloatArray],
 ) -> None:
-    """Blend a colour into the box about a spot, as much as `cover` says for each distance in pixels."""
+    """Blend a colour in around a spot, as much as `cover` says at each distance in pixels."""
     height, width = canvas.shape[:2]
     left, right = max(0, int(spot[0] - reach)), min(width, int(spot[0] + reach) + 2)
     top, bottom = max(0, int(spot[1] - reach)), min(height, int(spot[1] + reach) + 2)

@@ -1,4 +1,4 @@
-"""The painter as a backend: text-to-image from words, image-to-image by repainting, on one core, no weights."""
+"""The painter as a backend: paints from words, or repaints a picture; no weights, one core."""
 
 from __future__ import annotations
 

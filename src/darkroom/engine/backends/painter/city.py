@@ -51,7 +51,7 @@ def city(scene: Scene, width: int, height: int, progress: Callable[[float], None
     progress(0.85)
     out = _weathered(rgb, eye, scene)
     progress(1.0)
-    return np.clip(out, 0, 1)
+    return np.clip(out, 0, 1).astype(np.float32)
 
 
 def _streets(rgb: FloatArray, eye: Eye, scene: Scene, air: Sky) -> FloatArray:

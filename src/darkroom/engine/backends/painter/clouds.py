@@ -1,4 +1,4 @@
-"""Clouds: a marched layer of cumulus with its own shadows, and high thin cirrus, in true perspective."""
+"""Clouds in true perspective: a marched layer with its own shadows, and high thin cirrus."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import numpy as np
 
 from darkroom.engine.backends.painter import noise
 from darkroom.engine.backends.painter.noise import FloatArray, Numbers
-
 
 _STEPS = 16
 _Thickness = Callable[[Numbers, Numbers, Numbers, bool], FloatArray]
@@ -67,7 +66,8 @@ def cumulus(
         glow += through * opacity * sunlit
         through *= 1.0 - opacity
     # The jitter's grain goes, the cloud's edge stays.
-    glow, through = cv2.GaussianBlur(glow, (0, 0), 1.0), cv2.GaussianBlur(through, (0, 0), 0.8)
+    glow = np.asarray(cv2.GaussianBlur(glow, (0, 0), 1.0), np.float32)
+    through = np.asarray(cv2.GaussianBlur(through, (0, 0), 0.8), np.float32)
     covered = np.maximum(1.0 - through, 1e-4)
     share = (glow / covered)[..., None]
     light = (layer.shade + (layer.lit - layer.shade) * share) * covered[..., None]

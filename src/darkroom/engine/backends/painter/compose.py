@@ -20,7 +20,7 @@ from darkroom.engine.backends.painter.sea import sea
 from darkroom.engine.backends.painter.skyscape import skyscape
 from darkroom.engine.backends.painter.terrain import terrain
 
-# Above this a picture is painted smaller and enlarged: time and memory stay bounded up to 4k and beyond.
+# Above this a picture is painted smaller and enlarged: time and memory stay bounded.
 PIXELS_PAINTED_MAX = 2_700_000
 _SIDE_MIN = 16
 _STRIP_ROWS = 256
@@ -62,7 +62,7 @@ def paint(
     negative_prompt: str = "",
     progress: Progress = _silent,
 ) -> Painting:
-    """Returns the painting of a prompt, width × height pixels; the same arguments give the same bytes.
+    """Returns a prompt's painting, width × height pixels; the same arguments give the same bytes.
 
     Above 2.7 megapixels it paints smaller and enlarges. `progress` hears 0..1, never falling; what
     it raises ends the painting.

@@ -1,4 +1,4 @@
-"""What stands in a picture when the words ask for it: birds, a boat, a lighthouse, palms, a cabin, far land."""
+"""What stands in a picture when the words ask for it: birds, a boat, a lighthouse, palms …"""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from darkroom.engine.backends.painter import light, noise
+from darkroom.engine.backends.painter import noise
 from darkroom.engine.backends.painter.noise import FloatArray
 from darkroom.engine.backends.painter.scene import Scene
 from darkroom.engine.backends.painter.sky import Sky

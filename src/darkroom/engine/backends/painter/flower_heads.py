@@ -158,7 +158,6 @@ def _sunflower(made: Head, colour: FloatArray, rng: np.random.Generator) -> None
         Petal(0.62, 0.105, 0.42, 0.85, 0, 0.08),
         (deep * 0.8, colour * 0.88),
         rng,
-        0.08,
     )
     _ring(made, 18, 0.33, Petal(0.55, 0.105, 0.42, 0.85, 0, 0.08), (deep, colour), rng)
     _heart(made, 0.42, (0.30, 0.20, 0.08), (0.34, 0.17, 0.06), 330, rng)
@@ -174,7 +173,6 @@ def _poppy(made: Head, colour: FloatArray, rng: np.random.Generator) -> None:
             Petal(length, width, 0.64, 0.42, 0.05, 0.035),
             (colour * 0.62, colour),
             rng,
-            0.12,
         )
     for k in range(5):
         _petal(
@@ -233,8 +231,9 @@ def _tulip(made: Head, colour: FloatArray, rng: np.random.Generator) -> None:
     glow = np.clip(colour * 1.05 + 0.05, 0, 1)
     warm = colour * np.array([0.92, 0.72, 0.6], np.float32)
     up = -np.pi / 2
-    for lean, width, light in ((-0.20, 0.30, 0.60), (0.20, 0.30, 0.56), (0.0, 0.30, 0.66),
-                               (-0.34, 0.33, 0.92), (0.35, 0.33, 0.80), (0.03, 0.38, 1.06)):  # fmt: skip
+    behind = ((-0.20, 0.30, 0.60), (0.20, 0.30, 0.56), (0.0, 0.30, 0.66))
+    before = ((-0.34, 0.33, 0.92), (0.35, 0.33, 0.80), (0.03, 0.38, 1.06))
+    for lean, width, light in (*behind, *before):
         form = Petal(1.62 - abs(lean) * 0.3, width, 0.42, 0.78, 0, 0.05)
         made_at = up + lean * 0.9 + rng.normal(0, 0.02)
         _petal(made, float(made_at), -0.80, form, (warm, glow), light)

@@ -73,7 +73,9 @@ def flowers(scene: Scene, width: int, height: int, progress: Callable[[float], N
         progress(0.4 + 0.05 * k)
     rgb = _before(canvas, eye, bed, rng).astype(np.float32) / 255
     progress(0.9)
-    return np.clip(_aired(rgb, scene, eye, rng), 0, 1)
+    out = np.clip(_aired(rgb, scene, eye, rng), 0, 1).astype(np.float32)
+    progress(1.0)
+    return out
 
 
 def _bed(scene: Scene, rng: np.random.Generator) -> _Bed:

@@ -52,6 +52,7 @@ def forest(scene: Scene, width: int, height: int, progress: Callable[[float], No
     canvas = np.ascontiguousarray(_behind(eye, light, scene.seed))
     draw_floor(canvas, eye, scene.season, light, way, scene.seed)
     progress(0.2)
+    thrift = float(np.clip(np.sqrt(width * height / 2e6), 0.15, 1.0))
     veil = 0.30 if scene.weather == "fog" else 0.15
     for k, z in enumerate(_ROWS):
         _veiled(canvas, eye, light, veil if k else 0.0)
@@ -61,13 +62,15 @@ def forest(scene: Scene, width: int, height: int, progress: Callable[[float], No
             draw_branches(canvas, trees, kind, light, rng)
         draw_trunks(canvas, trees, kind, light, scene.seed + k)
         if not kind.bare:
-            draw_crowns(canvas, trees, kind, light, rng, 9000 if k < 5 else 5000)
+            draw_crowns(canvas, trees, kind, light, rng, round((9000 if k < 5 else 5000) * thrift))
         draw_undergrowth(canvas, eye, scene.season, light, way, (after, z), rng)
         progress(0.2 + 0.09 * (k + 1))
     rgb = canvas.astype(np.float32) / 255
     rgb = _shafts(rgb, light, scene)
     progress(0.9)
-    return np.clip(_finished(rgb, scene, rng), 0, 1)
+    out = np.clip(_finished(rgb, scene, rng), 0, 1).astype(np.float32)
+    progress(1.0)
+    return out
 
 
 def _lighting(scene: Scene, eye: Eye, rng: np.random.Generator) -> Lighting:

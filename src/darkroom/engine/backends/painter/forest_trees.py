@@ -81,8 +81,8 @@ def draw_trunks(canvas: Pixels, trees: list[Tree], kind: Kind, light: Lighting, 
     if not len(place):
         return
     owned = owner.reshape(-1)[place].astype(np.int32) - 1
-    row = (place // owner.shape[1]).astype(np.float32)
-    column = (place % owner.shape[1]).astype(np.float32)
+    row = (place // canvas.shape[1]).astype(np.float32)
+    column = (place % canvas.shape[1]).astype(np.float32)
     lean = np.array([tree.lean for tree in trees], np.float32)[owned]
     tall = np.array([tree.tall for tree in trees], np.float32)[owned]
     x, foot, wide, metre = (shape[owned, i] for i in range(4))

@@ -18,7 +18,7 @@ _TURN_COS, _TURN_SIN = np.float32(0.8), np.float32(0.6)
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """What a mountain range is like: `rise` km, where it begins and is whole (km ahead), how sharp."""
+    """A mountain range: `rise` km, where it begins and is whole (km ahead), how sharp."""
 
     rise: float
     begins: float
@@ -26,6 +26,7 @@ class Range:
     sharpness: float  # 0 rounded hills … 1 knife ridges
     basin: float  # the depth of the lake bed in front, km; 0 without a lake
     offset: tuple[float, float]
+    bank: float  # the side on which the near shore lies: 1 right, -1 left
     valley: float  # how far the range opens in the middle, 0..1
     octaves: int = 10
 
@@ -54,9 +55,7 @@ def mountains(kind: Range, seed: int) -> Surface:
     broad = noise.bands((256, 256), seed + 102, (6, 6))
     span = np.float32(30.0)
 
-    def surface(
-        x: Numbers, z: Numbers, foot: Numbers
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def surface(x: Numbers, z: Numbers, foot: Numbers) -> tuple[FloatArray, FloatArray, FloatArray]:
         u, v = (x + np.float32(kind.offset[0])) / span, (z + np.float32(kind.offset[1])) / span
         total, slope_x, slope_z = (np.zeros(x.shape, np.float32) for _ in range(3))
         cos, sin, scale, amount = np.float32(1), np.float32(0), np.float32(1), np.float32(1)
@@ -87,7 +86,8 @@ def mountains(kind: Range, seed: int) -> Surface:
         open_ = 1.0 - np.float32(kind.valley) * np.exp(
             -(((x - 0.3 * wander) / (0.35 * z + 0.3)) ** 2)
         )
-        mass = np.float32(kind.rise) * (0.035 + 0.965 * rise * open_)
+        foot_hills = 0.035 if kind.basin else 0.055
+        mass = np.float32(kind.rise) * (foot_hills + (1.0 - foot_hills) * rise * open_)
         height = mass * (0.55 * total + 0.62)
         if kind.basin:
             shore = step(
@@ -96,19 +96,17 @@ def mountains(kind: Range, seed: int) -> Surface:
                 (z + 0.35 * wander - np.float32(kind.begins * 0.55))
                 / np.float32(kind.begins * 0.6),
             )
-            near = 1.0 - step(0.16, 0.42, z + 0.10 * wander + 0.10 * np.abs(x) / (z + 0.2))
-            height = height * (0.25 + 0.75 * shore) - np.float32(kind.basin) * (1.0 - shore) * (
-                1.0 - near * 0.92
-            )
+            aside = step(0.05, 0.5, np.float32(kind.bank) * x / (z + 0.08))
+            near = 1.0 - step(0.18, 0.50, z + 0.08 * wander + 0.42 * (1.0 - aside))
+            bed = np.float32(kind.basin) * (1.0 - shore)
+            height = height * (0.25 + 0.75 * shore) - bed * (1.0 - near) + 0.006 * near
         return height, slope_x * mass * np.float32(0.55), slope_z * mass * np.float32(0.55)
 
     return surface
 
 
 def _numeric(height: Callable[[Numbers, Numbers, Numbers], FloatArray]) -> Surface:
-    def surface(
-        x: Numbers, z: Numbers, foot: Numbers
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def surface(x: Numbers, z: Numbers, foot: Numbers) -> tuple[FloatArray, FloatArray, FloatArray]:
         reach = np.asarray(np.maximum(foot, 0.0004), np.float32)
         here = height(x, z, foot)
         return (
@@ -121,7 +119,7 @@ def _numeric(height: Callable[[Numbers, Numbers, Numbers], FloatArray]) -> Surfa
 
 
 def dunes(seed: int, spot: int = 0) -> Surface:
-    """Returns dunes about 90 m high: gentle to windward, a sharp crest, a steep lee, and wind ripples; `spot` another place."""
+    """Returns dunes: gentle to windward, a sharp crest, a steep lee, ripples; `spot` moves on."""
     warp = noise.bands((512, 512), seed + 111, (8, 8))
     rng = np.random.default_rng(seed + 112)
     # Crests run away from the eye, their lee side from the light, which stands right for odd seeds.
@@ -144,7 +142,7 @@ def dunes(seed: int, spot: int = 0) -> Surface:
         a, b = x * c + z * s, z * c - x * s
         bend = noise.sample(warp, a / 9.0, b / 9.0)
         fine = noise.sample(warp, a / 3.1 + 0.4, b / 3.1)
-        sharp = 1.0 / (0.012 + 0.012 * (z - offset[1]))
+        sharp = 1.0 / (0.012 + 0.02 * (z - offset[1]))
         big = ridge(b / 1.5 + 0.42 * bend + 0.09 * fine + a * np.float32(0.22), sharp)
         small = ridge(b / 0.34 + a / 0.8 + 0.5 * fine + 0.6 * bend, sharp)
         mass = np.clip(0.75 + 0.5 * noise.sample(warp, a / 14.0 + 0.7, b / 14.0), 0.2, 1.7)

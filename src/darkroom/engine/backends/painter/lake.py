@@ -20,7 +20,7 @@ Given = tuple[Land, View, Sky, Scene]
 def add_lake(
     picture: FloatArray, hits: Hits, heights: FloatArray, depths: FloatArray, given: Given
 ) -> None:
-    """Paints the water at level 0 into `picture` (scene light, in place) where the marched land is at or below it.
+    """Paints the water at level 0 into `picture` (scene light, in place) where no land stands.
 
     `heights` (slices, columns) at `depths` are the land's, as marched.
     """
@@ -63,20 +63,23 @@ def add_lake(
 def _mirror(
     heights: FloatArray, depths: FloatArray, given: Given, rows: int, top: int
 ) -> FloatArray:
-    """Returns (rows, columns, 3) scene light of the mirror image, first row just under the horizon."""
+    """Returns (rows, columns, 3) scene light of the mirror image, from the horizon down."""
     land, view, above, _ = given
-    lift = int(np.ceil(view.height - view.horizon)) + 1
-    below = View(view.width, lift, float(lift), view.focal)
+    # Half as fine as the land itself: ripples blur it anyway.
+    full = int(np.ceil(view.height - view.horizon)) + 1
+    lift, columns = max(1, full // 2), max(1, view.width // 2)
+    below = View(columns, lift, float(lift), view.focal * columns / view.width)
+    heights = np.asarray(cv2.resize(heights, (columns, len(depths))), np.float32)
     dry = np.where(heights > 0.0005, heights, np.float32(-99.0))
     started = np.maximum.accumulate(heights < 0.0, axis=0)
     dry = np.where(started, dry, np.float32(-99.0))
     hits = relief.march(below, dry, depths, -land.eye)
-    canvas = np.empty((lift, view.width, 3), np.float32)
     last = max(0, int(view.horizon) - 1)
-    source = np.minimum(np.abs(np.floor(view.horizon) - lift + np.arange(lift)), last).astype(int)
-    canvas[:] = above.linear[source]
+    source = np.minimum(np.abs(np.floor(view.horizon) - full + np.arange(full)), last).astype(int)
+    sky = cv2.resize(above.linear[source], (columns, lift), interpolation=cv2.INTER_AREA)
+    canvas = np.asarray(sky, np.float32)
     shade(canvas, hits, (land, below, above))
-    flipped = canvas[::-1]
+    flipped = np.asarray(cv2.resize(canvas, (view.width, full)), np.float32)[::-1]
     start = max(0, top - int(view.horizon))
     return np.ascontiguousarray(flipped[start : start + rows])
 
@@ -84,7 +87,7 @@ def _mirror(
 def _rippled(
     mirror: FloatArray, x: FloatArray, z: FloatArray, foot: FloatArray, given: Given
 ) -> tuple[FloatArray, FloatArray]:
-    """Returns the mirror image shaken by small waves: mostly up and down, calm lanes between; and the waves."""
+    """Returns the mirror image shaken by small waves, mostly up and down, and the waves."""
     land, view, _, scene = given
     tile = land.cover.tile
     calm = {"calm": 0.4, "dramatic": 1.5}.get(scene.mood, 0.8) * (
@@ -97,16 +100,10 @@ def _rippled(
     grow = np.linspace(0.15, 1.0, rows, dtype=np.float32)[:, None]
     reach = np.float32(0.022 * view.focal * calm) * wind * grow
     yy, xx = np.mgrid[:rows, :columns].astype(np.float32)
-    soft = (
-        cv2.GaussianBlur(mirror, (1, 0), sigmaX=0.01, sigmaY=max(0.8, view.height / 700))
-        if rows > 3
-        else mirror
-    )
-    shaken = np.asarray(
-        cv2.remap(soft, xx + side * reach * 0.22, np.clip(yy + wave * reach, 0, rows - 1), cv2.INTER_LINEAR,
-                  borderMode=cv2.BORDER_REPLICATE)
-    )  # fmt: skip
-    return shaken, np.asarray(wave * wind * np.float32(calm), np.float32)
+    soft = cv2.GaussianBlur(mirror, (1, 0), sigmaX=0.01, sigmaY=max(0.8, view.height / 700))
+    across, down = xx + side * reach * 0.22, np.clip(yy + wave * reach, 0, rows - 1)
+    shaken = cv2.remap(soft, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(shaken, np.float32), np.asarray(wave * wind * np.float32(calm), np.float32)
 
 
 def _frozen(
@@ -116,7 +113,7 @@ def _frozen(
     place: tuple[FloatArray, FloatArray, FloatArray],
     given: Given,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Returns the water turned to ice: a dimmer, blurred mirror, blue depth, white cracks and drifted snow."""
+    """Returns the water as ice: a blurred mirror, blue depth, white cracks and drifted snow."""
     land, view, above, _ = given
     x, z, foot = place
     tile = land.cover.tile

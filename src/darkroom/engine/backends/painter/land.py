@@ -14,8 +14,8 @@ from darkroom.engine.backends.painter.relief import Hits
 from darkroom.engine.backends.painter.sky import Sky
 from darkroom.engine.backends.painter.view import View
 
-# How near and how far the land is drawn, km.
-NEAR, FAR = 0.05, 16.0
+# How far the land is drawn, km.
+FAR = 16.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,20 @@ class Land:
     cover: Cover
     sunlit: Sunlit
     eye: float
+    air: FloatArray  # (1, columns, 3): the haze in front of far land
     fog: tuple[float, float]  # density per km at height 0, and the height (km) it thins over
 
 
+def air_of(above: Sky, view: View) -> FloatArray:
+    """Returns (1, columns, 3) scene light of the air along the horizon, soft."""
+    row = min(max(int(view.horizon) - 2, 0), view.height - 1)
+    band = above.linear[max(0, row - max(2, view.height // 30)) : row + 1].mean(axis=0)
+    soft = cv2.GaussianBlur(band[None], (0, 0), max(1.0, view.width / 40))
+    return np.asarray(np.minimum(soft, 2.2) * 0.92, np.float32)
+
+
 def shade(picture: FloatArray, hits: Hits, given: tuple[Land, View, Sky]) -> None:
-    """Paints lit ground into `picture` (all rows, columns, 3; scene light) where the hits are finite, in place."""
+    """Paints lit ground into `picture` (scene light, in place) where the hits are finite."""
     land, view, above = given
     right, _ = view.rays()
     chunk = max(1, 400_000 // view.width)
@@ -52,20 +61,16 @@ def shade(picture: FloatArray, hits: Hits, given: tuple[Land, View, Sky]) -> Non
         colour = lit_ground(
             land.cover, land.sunlit, above, (x, z, height, slope_x, slope_z, foot, over)
         )
-        colour = _aired(colour, land, above, view, (x, z, height))
+        colour = _aired(colour, land, (x, z, height))
         edge = np.clip(rows + 1.0 - hits.skyline[None], 0, 1)[..., None].astype(np.float32)
         part = picture[top : top + len(rows)]
         part += (colour - part) * edge
 
 
 def _aired(
-    colour: FloatArray,
-    land: Land,
-    above: Sky,
-    view: View,
-    place: tuple[FloatArray, FloatArray, FloatArray],
+    colour: FloatArray, land: Land, place: tuple[FloatArray, FloatArray, FloatArray]
 ) -> FloatArray:
-    """Returns the ground seen through the air: haze that thins with height, integrated along the ray."""
+    """Returns the ground seen through haze that thins with height, integrated along the ray."""
     x, z, height = place
     density, thin = land.fog
     climb = (height - np.float32(land.eye)) / np.float32(thin)
@@ -75,9 +80,6 @@ def _aired(
     )
     along = np.sqrt(x * x + z * z)
     veil = 1.0 - np.exp(-(np.float32(density) * column + np.float32(0.009)) * along)
-    row = min(max(int(view.horizon) - 2, 0), view.height - 1)
-    band = above.linear[max(0, row - max(2, view.height // 30)) : row + 1].mean(axis=0)
-    band = cv2.GaussianBlur(band[None], (0, 0), max(1.0, view.width / 40))[0]
-    air = np.minimum(band, 2.2) * 0.92
+    air = cv2.resize(land.air, (x.shape[1], 1))[0]
     veil = veil[..., None]
     return np.asarray(colour * (1 - veil) + air[None] * veil, np.float32)

@@ -111,7 +111,8 @@ EXTRAS = _table(
 VIVID = _table(
     more="vibrant,vivid,colorful,colourful,saturated,rich,vibrant colors,vibrant colours,bold,"
     "brilliant,bright colors,neon,psychedelic",
-    less="muted,pale,faded,desaturated,pastel,subtle,monochrome,black and white,vintage,soft colors",
+    less="muted,pale,faded,desaturated,pastel,subtle,monochrome,"
+    "black and white,vintage,soft colors",
 )
 
 _TABLES = (SUBJECTS, TIMES, WEATHERS, SEASONS, MOODS, STYLES, EXTRAS, VIVID)
@@ -119,9 +120,12 @@ PHRASES = frozenset(word for table in _TABLES for word in table if " " in word)
 
 # Words that carry no picture of their own; they are neither used nor worth a remark.
 PLAIN_WORDS = frozenset(
-    "a an the of in on at over under above below with without and or to from by for into is are as "
-    "its it near beside behind between through across against around this that some very beautiful "
-    "nice pretty stunning gorgeous amazing wonderful lovely high quality detailed highly ultra 4k 8k "
-    "hd uhd view scene picture image painting art style colors colours color colour light lighting "
-    "wide angle shot masterpiece best background foreground there lit full".split()
+    _table(
+        plain="a,an,the,of,in,on,at,over,under,above,below,with,without,and,or,to,from,by,for,into,"
+        "is,are,as,its,it,near,beside,behind,between,through,across,against,around,this,that,some,"
+        "very,beautiful,nice,pretty,stunning,gorgeous,amazing,wonderful,lovely,high,quality,"
+        "detailed,highly,ultra,4k,8k,hd,uhd,view,scene,picture,image,painting,art,style,colors,"
+        "colours,color,colour,light,lighting,wide,angle,shot,masterpiece,best,background,"
+        "foreground,there,lit,full"
+    )
 )

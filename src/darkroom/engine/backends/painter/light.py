@@ -1,4 +1,4 @@
-"""Light: between what is seen (display RGB 0..1) and what is added (scene light), and the last grade."""
+"""Light: between what is seen (display RGB 0..1) and what adds up (scene light); the grade."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def encoded(linear: FloatArray) -> FloatArray:
 
 
 def to_scene(display: FloatArray) -> FloatArray:
-    """Returns the scene light that `to_display` shows as these display colours (any shape, 0..1)."""
+    """Returns the scene light that `to_display` shows as these colours (any shape, 0..1)."""
     linear = decoded(np.clip(np.asarray(display, np.float32), 0.0, 1.0))
     return np.asarray(-np.log1p(-np.minimum(linear, 0.985)), np.float32)
 
@@ -36,7 +36,7 @@ _CURVE = encoded(_CURVE_LINEAR)
 
 
 def to_display(light: FloatArray) -> FloatArray:
-    """Returns display colours 0..1 of scene light (H, W, 3): an exponential film curve, then sRGB's."""
+    """Returns display RGB 0..1 of scene light (H, W, 3): an exponential film curve, then sRGB."""
     flat = np.ascontiguousarray(light.reshape(light.shape[0], -1), np.float32)
     position = cv2.sqrt(np.clip(flat, 0.0, _CURVE_MAX)) * np.float32(4095 / _CURVE_MAX**0.5)
     shown = cv2.remap(_CURVE[None], position, np.zeros_like(position), cv2.INTER_LINEAR)
@@ -44,7 +44,7 @@ def to_display(light: FloatArray) -> FloatArray:
 
 
 def grade(rgb: FloatArray, scene: Scene) -> FloatArray:
-    """Returns the picture (H, W, 3; display 0..1) with the scene's contrast, colour, bloom and vignette.
+    """Returns the picture (H, W, 3; 0..1) with the scene's contrast, colour, bloom and vignette.
 
     Called once by `compose.paint` after the subject is painted and before its style.
     """

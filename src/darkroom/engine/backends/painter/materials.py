@@ -17,7 +17,7 @@ _TREE = 0.019
 _STALK = np.float32(0.00095)
 _MAP = 512
 
-# x, z, height, slope along x, along z, the pixel's size, and how far over the ground the pixel is; km.
+# x, z, height, slopes along x and z, the pixel's size, how far over the ground it is; km.
 Place = tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]
 
 
@@ -49,9 +49,7 @@ class Cover:
         """Returns how tall the forest is there, 0..1."""
         return noise.sample(self.spires, x / 0.6, z / 0.6)
 
-    def growth(
-        self, x: Numbers, z: Numbers, height: Numbers, steep: Numbers
-    ) -> FloatArray:
+    def growth(self, x: Numbers, z: Numbers, height: Numbers, steep: Numbers) -> FloatArray:
         """Returns how much the trees raise the land, km; near ones are left to sprites."""
         if self.kind == "field":
             # Each slice of depth is a row of stalks.
@@ -99,7 +97,7 @@ def cones(seed: int, size: int = 512, cells: int = 52) -> FloatArray:
 
 @dataclass(frozen=True, slots=True)
 class Sunlit:
-    """Maps over the land (z rows, x columns): the height that the sun's shadow reaches, and the mean height."""
+    """Maps over the land (z rows, x columns): how high the shadows reach, and the mean height."""
 
     shadow: FloatArray
     broad: FloatArray
@@ -114,7 +112,7 @@ class Sunlit:
 
 
 def sunlit(surface: Surface, above: Sky, far: float) -> Sunlit:
-    """Returns where shadows reach, by shifted maxima with doubling steps over a coarse map of the land."""
+    """Returns where shadows reach, by shifted maxima with doubling steps over a coarse map."""
     half = far * 0.8
     x = (np.arange(_MAP, dtype=np.float32) + 0.5) / _MAP * np.float32(2 * half) - np.float32(half)
     z = (np.arange(_MAP, dtype=np.float32) + 0.5) / _MAP * np.float32(far)
@@ -134,8 +132,9 @@ def sunlit(surface: Surface, above: Sky, far: float) -> Sunlit:
             borderMode=cv2.BORDER_CONSTANT, borderValue=-9.0,
         )  # fmt: skip
         reach = np.maximum(reach, moved - np.float32(length * drop))
-    broad = cv2.GaussianBlur(height, (0, 0), 7.0)
-    return Sunlit(cv2.GaussianBlur(reach, (0, 0), 0.8), broad, half, far)
+    broad = np.asarray(cv2.GaussianBlur(height, (0, 0), 7.0), np.float32)
+    soft = np.asarray(cv2.GaussianBlur(reach, (0, 0), 0.8), np.float32)
+    return Sunlit(soft, broad, half, far)
 
 
 def lit_ground(cover: Cover, shadows: Sunlit, above: Sky, place: Place) -> FloatArray:

@@ -20,7 +20,7 @@ def mottle(
     """Returns noise 0..1 (mean 0.5) of `size` (height, width): each octave has 1.97 times the
     cells.
 
-    `cells` lie along the longer side; `stretch` above 1 draws them out sideways. One seed, one noise.
+    `cells` lie along the longer side; `stretch` above 1 draws them out sideways.
     """
     total = np.zeros(size, np.float32)
     for octave in range(octaves):

@@ -12,7 +12,7 @@ from darkroom.engine.backends.painter.noise import FloatArray
 def stars(
     shape: tuple[int, int], seed: int, density: float, crowd: FloatArray | None = None
 ) -> FloatArray:
-    """Returns starlight (h, w, 3); `density` 1 is a dark clear night, `crowd` (h, w) 0..1 gathers them."""
+    """Returns starlight (h, w, 3); `density` 1: a dark clear night, `crowd` (h, w) gathers them."""
     rows, columns = shape
     rng = np.random.default_rng(seed + 31)
     unit = (rows * columns) ** 0.5
@@ -75,7 +75,7 @@ def milky_way(right: FloatArray, up: FloatArray, seed: int) -> tuple[FloatArray,
 
 
 def moon(light: FloatArray, centre: tuple[float, float], radius: float, seed: int) -> None:
-    """Adds a full moon with seas and a halo to light (h, w, 3) in place; `centre` and `radius` in pixels."""
+    """Adds a full moon and its halo to light (h, w, 3) in place; `centre`, `radius` in pixels."""
     rows, columns = light.shape[:2]
     y, x = np.ogrid[:rows, :columns]
     away = np.hypot(x + 0.5 - centre[0], y + 0.5 - centre[1]).astype(np.float32)

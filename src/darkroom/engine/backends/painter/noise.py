@@ -45,7 +45,7 @@ def fractal(
     base_cells: tuple[int, int] = (4, 4),
     gain: float = 0.5,
 ) -> FloatArray:
-    """Returns seamless fractal noise 0..1 (mean about 0.5) of `shape` (rows, columns), one seed one picture.
+    """Returns seamless fractal noise 0..1 (mean about 0.5) of `shape` (rows, columns).
 
     `base_cells` (rows, columns) sets the coarsest octave, each further octave has twice the cells
     and `gain` times the height.
@@ -63,7 +63,7 @@ def fractal(
 
 
 def sample(tile: FloatArray, u: Numbers, v: Numbers) -> FloatArray:
-    """Returns the tile at (u, v), in tiles (1 is once across), wrapped, bilinear; shape of `u` (two axes)."""
+    """Returns the tile at (u, v), in tiles (1 is once across), wrapped, bilinear; `u`'s shape."""
     rows, columns = tile.shape[:2]
     padded = cv2.copyMakeBorder(tile, 0, 1, 0, 1, cv2.BORDER_WRAP)
     x = np.asarray((u - np.floor(u)) * columns, np.float32)
@@ -79,7 +79,7 @@ def layered(
     footprint: Numbers | float = 0.0,
     gain: float = 0.5,
 ) -> FloatArray:
-    """Returns fractal noise (mean 0, deviation about 1) at (u, v) from one `bands` tile, shape of `u`.
+    """Returns fractal noise (mean 0, deviation about 1) at (u, v) from one `bands` tile.
 
     `footprint` is a pixel's size in tiles: octaves finer than it fade out, which keeps the
     distance free of sparkle.

@@ -86,7 +86,7 @@ SKIES: dict[str, tuple[SkyPalette, ...]] = {
             ("ffd9b4", "f6c0b2", "d8a8bc", "a798c4", "7488bc", "4a6ca4"),
             ("e6c0bc", "c8aac0", "a49ac4", "7f8dc0", "5d7cb2", "40659c"),
             "ffd2b0",
-            1.15,
+            1.5,
             "ffcfa0",
             "ffdccc",
             "7d7a9c",
@@ -95,7 +95,7 @@ SKIES: dict[str, tuple[SkyPalette, ...]] = {
             ("fbe0c4", "f3cbc0", "cdb4c8", "9ca8cc", "6f98c8", "4c80b8"),
             ("e2cfd0", "c4bccc", "9fb0d0", "7da2cc", "5f92c4", "447cb4"),
             "ffdcc0",
-            1.15,
+            1.5,
             "ffdcb8",
             "ffe6d8",
             "8488a8",
@@ -117,7 +117,7 @@ SKIES: dict[str, tuple[SkyPalette, ...]] = {
             ("dcebf2", "bfdcf0", "96c6ec", "6aace4", "478fd8", "2f74c4"),
             ("d2e6f0", "b2d4ee", "86bae8", "5d9fde", "3c84d0", "2768b8"),
             "fff2dc",
-            2.2,
+            1.65,
             "fff6e4",
             "ffffff",
             "8fa2ba",
@@ -126,7 +126,7 @@ SKIES: dict[str, tuple[SkyPalette, ...]] = {
             ("e2eef0", "c4dfee", "9ccae8", "74b2de", "5299d2", "3a80c0"),
             ("d8e8ee", "b8d6ea", "8fc0e2", "68a8d8", "478ecb", "3076b6"),
             "fff0d6",
-            2.2,
+            1.65,
             "fff4dc",
             "fffdf8",
             "8c9cb0",
@@ -200,7 +200,8 @@ NAMES: dict[str, str] = {
     "gold": "f0b83c", "golden": "f0b83c", "cream": "fff0d0", "green": "4ca050", "emerald": "20a068",
     "lime": "a0d838", "olive": "808838", "mint": "98e0c0", "teal": "208c8c", "turquoise": "38c8c0",
     "cyan": "30d0e0", "aqua": "48d0d8", "blue": "3470d0", "azure": "3c98e8", "navy": "1c2c60",
-    "indigo": "40309c", "cobalt": "2048b0", "purple": "8038b0", "violet": "8c50d8", "lavender": "b8a0e0",
+    "indigo": "40309c", "cobalt": "2048b0", "purple": "8038b0", "violet": "8c50d8",
+    "lavender": "b8a0e0",
     "lilac": "c8a0d8", "magenta": "d830a0", "pink": "f890b8", "rose": "f07090", "fuchsia": "e040b0",
     "brown": "80583c", "beige": "e0cca8", "tan": "c8a878", "white": "f4f4f0", "black": "181818",
     "grey": "90949a", "silver": "c0c4c8", "copper": "c07840", "bronze": "a87838",
@@ -219,7 +220,7 @@ def choose(scene: Scene) -> SkyPalette:
 
 
 def _lab(colour: FloatArray) -> FloatArray:
-    """Returns OKLab of linear RGB (n, 3), after Björn Ottosson, "A perceptual color space", 2020."""
+    """Returns OKLab of linear RGB (n, 3): B. Ottosson, "A perceptual color space", 2020."""
     to_cone = np.array([[0.4122214708, 0.5363325363, 0.0514459929],
                         [0.2119034982, 0.6806995451, 0.1073969566],
                         [0.0883024619, 0.2817188376, 0.6299787005]])  # fmt: skip
@@ -247,13 +248,13 @@ def mixed(a: Colour, b: Colour, share: float) -> Colour:
 
 
 def tints(scene: Scene) -> tuple[Colour, ...]:
-    """Returns the prompt's colours that may colour a sky; white, black, browns and greens do not."""
+    """Returns the prompt's colours that may colour a sky; white, browns and greens do not."""
     plain = {rgb(code) for code in _PLAIN}
     return tuple(colour for colour in scene.palette if colour not in plain)
 
 
 def ramp(codes: tuple[str, ...], tint: tuple[Colour, ...], count: int = 512) -> FloatArray:
-    """Returns (count, 3) scene light from horizon to top through the named colours, smooth in OKLab."""
+    """Returns (count, 3) scene light from horizon to top through the colours, smooth in OKLab."""
     stops = np.array([rgb(code) for code in codes], np.float32)
     lab = _lab(light.decoded(stops))
     if tint:

@@ -1,4 +1,4 @@
-"""Relief in true perspective: which point of a height field each pixel sees, without a loop over columns."""
+"""Relief in true perspective: which point of a height field each pixel sees."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from darkroom.engine.backends.painter.view import View
 
 @dataclass(frozen=True, slots=True)
 class Hits:
-    """What pixels see: `depth` (rows, columns) ahead, inf where none; `skyline` (columns,) its top row."""
+    """What pixels see: `depth` (rows, columns) ahead, inf where none; `skyline` (columns,)."""
 
     depth: FloatArray
     skyline: FloatArray
@@ -64,7 +64,7 @@ def march(view: View, heights: FloatArray, depths: FloatArray, eye: float) -> Hi
 
 
 def _crested(rows_at: FloatArray) -> FloatArray:
-    """Returns the inner rows with each crest raised to the peak that lies between slices (a parabola's)."""
+    """Returns the inner rows, each crest raised to the peak that lies between slices."""
     before, here, after = rows_at[:-2], rows_at[1:-1], rows_at[2:]
     bend = before - 2 * here + after
     peak = (here < before) & (here <= after) & (bend > 1e-3)

@@ -1,4 +1,4 @@
-"""What a painting shows: the prompt read into a scene, as plain data that every layer draws from."""
+"""What a painting shows: the prompt read into a scene, plain data that every layer draws from."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Progress = Callable[[float], None]
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A composed picture before it is painted. Every choice that the prompt left open is made by the seed.
+    """A composed picture before it is painted; choices that the prompt left open are the seed's.
 
     subject   sea · lake · mountains · forest · desert · city · flowers · field · sky · abstract
     time      dawn · sunrise · day · golden · sunset · dusk · night
@@ -19,8 +19,8 @@ class Scene:
     season    spring · summer · autumn · winter
     mood      calm · dramatic · dreamy · dark · joyful · neutral
     style     photo · watercolour · oil · pixel · line · impressionist · poster · ink · pencil
-    extras    things laid over it: aurora · stars · milky_way · moon · rainbow · birds · boat · lighthouse
-              · palm · cabin · snow_caps · reflection · neon · path …
+    extras    things laid over it: aurora · stars · milky_way · moon · rainbow · birds · boat
+              · lighthouse · palm · cabin · snow_caps · reflection · neon · path …
     palette   named colours of the prompt, RGB 0..1, strongest first; empty: the time of day decides
     vividness 0 muted … 1 vivid
     """

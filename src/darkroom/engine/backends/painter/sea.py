@@ -22,7 +22,7 @@ _LAYERS = ((74.0, 0.0, 1.0), (27.0, 0.5, 0.8), (9.3, -0.4, 0.75), (3.1, 0.9, 0.6
 
 @dataclass(frozen=True, slots=True)
 class Water:
-    """How the sea moves and looks: wave height in metres, its own colour (3,) scene light, foam 0..1."""
+    """How the sea moves and looks: wave height in metres, its own colour (3,), foam 0..1."""
 
     wave: float
     body: FloatArray
@@ -66,7 +66,7 @@ def _water(scene: Scene, above: Sky) -> Water:
 
 
 def ocean_tile(seed: int, count: int = 512) -> FloatArray:
-    """Returns a seamless tile (count, count, 3) of wave height (deviation 1) and its two slopes per tile.
+    """Returns a seamless tile (count, count, 3): wave height, deviation 1, and its two slopes.
 
     A directional wind-sea spectrum summed by inverse FFT, its crests sharpened by drawing the
     water towards them: J. Tessendorf, "Simulating Ocean Water", 2001.
@@ -152,7 +152,7 @@ def _heights(tile: FloatArray, x: FloatArray, z: FloatArray, water: Water) -> Fl
 def _slopes(
     tile: FloatArray, x: FloatArray, z: FloatArray, water: Water, foot: FloatArray
 ) -> tuple[FloatArray, ...]:
-    """Returns the slopes right and ahead, the coarse height, and the variance of slope too fine to see."""
+    """Returns slopes right and ahead, the height, and the variance of slope too fine to see."""
     slope_x, slope_z, lift, hidden = (np.zeros(x.shape, np.float32) for _ in range(4))
     levels = [tile]
     while levels[-1].shape[0] > 16:
@@ -179,7 +179,7 @@ def _slopes(
 def _levelled(
     levels: list[FloatArray], power: list[float], u: FloatArray, v: FloatArray, wanted: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Returns the tile at (u, v), each row from the two levels of detail about `wanted`, and the power lost."""
+    """Returns the tile at (u, v), rows from two levels about `wanted`, and the power lost."""
     out = np.empty((*u.shape, 3), np.float32)
     lost = np.empty(len(wanted), np.float32)
     floor = np.minimum(np.floor(wanted).astype(int), len(levels) - 2)
@@ -229,7 +229,7 @@ def _shaded(
 
 
 def _mirrored(view: View, above: Sky, right: FloatArray, up: FloatArray) -> FloatArray:
-    """Returns the sky's light along directions; a small soft copy of the sky, clamped at the frame."""
+    """Returns the sky's light along directions, from a small soft copy of the sky."""
     limit = max(1, int(view.horizon))
     upper = np.minimum(above.linear[:limit], 3.0)
     small = cv2.resize(

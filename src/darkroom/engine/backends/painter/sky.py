@@ -1,4 +1,4 @@
-"""The sky of a scene: gradient, sun, clouds, stars and what hangs in the air, in scene light and on display."""
+"""The sky of a scene: gradient, sun, clouds and stars, in scene light and on display."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from darkroom.engine.backends.painter import clouds, light, night, palette
-from darkroom.engine.backends.painter.noise import FloatArray
+from darkroom.engine.backends.painter.noise import FloatArray, Numbers
 from darkroom.engine.backends.painter.palette import Colour, SkyPalette
 from darkroom.engine.backends.painter.scene import Scene
 from darkroom.engine.backends.painter.view import View
@@ -23,7 +23,7 @@ _ELEVATION = {
 
 @dataclass(frozen=True, slots=True)
 class Sky:
-    """A whole sky. Arrays cover the canvas (height, width, 3); below the horizon they hold its haze.
+    """A whole sky; arrays (height, width, 3) cover the canvas, below the horizon the haze.
 
     `rgb` is display RGB 0..1, `linear` the same as scene light (may exceed 1), `sun_xy` in pixels
     (may lie outside), `sun_direction` points to the light (right, up, ahead; unit length),
@@ -66,7 +66,7 @@ def sky(
     air = _add_night(air, scene, right, up)
     air = _add_clouds(air, scene, colours, (right, up, right_up))
     rows = max(1, round(bottom))
-    upper = cv2.resize(air, (width, rows), interpolation=cv2.INTER_CUBIC)
+    upper = np.asarray(cv2.resize(air, (width, rows), interpolation=cv2.INTER_CUBIC), np.float32)
     _add_discs(upper, scene, colours, view, right_up)
     linear = np.empty((height, width, 3), np.float32)
     linear[:rows] = np.maximum(upper[:height], 0.0)
@@ -85,9 +85,13 @@ def sky(
         colours.power * 1.5
     )
     return Sky(
-        rgb, linear, view.pixel(*right_up), (float(direction[0]), float(direction[1]), float(direction[2])),
+        rgb, linear, view.pixel(*right_up), _triple(direction),
         palette.rgb(colours.sun), _shown(top), _shown(low), sunlight, 0.6 * top + 0.4 * low, haze,
     )  # fmt: skip
+
+
+def _triple(vector: Numbers) -> tuple[float, float, float]:
+    return (float(vector[0]), float(vector[1]), float(vector[2]))
 
 
 def _shown(colour: FloatArray) -> Colour:
@@ -206,12 +210,12 @@ def _add_clouds(
         thin = (
             clouds.cirrus(right, up, scene.seed, rng.uniform(0.42, 0.62)) * veil * np.float32(0.62)
         )
-        high = np.minimum(warm, 1.3) * forward[..., None]
+        high: Numbers = np.minimum(warm, 1.3) * forward[..., None]
         if scene.time != "day":
             # High ice away from the sun turns from gold to rose.
             rose = (1.0 - np.exp(-away / 0.4))[..., None]
             high = high * (1.0 - rose * np.array([0.05, 0.42, 0.12], np.float32))
-        air = air + thin[..., None] * (high * 0.85 - air * 0.55)
+        air = np.asarray(air + thin[..., None] * (high * 0.85 - air * 0.55), np.float32)
     if cover < 0.2:
         return air
     low_sun = scene.time in ("sunset", "sunrise", "dawn", "dusk")
@@ -220,7 +224,7 @@ def _add_clouds(
         towards = np.array([0.6 * np.sign(sun[0] or 1.0), 0.75, 0.25])
     towards /= np.linalg.norm(towards)
     deep = {"storm": 1.0, "cloudy": 0.4, "rain": 0.5}.get(scene.weather, 0.32)
-    direction = (float(towards[0]), float(towards[1]), float(towards[2]))
+    direction = _triple(towards)
     layer = clouds.Layer(cover, deep, 0.052, direction, np.minimum(warm, 2.2), shade)
     body, through = clouds.cumulus(layer, right, up, scene.seed)
     covered = 1.0 - through
@@ -243,7 +247,7 @@ def _add_discs(
         right, up = view.rays(8.0, (0.0, float(rows)))
         if "milky_way" in scene.extras:
             _, small = night.milky_way(right, up, scene.seed)
-            crowd = cv2.resize(small, (columns, rows), interpolation=cv2.INTER_LINEAR)
+            crowd = np.asarray(cv2.resize(small, (columns, rows)), np.float32)
         dim = {"clear": 1.0}.get(scene.weather, 0.35)
         field = night.stars((rows, columns), scene.seed, dim, crowd)
         low = np.clip(

@@ -15,7 +15,7 @@ _DRAWN = (360, 170)  # rows, columns of a conifer's picture
 
 
 def conifer(seed: int, snow: float) -> FloatArray:
-    """Returns one conifer (360, 170, 3): how sunlit 0..1, how covered with snow 0..1, its opacity 0..1."""
+    """Returns one conifer (360, 170, 3): sunlit 0..1, snowy 0..1, opacity 0..1."""
     rows, columns = _DRAWN
     rng = np.random.default_rng(seed)
     picture = np.zeros((rows, columns, 3), np.float32)
@@ -61,7 +61,7 @@ def plant(
     stands: FloatArray,
     given: tuple[Land, View, Sky],
 ) -> None:
-    """Sets conifers at `stands` (n, 3: x km, z km, height km) into `picture` (scene light), far ones first, in place.
+    """Sets conifers at `stands` (n, 3: x, z, height, km) into `picture` in place, far first.
 
     `depth` (rows from `top`, columns) hides what stands behind the land.
     """
@@ -123,7 +123,7 @@ def _set(
 
 
 def stand(land: Land, view: View, seed: int, near: float, far: float, count: int) -> FloatArray:
-    """Returns where up to `count` trees stand (n, 3), in clumps between near and far km, on dry gentle ground."""
+    """Returns where up to `count` trees stand (n, 3), in clumps on dry gentle ground."""
     rng = np.random.default_rng(seed + 161)
     z = (near * (far / near) ** rng.random(count * 3)).astype(np.float32)
     half = 0.55 * view.width / view.focal

@@ -1,4 +1,4 @@
-"""Land in true perspective: finds a view, marches the relief, lights it, and lays air and water over it."""
+"""Land in true perspective: finds a view, marches the relief, lights it, adds air and water."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from darkroom.engine.backends.painter import ground, light, materials, relief, s
 from darkroom.engine.backends.painter.figures import add_figures
 from darkroom.engine.backends.painter.ground import Range, Surface
 from darkroom.engine.backends.painter.lake import add_lake
-from darkroom.engine.backends.painter.land import FAR, NEAR, Land, shade
+from darkroom.engine.backends.painter.land import FAR, Land, air_of, shade
 from darkroom.engine.backends.painter.noise import FloatArray
 from darkroom.engine.backends.painter.scene import Progress, Scene
 from darkroom.engine.backends.painter.sky import sky
 from darkroom.engine.backends.painter.view import View
 from darkroom.engine.backends.painter.weather import add_weather
 
-_SLICES = 460
+# The depths (km) at which the land is cut, near to far.
+_ALPINE = relief.slices(0.05, FAR, 460)
+_DEPTHS = {"desert": relief.slices(0.05, 9.0, 800), "field": relief.slices(0.0028, FAR, 460)}
 
 
 def _from(right: float, up: float, ahead: float) -> Callable[[float], tuple[float, float, float]]:
@@ -27,10 +29,11 @@ def _from(right: float, up: float, ahead: float) -> Callable[[float], tuple[floa
     return lambda side: (side * right / size, up / size, ahead / size)
 
 
-# Where light comes from when the sun is out of the frame: aside and a little behind, where it models the land.
+# Where the land's light comes from: aside, mostly a little behind, where it models the relief.
 _SIDE = {
     "day": _from(1.0, 0.9, -0.2), "golden": _from(1.0, 0.30, -0.12), "dawn": _from(1.0, 0.17, -0.3),
-    "night": _from(0.9, 0.6, -0.1), "sunset": _from(1.0, 0.19, 0.35), "sunrise": _from(1.0, 0.21, 0.25),
+    "night": _from(0.9, 0.6, -0.1), "sunset": _from(1.0, 0.19, 0.35),
+    "sunrise": _from(1.0, 0.21, 0.25),
 }  # fmt: skip
 
 
@@ -50,15 +53,17 @@ def terrain(scene: Scene, width: int, height: int, progress: Progress) -> FloatA
     surface, eye = _surface(scene, view)
     progress(0.45)
     cover = _cover(scene)
-    land = Land(surface, cover, materials.sunlit(surface, above, FAR), eye, _fog(scene))
+    depths = _DEPTHS.get(scene.subject, _ALPINE)
+    land = Land(
+        surface,
+        cover,
+        materials.sunlit(surface, above, float(depths[-1])),
+        eye,
+        air_of(above, view),
+        _fog(scene),
+    )
     progress(0.55)
     picture = above.linear.copy()
-    right, _ = view.rays()
-    depths = relief.slices(
-        0.0028 if scene.subject == "field" else NEAR,
-        FAR,
-        640 if scene.subject == "desert" else _SLICES,
-    )
     heights = _profile(land, view, depths)
     if scene.subject == "lake":
         hits = relief.march(view, np.maximum(heights, 0.0), depths, eye)
@@ -79,7 +84,7 @@ def terrain(scene: Scene, width: int, height: int, progress: Progress) -> FloatA
 
 
 def _sun(scene: Scene, view: View) -> tuple[float, float] | None:
-    """Returns where the light stands (right, up): from the side, where it draws the relief; None: in the frame."""
+    """Returns where the sky's light stands (right, up): aside; None: in the frame."""
     side = 1.0 if scene.seed % 2 else -1.0
     reach = 0.5 * view.width / view.focal
     places = {
@@ -92,12 +97,12 @@ def _sun(scene: Scene, view: View) -> tuple[float, float] | None:
 
 def _fog(scene: Scene) -> tuple[float, float]:
     if scene.weather == "fog":
-        return (0.5, 0.15)
+        return (0.45, 0.10)
     if scene.subject == "desert":
         return (0.035, 0.4)
     dawn = scene.time in ("dawn", "sunrise")
     return {"rain": (0.3, 0.5), "snow": (0.28, 0.6), "storm": (0.2, 0.5)}.get(
-        scene.weather, (0.10, 0.16) if dawn else (0.022, 0.6)
+        scene.weather, (0.05, 0.12) if dawn else (0.022, 0.6)
     )
 
 
@@ -112,7 +117,7 @@ def _cover(scene: Scene) -> materials.Cover:
 
 
 def _surface(scene: Scene, view: View) -> tuple[Surface, float]:
-    """Returns the land and the eye's height (km) over level 0; mountains are chosen from several views."""
+    """Returns the land and the eye's height (km) over level 0, the best of several views."""
     if scene.subject == "desert":
         spots = [ground.dunes(scene.seed, number) for number in range(10)]
         surface = max(spots, key=lambda one: _dune_score(one, 1.0 if scene.seed % 2 else -1.0))
@@ -127,6 +132,7 @@ def _surface(scene: Scene, view: View) -> tuple[Surface, float]:
         rise=0.9 if soft else float(rng.uniform(1.7, 2.2)), begins=3.0 if lake else 1.2,
         whole=7.5 if lake else 6.5, sharpness=0.3 if soft else float(rng.uniform(0.75, 1.0)),
         basin=0.10 if lake else 0.0, offset=(0.0, 0.0), valley=0.55 if lake else 0.5,
+        bank=1.0 if scene.seed % 3 else -1.0,
     )  # fmt: skip
     best, best_score = base, -1e9
     for offset in rng.uniform(0, 400, (14, 2)):
@@ -137,7 +143,7 @@ def _surface(scene: Scene, view: View) -> tuple[Surface, float]:
         if score > best_score:
             best, best_score = tried, score
     surface = ground.mountains(best, scene.seed)
-    return surface, 0.045 if lake else _stand(surface, 0.10)
+    return surface, 0.045 if lake else _stand(surface, 0.22 if scene.weather == "fog" else 0.09)
 
 
 def _stand(surface: Surface, over: float) -> float:
@@ -151,7 +157,7 @@ def _stand(surface: Surface, over: float) -> float:
 
 
 def _dune_score(surface: Surface, side: float) -> float:
-    """Returns how much light and shade the near dunes show to a low sun from the side, and how they rise."""
+    """Returns how much light and shade the near dunes show to a low sun, and how they rise."""
     depths = np.geomspace(0.1, 3.0, 48).astype(np.float32)[:, None]
     x = np.linspace(-0.6, 0.6, 40, dtype=np.float32)[None] * depths
     z = np.broadcast_to(depths, x.shape).astype(np.float32)
@@ -197,4 +203,4 @@ def _profile(land: Land, view: View, depths: FloatArray) -> FloatArray:
     foot = np.maximum(z * np.float32(1.3 / view.focal), np.float32(0.0001))
     height, slope_x, slope_z = land.surface(x, z, foot)
     height = height + land.cover.growth(x, z, height, np.hypot(slope_x, slope_z))
-    return cv2.resize(height, (view.width, len(depths)), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.resize(height, (view.width, len(depths))), np.float32)

@@ -11,7 +11,7 @@ from darkroom.engine.backends.painter.noise import FloatArray
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A pinhole camera looking at the horizon; x right, y up, z ahead; `horizon` in pixels from the top."""
+    """A pinhole camera: x right, y up, z ahead; `horizon` in pixels from the top."""
 
     width: int
     height: int
@@ -26,7 +26,7 @@ class View:
     def rays(
         self, step: float = 1.0, rows: tuple[float, float] | None = None
     ) -> tuple[FloatArray, FloatArray]:
-        """Returns slopes (right, up) per unit ahead, (1, columns) and (rows, 1), every `step` pixels."""
+        """Returns slopes right (1, columns) and up (rows, 1), per unit ahead, `step` pixels."""
         top, bottom = rows or (0.0, float(self.height))
         columns = max(1, round(self.width / step))
         lines = max(1, round((bottom - top) / step))

@@ -156,6 +156,8 @@ def _time(extras: set[str], seed: int, subject: str, weather: str) -> str:
         return "day"
     if subject in ("forest", "flowers", "field", "abstract"):
         return "day"
+    if subject in ("mountains", "lake"):
+        return ("golden", "sunrise", "day", "dawn")[seed % 4]
     return ("day", "golden", "sunrise", "day")[seed % 4]
 
 

@@ -1,0 +1,64 @@
+"""Balance and models: what there is to spend, and what it buys."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from wire_calls import IMAGE_TO_IMAGE, TEXT_TO_IMAGE, TINY, balance, data_url, picture, succeeded
+
+from darkroom.domain.kinds.table import KINDS
+
+
+def test_balance_is_a_bare_number(callers):
+    assert balance(callers(credits_given=0)) == 0
+    caller = callers(credits_given=7)
+    assert caller.get("/v1/generation/balance").json()["data"] == 7
+    succeeded(caller.post(TEXT_TO_IMAGE, json=TINY))
+    assert balance(caller) == 6.5
+
+
+def test_balance_takes_junk_in_the_query(caller):
+    assert succeeded(caller.get("/v1/generation/balance?t=1712000000123")) == 1000
+
+
+@pytest.fixture(scope="module")
+def models(server):
+    """What GET /v1/models answers, by key."""
+    return {one["model"]: one for one in succeeded(httpx.get(f"{server.url}/v1/models"))}
+
+
+def test_models_need_no_key_and_name_the_quickstart_s(models):
+    assert models["FLUX_PRO"]["kinds"]["text-to-image"]["rate"]["credits"] == 4
+
+
+def test_every_model_shows_bounds_rate_and_who_serves_it(models):
+    for one in models.values():
+        assert one["name"]
+        assert one["served_by"] == "painter"  # the sandbox says so
+        for kind, offer in one["kinds"].items():
+            assert kind in KINDS
+            assert offer["rate"]["mill"] == offer["rate"]["credits"] * 1000 > 0
+            assert offer["rate"]["unit"] in {"image", "megapixel"}
+            assert min(offer["images_max"], offer["outputs_max"], offer["prompt_chars_max"]) >= 1
+
+
+def test_every_kind_has_a_model(models):
+    offered = {kind for one in models.values() for kind in one["kinds"]}
+    assert offered == set(KINDS)
+
+
+def test_the_rate_that_is_shown_is_the_rate_that_is_taken(caller, models):
+    offer = models["WERYAI_IMAGE_1_0"]["kinds"]["image-to-image"]
+    asked = TINY | {"model": "WERYAI_IMAGE_1_0", "aspect_ratio": "1:1", "image_number": 2}
+    asked |= {"images": [data_url(picture())]}
+    assert (
+        succeeded(caller.post(IMAGE_TO_IMAGE, json=asked))["cost"] == 2 * offer["rate"]["credits"]
+    )
+    assert balance(caller) == 1000 - 2 * offer["rate"]["credits"]
+
+
+def test_every_listed_ratio_is_taken(caller, models):
+    asked = TINY | {"model": "WERYAI_IMAGE_2_0", "resolution": "100p"}
+    for ratio in models["WERYAI_IMAGE_2_0"]["kinds"]["text-to-image"]["aspect_ratios"]:
+        answer = caller.post(TEXT_TO_IMAGE, json=asked | {"aspect_ratio": ratio})
+        assert succeeded(answer)["task_ids"]

@@ -1,0 +1,93 @@
+"""The command as a user runs it: a process of its own, in a folder of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended, and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The one JSON document on standard output of a command that went well."""
+        assert self.code == 0, self.err
+        return json.loads(self.out)
+
+    @property
+    def sentence(self) -> str:
+        """The plain error of a command that went wrong."""
+        assert self.code == 1, self.out + self.err
+        assert "Traceback" not in self.err
+        return self.err
+
+
+@dataclass(frozen=True)
+class Shell:
+    """A folder and an environment to run `darkroom` in."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    def __call__(self, *arguments: str) -> Done:
+        """Run a command to its end."""
+        with self.running(*arguments) as process:
+            out, err = process.communicate(timeout=100)
+        return Done(process.returncode, out, err)
+
+    @contextlib.contextmanager
+    def running(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+        """A command that runs, at the latest until the block ends."""
+        with subprocess.Popen(
+            [sys.executable, "-m", "darkroom", *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            try:
+                yield process
+            finally:
+                process.terminate()
+
+
+def shell(folder: Path, **settings: str) -> Shell:
+    """A shell without settings of this machine but those given."""
+    kept = {name: value for name, value in os.environ.items() if "DARKROOM" not in name}
+    settings = {f"DARKROOM_{name.upper()}": value for name, value in settings.items()}
+    return Shell(folder, {**kept, **settings})
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Shell:
+    """A shell that has neither a database nor a server."""
+    return shell(tmp_path)
+
+
+@pytest.fixture
+def darkroom(tmp_path: Path, database_conninfo: str) -> Shell:
+    """A shell whose database is the test's own."""
+    return shell(tmp_path, database_url=database_conninfo)
+
+
+@pytest.fixture
+def served(tmp_path: Path, server: Any) -> Callable[..., Shell]:
+    """A shell whose server is the real one, with its key or another."""
+    return lambda key=server.key: shell(tmp_path, base_url=server.url, api_key=key)

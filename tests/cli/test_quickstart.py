@@ -1,0 +1,123 @@
+"""`darkroom quickstart`: what `./run` does, as a person meets it."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import socket
+import stat
+from pathlib import Path
+
+import httpx
+import pytest
+
+CURL = """curl -X POST {url}/v1/generation/text-to-image \\
+  -H "Authorization: Bearer {key}" \\
+  -H "Content-Type: application/json" \\
+  -d '{{
+    "model": "FLUX_PRO",
+    "prompt": "A beautiful sunset over the ocean, vibrant colors",
+    "aspect_ratio": "16:9",
+    "resolution": "1080p",
+    "image_number": 1
+  }}'
+"""
+
+
+def value(out: str, name: str) -> str:
+    """The value behind a name in what the quickstart printed."""
+    found = re.search(rf"(?m)^{name} +(.*)$", out)
+    assert found, out
+    return found[1]
+
+
+def pictures(folder: Path) -> set[str]:
+    return {path.name for path in (folder / "pictures").iterdir()}
+
+
+def test_quickstart_makes_a_picture_and_shows_how(darkroom, tmp_path: Path) -> None:
+    done = darkroom("quickstart", "--exit", "--port", "0")
+    assert done.code == 0, done.err
+    kept = tmp_path / "data" / "quickstart.json"
+    key = json.loads(kept.read_text())["key"]
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert value(done.out, "API key") == key
+    assert (tmp_path / value(done.out, "Picture")).read_bytes().startswith(b"\x89PNG")
+    assert CURL.format(url=value(done.out, "Server"), key=key) in done.out
+    assert value(done.out, "Balance").startswith("996 credits")
+    assert value(done.out, "Sandbox").startswith("on")
+
+
+def test_second_quickstart_has_the_same_key_and_another_picture(darkroom, tmp_path: Path) -> None:
+    first = darkroom("quickstart", "--exit", "--port", "0")
+    before = pictures(tmp_path)
+    second = darkroom("quickstart", "--exit", "--port", "0")
+    assert value(first.out, "API key") == value(second.out, "API key")
+    assert value(second.out, "Balance").startswith("992 credits")
+    assert len(pictures(tmp_path) - before) == 1
+    key_id = darkroom("key", "list", "me@localhost", "--json").json[0]["key_id"]
+    assert darkroom("key", "revoke", key_id).code == 0
+    third = darkroom("quickstart", "--exit", "--port", "0")
+    assert value(third.out, "API key") != value(first.out, "API key")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_quickstart_serves_until_a_signal(darkroom, number: signal.Signals) -> None:
+    with darkroom.running("quickstart", "--port", "0") as process:
+        assert process.stdout
+        assert process.stderr
+        out = ""
+        for line in iter(process.stdout.readline, ""):
+            out += line
+            if "lists every route" in line:
+                break
+        for line in iter(process.stderr.readline, ""):
+            if "Ctrl-C stops" in line:
+                break
+        url = value(out, "Server")
+        assert httpx.get(f"{url}/health/ready", trust_env=False).status_code == 200
+        process.send_signal(number)
+        assert process.wait(60) == 0
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(url, trust_env=False)
+
+
+def test_quickstart_uses_a_server_of_the_same_data(darkroom, tmp_path: Path) -> None:
+    with darkroom.running("quickstart", "--port", "0") as process:
+        assert process.stderr
+        until_ready = iter(process.stderr.readline, "")
+        assert any("Ctrl-C stops" in line for line in until_ready)
+        log = (tmp_path / "data" / "serve.log").read_text()
+        port = re.findall(r"serves on http://127.0.0.1:(\d+)", log)[0]
+        again = darkroom("quickstart", "--port", port)
+        assert "goes on" in again.err
+        assert len(pictures(tmp_path)) == 2
+        (tmp_path / "data" / "quickstart.json").unlink()
+        other = darkroom("quickstart", "--port", port, "--exit", "--data", "other")
+        assert other.code == 0, "the database is the same, and so is the server"
+    assert process.returncode == 0
+
+
+def test_quickstart_refuses_a_server_of_other_data(darkroom, server) -> None:
+    done = darkroom("quickstart", "--port", str(httpx.URL(server.url).port))
+    assert "Choose another port with --port" in done.sentence
+
+
+def test_quickstart_refuses_a_port_of_another_program(darkroom) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        other.settimeout(60)
+        port = other.getsockname()[1]
+        with darkroom.running("quickstart", "--port", str(port)) as process:
+            connection, _ = other.accept()
+            connection.close()
+            _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert f"Port {port} is taken by another program" in err
+
+
+def test_quickstart_shows_why_the_server_did_not_start(bare) -> None:
+    bare.environment["DARKROOM_DATABASE_URL"] = "postgresql://127.0.0.1:1/none"
+    done = bare("quickstart", "--port", "0")
+    assert "Darkroom did not start" in done.sentence
+    assert "cannot be reached" in done.sentence
