@@ -29,8 +29,6 @@ BODY = json.dumps(
     }
 )
 _SUBMIT = "/v1/generation/text-to-image"
-_ACCOUNTS = 200
-_TASKS = 64
 # Longer than a pass, so that no sweep takes a task back that only looks as if it ran.
 _LEASE_SECONDS = 36_000.0
 _RATE = "answers/s"
@@ -38,8 +36,8 @@ _RATE = "answers/s"
 
 def measure(plan: Plan, one: Home, server: Server) -> Iterator[Line]:
     """The lines of submit and status, over a server without workers on the server's core."""
-    keys = one.keys(_ACCOUNTS)
-    running, finished = _tasks(one, server, keys[0])
+    keys = one.keys(plan.accounts)
+    running, finished = _tasks(one, server, keys[0], plan.tasks)
     real = {
         floors.SUBMIT: [Request("POST", _SUBMIT, key, BODY) for key in keys],
         floors.FINISHED: [_status(keys[0], task_id) for task_id in finished],
@@ -67,23 +65,23 @@ def _status(key: str, task_id: str) -> Request:
     return Request("GET", f"/v1/generation/{task_id}/status", key)
 
 
-def _tasks(one: Home, server: Server, key: str) -> tuple[list[str], list[str]]:
+def _tasks(one: Home, server: Server, key: str, count: int) -> tuple[list[str], list[str]]:
     """Running and finished tasks of one account, submitted for real and put into their state."""
     submit = Request("POST", _SUBMIT, key, BODY)
-    for _ in range(2 * _TASKS):
+    for _ in range(2 * count):
         ask(server.url, submit)
     notes = {"words_used": ["sunset", "ocean"], "style": "photo", "subject": "sea"}
 
     async def story(database: Database) -> tuple[list[str], list[str]]:
         async with database.transaction() as tx:
             claimed = await tasks.claim(
-                tx, "bench", ["FLUX_PRO"], tasks_max=2 * _TASKS, lease_seconds=_LEASE_SECONDS
+                tx, "bench", ["FLUX_PRO"], tasks_max=2 * count, lease_seconds=_LEASE_SECONDS
             )
-        for task in claimed[_TASKS:]:
+        for task in claimed[count:]:
             made = Asset(f"{task.id}.png", "image/png", 1_000_000, b"0" * 32, 1920, 1080)
             async with database.transaction() as tx:
                 assert await tasks.succeed(tx, task, [made], served_by="painter", notes=notes)
-        return [task.id for task in claimed[:_TASKS]], [task.id for task in claimed[_TASKS:]]
+        return [task.id for task in claimed[:count]], [task.id for task in claimed[count:]]
 
     found: tuple[list[str], list[str]] = one.run(story)
     return found
@@ -110,7 +108,7 @@ def _status_lines(
         works = [(echo, _echoed(path, real[path])), (server.url, real[path])]
         floor, found = _rounds(plan, works)
         name = f"status of a {word} task, {load.CONNECTIONS} connections"
-        note = f"{_TASKS} tasks of one account in turn; floor: Starlette+msgspec GET echo"
+        note = f"{plan.tasks} tasks of one account in turn; floor: Starlette+msgspec GET echo"
         yield of_pairs(name, Budget(True, bound), _RATE, floor, found, note)
 
 
@@ -127,5 +125,5 @@ def _submit_lines(
     name = f"submit, money durable, {load.CONNECTIONS} connections"
     note = "each submit commits its hold, ledger entry, batch and task; floor: Starlette+msgspec "
     note += "POST echo that decodes the same body"
-    yield of_pairs(f"{name}, {_ACCOUNTS} accounts", budget, _RATE, floor, many, note)
+    yield of_pairs(f"{name}, {plan.accounts} accounts", budget, _RATE, floor, many, note)
     yield of_pairs(f"{name}, one account", budget, _RATE, floor, single)

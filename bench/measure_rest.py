@@ -47,20 +47,23 @@ def second_start(plan: Plan) -> Line:
     took = []
     command, name = _command()
     with home.folder() as data:
-        environment = home.plain_environment() | {"DARKROOM_DATA": str(data / "data")}
-        command += ["--out", str(data / "pictures")]
-        _run_once([*command, "--port", "0", "--exit"], environment)
-        for _ in range(plan.starts):
+        environment = home.plain_environment() | {
+            "DARKROOM_DATA": str(data / "data"),
+            # Not in the figure: a stop that does not wait for the first picture to be painted.
+            "DARKROOM_DRAIN_SECONDS": "0",
+        }
+        for _ in range(1 + plan.starts):
             port = str(_free_port())
             began = time.monotonic()
-            with _running([*command, "--port", port], environment):
+            with _running([*command, "--port", port, "--out", str(data)], environment):
                 url = f"http://127.0.0.1:{port}/health/ready"
                 took.append(_answered(url, began + _SECONDS_MAX) - began)
+    first, *took = took
     low, high = spread(took)
     found = statistics.median(took)
     return Line(
         f"`{name}`, second start to first answer", Budget(False, 3, " s"), "–", f"{found:.2f} s",
-        found, low, high, "until `/health/ready` answers 200",
+        found, low, high, f"until `/health/ready` answers 200; the first start took {first:.2f} s",
     )  # fmt: skip
 
 
@@ -90,12 +93,6 @@ def _command() -> tuple[list[str], str]:
     if (_ROOT / ".venv" / "server.stamp").exists():
         return [str(_ROOT / "run")], "./run"
     return [sys.executable, "-m", "darkroom", "quickstart"], "darkroom quickstart"
-
-
-def _run_once(command: list[str], environment: dict[str, str]) -> None:
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
-    if done.returncode:
-        raise RuntimeError(f"{command[0]}: {done.stdout[-1000:]}{done.stderr[-2000:]}")
 
 
 @contextlib.contextmanager

@@ -11,6 +11,8 @@ class Plan:
 
     rounds: int
     round_seconds: int
+    accounts: int
+    tasks: int
     pickups: int
     pairs: int
     side_pixels: int
@@ -21,8 +23,8 @@ class Plan:
     searches: int
 
 
-FULL = Plan(5, 2, 100, 16, 768, 3, 3.0, 10_000, 10_000_000, 400)
+FULL = Plan(5, 2, 200, 64, 100, 16, 768, 3, 3.0, 10_000, 10_000_000, 400)
 # No search in ten million rows: filling them alone takes longer than a quick look may.
-QUICK = Plan(3, 1, 25, 4, 768, 1, 1.0, 10_000, 0, 0)
+QUICK = Plan(3, 1, 200, 64, 25, 4, 768, 1, 1.0, 10_000, 0, 0)
 # For the test that the bench works at all: its figures say nothing.
-SMOKE = Plan(1, 1, 2, 1, 64, 1, 0.1, 200, 1_000, 5)
+SMOKE = Plan(1, 1, 4, 4, 2, 1, 64, 1, 0.1, 200, 1_000, 5)

@@ -6,7 +6,6 @@ import asyncio
 import os
 from collections.abc import Iterator
 
-import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
@@ -24,10 +23,6 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield given
         return
     with Embedded.start(tmp_path_factory.mktemp("embedded") / "postgres") as embedded:
-        # What is proved here does not hang on the disk; test_embedded.py proves that it is durable.
-        with psycopg.connect(embedded.conninfo, autocommit=True) as connection:
-            connection.execute("ALTER SYSTEM SET fsync = off")
-            connection.execute("SELECT pg_reload_conf()")
         yield embedded.conninfo
 
 

@@ -6,13 +6,17 @@ import re
 
 import httpx
 import msgspec
+import psycopg
 import pytest
+from psycopg import sql
 from wire_calls import refused, succeeded
 
 from darkroom import errors
 from darkroom.api import app
 from darkroom.domain.kinds.table import KINDS
+from ground import serve, wait_until
 
+CUT_OFF = "ALTER DATABASE {} ALLOW_CONNECTIONS {}"
 SUBMITS = [route for route in app.ROUTES if route.body is not None]
 
 
@@ -31,6 +35,33 @@ def test_a_living_server_says_so(server):
 def test_a_ready_server_says_so_and_whether_it_is_a_sandbox(server):
     ready = succeeded(httpx.get(f"{server.url}/health/ready"))
     assert ready == {"ready": True, "sandbox": True}
+
+
+def _allow_connections(postgres, conninfo, allowed):
+    name = psycopg.conninfo.conninfo_to_dict(conninfo)["dbname"]
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        verb = sql.SQL("true" if allowed else "false")
+        connection.execute(sql.SQL(CUT_OFF).format(sql.Identifier(name), verb))
+        if not allowed:
+            ends = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+            connection.execute(ends, [name])
+
+
+def test_a_server_cut_off_from_its_database_lives_says_503_and_comes_back(
+    postgres, database_conninfo, tmp_path
+):
+    served = serve(database_conninfo, tmp_path, workers="0")
+    _allow_connections(postgres, database_conninfo, False)
+    answer = httpx.get(f"{served.url}/health/ready", timeout=30)
+    refused(answer, 503, 5000, "database")
+    assert answer.headers["Retry-After"] == "2"
+    assert succeeded(httpx.get(f"{served.url}/health/live")) == {"live": True}
+    _allow_connections(postgres, database_conninfo, True)
+    wait_until(
+        lambda: httpx.get(f"{served.url}/health/ready", timeout=30).status_code == 200,
+        what="the way back to the database",
+    )
+    served.stop()
 
 
 def test_the_front_door_leads_on(server):
@@ -123,6 +154,6 @@ def test_an_unknown_address_is_not_repeated_without_end(server):
     assert len(httpx.get(f"{server.url}/{'x' * 5000}").text) < 1000
 
 
-@pytest.mark.parametrize("method", ["POST", "DELETE", "OPTIONS", "TRACE", "BREW"])
+@pytest.mark.parametrize("method", ["POST", "DELETE", "OPTIONS", "TRACE"])
 def test_a_wrong_method_is_refused(server, method):
     refused(httpx.request(method, f"{server.url}/v1/models"), 405, 1002, "takes GET")

@@ -66,6 +66,7 @@ class Shell:
                 yield process
             finally:
                 process.terminate()
+                process.wait(100)
 
 
 def shell(folder: Path, **settings: str) -> Shell:

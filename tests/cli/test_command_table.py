@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import signal
+import socket
 import subprocess
 import sys
 from importlib import metadata
@@ -42,6 +44,18 @@ def test_wrong_usage_exits_2(bare, arguments: tuple[str, ...]) -> None:
 def test_bad_setting_is_one_sentence(bare) -> None:
     bare.environment["DARKROOM_PORT"] = "many"
     assert "DARKROOM_PORT" in bare("audit").sentence
+
+
+def test_interrupt_is_quiet(bare) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with bare.running("models", "--server", url) as process:
+            silent.settimeout(60)
+            connection, _ = silent.accept()
+            process.send_signal(signal.SIGINT)
+            assert process.communicate(timeout=60) == ("", "")
+            connection.close()
+    assert process.returncode == 130
 
 
 def base_install(folder: Path) -> Path:

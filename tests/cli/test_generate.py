@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,11 @@ def test_models_are_the_same_here_and_on_the_server(served, server) -> None:
         for kind, offer in one["kinds"].items():
             assert offer["rate"].items() <= other["kinds"][kind]["rate"].items()
     assert "FLUX_PRO" in served()("models").out
+
+
+def test_generate_of_a_task_that_fails_says_why(served, tmp_path: Path) -> None:
+    (tmp_path / "in.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"no picture" * 10)
+    command = ("generate", "image-to-image", "--prompt", "a lake", *SMALL, "--image", "in.png")
+    done = served()(*command, "--json")
+    assert "failed: " in done.sentence
+    assert json.loads(done.out)["files"] == []

@@ -12,6 +12,7 @@ from PIL import Image
 from scripted import COLOURS
 
 from darkroom import client
+from ground import wait_until
 
 SMALL = {"model": "PAINTER", "resolution": "160x96"}
 
@@ -50,11 +51,12 @@ def test_image_to_image_takes_a_local_picture(tell, credited, tmp_path: Path) ->
     assert len(task.files) == 1
 
 
-def test_history_finds_a_submit_by_its_request_id(tell, credited, wait_until) -> None:
+def test_history_finds_a_submit_by_its_request_id(tell, credited) -> None:
     key = credited()
     made = tell(lambda c: c.submit("text-to-image", prompt="a lake", **SMALL), key)
-    found = lambda: tell(lambda c: c.history(request_id=made.request_id), key).records  # noqa: E731
-    [record] = wait_until(found)
+    [record] = wait_until(
+        lambda: tell(lambda c: c.history(request_id=made.request_id), key).records
+    )
     assert record["path"] == "/v1/generation/text-to-image"
 
 

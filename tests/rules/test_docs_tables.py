@@ -1,8 +1,9 @@
-"""The tables of the reference pages are what the code says, row for row."""
+"""What the pages list is what the code has: tables row for row, and tests by their names."""
 
 from __future__ import annotations
 
 import inspect
+import re
 import tomllib
 from collections.abc import Callable, Iterator
 from importlib import import_module
@@ -11,7 +12,7 @@ from typing import Any
 import click
 import msgspec
 import pytest
-from source_files import ROOT, page, refuse
+from source_files import ROOT, Source, page, pages, refuse, sources
 from test_docs import walk
 
 from darkroom import errors
@@ -145,6 +146,23 @@ def differences(path: str, text: str, rows: list[str]) -> Iterator[str]:
 def test_table_of_the_page_is_what_the_code_says(name: str) -> None:
     path = f"docs/reference/{name}.md"
     refuse(differences(path, page(path), list(TABLES[name]())))
+
+
+def unknown_tests(source: Source, known: set[str]) -> Iterator[str]:
+    """Tests that a page names and that are not there."""
+    for number, line in enumerate(source.text.splitlines(), start=1):
+        for name in set(re.findall(r"`(test_\w+)`", line)) - known:
+            yield source.at(number, f"there is no {name}")
+
+
+def test_tests_that_pages_name_are_there() -> None:
+    known = {one.name for source in sources("tests") for one in source.functions()}
+    refuse(line for source in pages() for line in unknown_tests(source, known))
+
+
+def test_a_test_that_is_gone_is_found() -> None:
+    source = Source("a.md", "`test_here`\n`test_gone`")
+    assert list(unknown_tests(source, {"test_here"})) == ["a.md:2: there is no test_gone"]
 
 
 def test_an_old_row_and_a_missing_one_are_found() -> None:

@@ -88,7 +88,8 @@ class Child:
             self._process.kill()
             self._process.wait()
             raise
-        if code != 0:
+        # Before it has its handlers, the signal itself ends it.
+        if code not in (0, -signal.SIGTERM):
             raise click.ClickException(f"Darkroom ended with status {code}.\n{self._tail()}")
 
     def _said(self) -> str:

@@ -60,8 +60,8 @@ def test_same_seed_gives_the_same_bytes_and_another_seed_does_not() -> None:
 
 @pytest.mark.parametrize("prompt", SUBJECTS)
 def test_paints_something_of_light_shade_and_detail(prompt: str) -> None:
-    pixels = paint(prompt, 320, 192, 3).pixels
-    assert pixels.shape == (192, 320, 3)
+    pixels = paint(prompt, 256, 144, 3).pixels
+    assert pixels.shape == (144, 256, 3)
     assert pixels.dtype == np.uint8
     grey = _grey(pixels)
     assert grey.std() > 12
@@ -85,7 +85,7 @@ def test_a_sunset_is_warm_bright_at_the_sun_and_its_sea_has_waves(seed: int) -> 
 
 
 @pytest.mark.parametrize("size", [(1, 1), (64, 64), (640, 80), (80, 640), (65, 333)])
-@pytest.mark.parametrize("prompt", [SUNSET, "lake", "desert", "wheat field", "clouds", "beach"])
+@pytest.mark.parametrize("prompt", [SUNSET, "lake", "beach with palms and a lighthouse"])
 def test_paints_every_size(prompt: str, size: tuple[int, int]) -> None:
     pixels = paint(prompt, *size, 2).pixels
     assert pixels.shape == (size[1], size[0], 3)

@@ -31,6 +31,24 @@ _BY_MOOD: Mapping[str, tuple[str, ...]] = {
     "joyful": ("tiles", "orbit", "ribbons", "layers"),
 }
 
+_BY_WORD: Mapping[str, tuple[str, ...]] = {
+    "geometric": ("tiles", "orbit"),
+    "shapes": ("tiles", "orbit", "layers"),
+    "pattern": ("tiles", "ribbons", "contours"),
+    "fractal": ("attractor",),
+    "generative": ("attractor", "ribbons", "contours"),
+    "mandala": ("attractor", "orbit"),
+    "kaleidoscope": ("tiles", "attractor"),
+    "swirl": ("silk", "ink_in_water"),
+    "fluid": ("ink_in_water", "silk"),
+    "marble": ("silk", "contours"),
+    "gradient": ("layers", "silk"),
+    "texture": ("silk", "contours"),
+    "wallpaper": ("layers", "silk", "tiles"),
+    "psychedelic": ("silk", "ink_in_water"),
+    "surreal": ("ink_in_water", "layers"),
+}
+
 
 def abstract(
     scene: Scene, width: int, height: int, progress: Callable[[float], None]
@@ -40,7 +58,8 @@ def abstract(
     A composition named in `extras` (see `COMPOSITIONS`) is taken as it is.
     """
     rng = np.random.default_rng(scene.seed)
-    fitting = _BY_MOOD.get(scene.mood, tuple(COMPOSITIONS))
+    named = [name for word in scene.words_used for name in _BY_WORD.get(word, ())]
+    fitting = tuple(named) or _BY_MOOD.get(scene.mood, tuple(COMPOSITIONS))
     drawn = fitting[int(rng.integers(len(fitting)))]
     name = next((name for name in COMPOSITIONS if name in scene.extras), drawn)
     progress(0.05)

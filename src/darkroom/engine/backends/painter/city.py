@@ -33,6 +33,8 @@ def city(scene: Scene, width: int, height: int, progress: Callable[[float], None
     eye = Eye(width, height, horizon, focal, float(above))
     air = sky.sky(scene, width, height, horizon / height)
     rgb = air.rgb.copy()
+    if "neon" in scene.extras and scene.time in ("night", "dusk"):
+        _neon_air(rgb, horizon)
     progress(0.35)
     if across_water:
         shore = 430.0
@@ -54,6 +56,16 @@ def city(scene: Scene, width: int, height: int, progress: Callable[[float], None
     return np.clip(out, 0, 1).astype(np.float32)
 
 
+def _neon_air(rgb: FloatArray, horizon: float) -> None:
+    """Let the sky over neon streets glow: magenta low down, violet above it."""
+    height, width = rgb.shape[:2]
+    far = np.abs(np.arange(height, dtype=np.float32)[:, None] - horizon) / height
+    x = np.linspace(-1, 1, width, dtype=np.float32)
+    middle = 0.55 + 0.45 * np.exp(-x * x * 3)
+    rgb += np.exp(-far * 8)[..., None] * middle[:, None] * np.array([0.40, 0.08, 0.30], np.float32)
+    rgb += np.exp(-far * 3.2)[..., None] * np.array([0.09, 0.04, 0.18], np.float32)
+
+
 def _streets(rgb: FloatArray, eye: Eye, scene: Scene, air: Sky) -> FloatArray:
     """Lay the ground of a city from above: asphalt, parks, and by night the rivers of light."""
     top = int(np.clip(eye.horizon + 1, 0, eye.height - 1))
@@ -67,9 +79,10 @@ def _streets(rgb: FloatArray, eye: Eye, scene: Scene, air: Sky) -> FloatArray:
     street_z = np.abs((z / 92) % 1) * 92
     lane_x = np.minimum(street_x, 92 - street_x)
     lane_z = np.minimum(street_z, 92 - street_z)
-    light = np.array(air.ambient_top, np.float32) * ambient + np.array(air.sun_colour) * sunny * 0.3
+    light = np.array(air.ambient_top, np.float32) * ambient + np.array(air.sun_colour, np.float32) * sunny * 0.3
     ground = np.array([0.27, 0.28, 0.29], np.float32) * light
     patch = mottle((rgb[top:].shape[0], eye.width), scene.seed + 4, 40, 3)[..., None]
+    haze = rgb[max(0, top - 3)].copy()
     rgb[top:] = ground * (0.8 + 0.4 * patch)
     glow = np.zeros_like(rgb)
     pools = np.exp(-np.minimum(lane_x, lane_z) / 6) * (lit * 0.38)
@@ -83,10 +96,9 @@ def _streets(rgb: FloatArray, eye: Eye, scene: Scene, air: Sky) -> FloatArray:
         near = np.clip((1.1 - np.abs(lane)) / np.maximum(pixel, 0.5) + 0.5, 0, 1)
         near = near * np.clip(2.2 / np.maximum(pixel, 2.2), 0.15, 1)
         busy = 0.4 + 0.6 * (np.sin(way * 2.1 + np.floor(right / 92) * 4) > 0.1)
-        cars = np.array(colour, np.float32) * (near * busy * lit * 1.3)[..., None]
+        cars = np.array(colour, np.float32) * (near * busy * np.float32(lit * 1.3)).astype(np.float32)[..., None]
         glow[top:] = np.maximum(glow[top:], cars)
     thin = np.exp(-z / _SIGHT[scene.weather])[..., None]
-    haze = air.rgb[max(0, top - 3)]
     rgb[top:] = haze + (rgb[top:] - haze) * thin + glow[top:] * (0.3 + 0.7 * thin)
     return glow
 

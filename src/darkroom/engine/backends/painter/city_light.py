@@ -62,6 +62,7 @@ def raised(
 
     `reach` is how far one sees, in metres.
     """
+    behind = rgb[int(np.clip(eye.horizon - 2, 0, rgb.shape[0] - 1))].copy()
     owner = np.zeros(rgb.shape[:2], np.float32)
     for label, outline in drawn_faces(boxes, eye):
         shape = np.clip(outline, -16000, 16000)
@@ -69,8 +70,7 @@ def raised(
     seen = _looked_up(owner, boxes, eye)
     colour, lamps = _walls(seen, boxes, eye, scene, air)
     thin = np.exp(-seen.far / reach)[:, None]
-    horizon_row = int(np.clip(eye.horizon - 2, 0, rgb.shape[0] - 1))
-    haze = air.rgb[horizon_row]
+    haze = behind
     if HOURS[scene.time][0] > 0.3:
         haze = haze + np.array([0.10, 0.075, 0.06], np.float32)
     haze = haze[seen.place % rgb.shape[1]]
@@ -195,7 +195,7 @@ def _signs(seen: _Seen, boxes: Boxes, eye: Eye, cell: NDArray[np.uint32]) -> Flo
     board = (_chance(board_cell, 23) < 0.13) & within & (seen.face != ROOF) & (seen.up < 150)
     board_colour = _NEON[(_chance(board_cell, 25) * 4.99).astype(np.int32)]
     shine = ((edge | crown) & chosen & (seen.face != ROOF)).astype(np.float32)[:, None]
-    letters = 0.35 + 0.65 * (_chance(cell, 26) > 0.4)
+    letters = np.where(_chance(cell, 26) > 0.4, np.float32(1.0), np.float32(0.35))
     return np.asarray(colour * shine * 0.9 + board_colour * (board * letters)[:, None], np.float32)
 
 

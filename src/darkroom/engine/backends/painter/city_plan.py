@@ -66,7 +66,9 @@ def skyline(eye: Eye, shore: float, rng: np.random.Generator, tall: float) -> Bo
             height = (14 + 30 * rng.random() + 235 * bump * grow * rng.random() ** 1.4) * (
                 tall * (0.75 + z / shore * 0.25)
             )
-            if rng.random() < 0.90:
+            slim = height > 110 * tall and wide > 34
+            wide = wide * 0.72 if slim else wide
+            if rng.random() < (0.92 if row < 3 else 0.7):
                 _house(made, (x, wide, z + rng.uniform(0, 6), depth), height, houses, rng)
                 houses += 1
             x += wide + float(rng.choice([1.5, 5, 14], p=[0.55, 0.3, 0.15])) * (1 + 0.1 * row)

@@ -66,11 +66,10 @@ def cumulus(
         glow += through * opacity * sunlit
         through *= 1.0 - opacity
     # The jitter's grain goes, the cloud's edge stays.
-    glow = np.asarray(cv2.GaussianBlur(glow, (0, 0), 1.0), np.float32)
+    share = cv2.GaussianBlur(glow, (0, 0), 1.7) / cv2.GaussianBlur(1.0001 - through, (0, 0), 1.7)
     through = np.asarray(cv2.GaussianBlur(through, (0, 0), 0.8), np.float32)
-    covered = np.maximum(1.0 - through, 1e-4)
-    share = (glow / covered)[..., None]
-    light = (layer.shade + (layer.lit - layer.shade) * share) * covered[..., None]
+    light = layer.shade + (layer.lit - layer.shade) * share[..., None]
+    light = light * (1.0 - through)[..., None]
     return np.asarray(light, np.float32), through
 
 

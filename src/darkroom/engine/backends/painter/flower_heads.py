@@ -12,7 +12,6 @@ import numpy as np
 from darkroom.engine.backends.painter.mottle import FloatArray
 
 Colour = tuple[float, float, float]
-SIDE = 256  # pixels of a head's square
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +29,15 @@ class Petal:
 
 @dataclass(slots=True)
 class Head:
-    """A head being built: RGB 0..1 and cover 0..1, (SIDE, SIDE)."""
+    """A head being built: RGB 0..1 and cover 0..1, square."""
 
     rgb: FloatArray
     cover: FloatArray
 
 
-def head(species: str, colour: Colour, rng: np.random.Generator) -> FloatArray:
-    """Returns a flower head seen from the front or side: (SIDE, SIDE, 4) RGB with cover, 0..1."""
-    blank = Head(np.zeros((SIDE, SIDE, 3), np.float32), np.zeros((SIDE, SIDE), np.float32))
+def head(species: str, colour: Colour, rng: np.random.Generator, side: int) -> FloatArray:
+    """Returns a flower head seen from the front or side: (side, side, 4) RGB with cover, 0..1."""
+    blank = Head(np.zeros((side, side, 3), np.float32), np.zeros((side, side), np.float32))
     _SPECIES[species](blank, np.array(colour, np.float32), rng)
     return np.dstack([np.clip(blank.rgb, 0, 1), blank.cover])
 
@@ -52,14 +51,16 @@ def _petal(
     shade: float,
 ) -> None:
     """Lay one petal over the head, pointing along `angle` from `start` radii off the middle."""
-    half = SIDE / 2
+    half = len(made.cover) / 2
     middle = start + form.length / 2
     reach = 0.52 * form.length + form.width + 0.08
     left, top = (
-        int(np.clip((1 + middle * f(angle) - reach) * half, 0, SIDE - 2)) for f in (np.cos, np.sin)
+        int(np.clip((1 + middle * f(angle) - reach) * half, 0, len(made.cover) - 2))
+        for f in (np.cos, np.sin)
     )
     right, low = (
-        int(np.clip((1 + middle * f(angle) + reach) * half, 2, SIDE)) for f in (np.cos, np.sin)
+        int(np.clip((1 + middle * f(angle) + reach) * half, 2, len(made.cover)))
+        for f in (np.cos, np.sin)
     )
     part = np.s_[top:low, left:right]
     x = (np.arange(left, right, dtype=np.float32) + 0.5 - half) / np.float32(half)
@@ -74,7 +75,7 @@ def _petal(
     edge = (profile * wave - np.abs(v)) * form.width * half
     edge = np.minimum(edge, np.minimum(u, 1.02 - u) * form.length * half + 1)
     cover = np.clip(edge + 0.5, 0, 1)
-    cast = cv2.GaussianBlur(cover, (0, 0), SIDE * 0.014)
+    cast = cv2.GaussianBlur(cover, (0, 0), len(made.cover) * 0.014)
     made.rgb[part] *= (1 - 0.42 * np.clip(cast, 0, 1) * (1 - cover))[..., None]
     base, tip = colours
     body = base + (tip - base) * (inside**0.8)[..., None]
@@ -109,8 +110,8 @@ def _heart(
     made: Head, radius: float, inner: Colour, outer: Colour, seeds: int, rng: np.random.Generator
 ) -> None:
     """Fill the middle with florets on a sunflower spiral (Vogel, 1979)."""
-    half = SIDE / 2
-    y, x = np.mgrid[0:SIDE, 0:SIDE].astype(np.float32)
+    half = len(made.cover) / 2
+    y, x = np.mgrid[0 : len(made.cover), 0 : len(made.cover)].astype(np.float32)
     far = np.hypot(x - half, y - half) / half / radius
     cover = np.clip((1 - far) * radius * half + 0.5, 0, 1)
     cast = np.clip((1.25 - far) * 4, 0, 1) * (1 - cover)
@@ -179,14 +180,14 @@ def _poppy(made: Head, colour: FloatArray, rng: np.random.Generator) -> None:
             made, 0.6 + k * 1.257, 0.0, Petal(0.26, 0.11, 0.6, 0.7, 0, 0), (dark, dark * 1.2), 1.0
         )
     _heart(made, 0.13, (0.45, 0.52, 0.24), (0.30, 0.36, 0.18), 22, rng)
-    half = SIDE / 2
+    half = len(made.cover) / 2
     for _ in range(44):
         angle, far = rng.uniform(0, 2 * np.pi), rng.uniform(0.17, 0.27)
         spot = (
             round((half + half * far * np.cos(angle)) * 16),
             round((half + half * far * np.sin(angle)) * 16),
         )
-        cv2.circle(made.rgb, spot, 34, (0.10, 0.07, 0.10), -1, shift=4)
+        cv2.circle(made.rgb, spot, round(0.13 * len(made.cover)), (0.10, 0.07, 0.10), -1, shift=4)
 
 
 def _cosmos(made: Head, colour: FloatArray, rng: np.random.Generator) -> None:
@@ -198,13 +199,15 @@ def _cosmos(made: Head, colour: FloatArray, rng: np.random.Generator) -> None:
 def _blossom(made: Head, colour: FloatArray, rng: np.random.Generator) -> None:
     deep = colour * np.array([0.92, 0.52, 0.66], np.float32)
     _ring(made, 5, 0.03, Petal(0.88, 0.42, 0.66, 0.45, 0.02, 0.03), (deep, colour), rng)
-    half = SIDE / 2
+    half = len(made.cover) / 2
     for _ in range(26):
         angle, far = rng.uniform(0, 2 * np.pi), rng.uniform(0.12, 0.34)
         tip = (half + half * far * np.cos(angle), half + half * far * np.sin(angle))
         ends = [(round(half * 16), round(half * 16)), (round(tip[0] * 16), round(tip[1] * 16))]
         cv2.line(made.rgb, ends[0], ends[1], (0.93, 0.60, 0.70), 1, shift=4)
-        cv2.circle(made.rgb, ends[1], 46, (0.98, 0.82, 0.40), -1, shift=4)
+        cv2.circle(
+            made.rgb, ends[1], round(0.18 * len(made.cover)), (0.98, 0.82, 0.40), -1, shift=4
+        )
 
 
 def _rose(made: Head, colour: FloatArray, rng: np.random.Generator) -> None:
@@ -240,17 +243,23 @@ def _tulip(made: Head, colour: FloatArray, rng: np.random.Generator) -> None:
 
 
 def _lavender(made: Head, colour: FloatArray, rng: np.random.Generator) -> None:
-    half = SIDE / 2
+    half = len(made.cover) / 2
     cv2.line(
-        made.rgb, (round(half), SIDE - 1), (round(half), round(half * 0.3)), (0.34, 0.42, 0.24), 4
+        made.rgb,
+        (round(half), len(made.cover) - 1),
+        (round(half), round(half * 0.3)),
+        (0.34, 0.42, 0.24),
+        4,
     )
-    cv2.line(made.cover, (round(half), SIDE - 1), (round(half), round(half * 0.3)), 1.0, 4)
+    cv2.line(
+        made.cover, (round(half), len(made.cover) - 1), (round(half), round(half * 0.3)), 1.0, 4
+    )
     for level in np.linspace(0.92, 0.03, 15):
         reach = 0.10 + 0.17 * np.sin(np.pi * np.clip(level * 0.86 + 0.1, 0, 1)) ** 0.8
         for k in rng.permutation(7):
             lean = (k - 3) / 3
-            x, y = half + lean * reach * half * 0.9, SIDE * (0.05 + 0.84 * level)
-            size = SIDE * 0.036 * rng.uniform(0.8, 1.2)
+            x, y = half + lean * reach * half * 0.9, len(made.cover) * (0.05 + 0.84 * level)
+            size = len(made.cover) * 0.036 * rng.uniform(0.8, 1.2)
             tone = colour * np.float32(0.72 + 0.34 * rng.random() - 0.16 * lean)
             shape = ((float(x), float(y)), (float(size * 1.1), float(size * 2.1)), float(lean * 52))
             cv2.ellipse(made.rgb, shape, tuple(float(v) for v in tone), -1)

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from darkroom.engine.backends.painter import sky
+from darkroom.engine.backends.painter import palette, sky
 from darkroom.engine.backends.painter.city_plan import Eye
-from darkroom.engine.backends.painter.flower_heads import SIDE, Colour, head
+from darkroom.engine.backends.painter.flower_heads import Colour, head
 from darkroom.engine.backends.painter.forest_trees import draw_leaves
 from darkroom.engine.backends.painter.mottle import FloatArray, mottle
 from darkroom.engine.backends.painter.precipitation import rainfall, snowfall
@@ -27,7 +27,7 @@ _KINDS: dict[str, tuple[tuple[Colour, ...], float, float]] = {
     "poppy": (((0.88, 0.13, 0.06), (0.92, 0.22, 0.08)), 0.20, 0.50),
     "cosmos": (((0.92, 0.48, 0.70), (0.96, 0.82, 0.90), (0.74, 0.22, 0.48)), 0.19, 0.54),
     "tulip": (((0.90, 0.16, 0.16), (0.98, 0.74, 0.16), (0.94, 0.46, 0.58)), 0.17, 0.46),
-    "lavender": (((0.56, 0.42, 0.80), (0.48, 0.36, 0.74)), 0.26, 0.48),
+    "lavender": (((0.50, 0.34, 0.84), (0.42, 0.28, 0.76)), 0.20, 0.50),
     "sunflower": (((0.98, 0.76, 0.10),), 0.30, 0.60),
     "rose": (((0.84, 0.14, 0.24), (0.96, 0.62, 0.66), (0.97, 0.88, 0.80)), 0.22, 0.44),
     "sakura": (((0.99, 0.86, 0.90),), 0.15, 0.46),
@@ -58,7 +58,7 @@ def flowers(scene: Scene, width: int, height: int, progress: Callable[[float], N
     rng = np.random.default_rng(scene.seed)
     focal = float(np.sqrt(width * height))
     eye = Eye(width, height, height * float(rng.uniform(0.34, 0.46)), focal, 0.62)
-    bed = _bed(scene, rng)
+    bed = _bed(scene, rng, round(float(np.clip(0.18 * focal, 64, 256))))
     progress(0.15)
     canvas = _behind(scene, eye, bed, rng)
     progress(0.4)
@@ -78,17 +78,18 @@ def flowers(scene: Scene, width: int, height: int, progress: Callable[[float], N
     return out
 
 
-def _bed(scene: Scene, rng: np.random.Generator) -> _Bed:
+def _bed(scene: Scene, rng: np.random.Generator, side: int) -> _Bed:
     named = [name for name in _KINDS if name in scene.extras]
     species = named or list(_BEDS[int(rng.integers(len(_BEDS)))])
     heads = []
+    own_names = {palette.rgb(palette.NAMES[name]) for name in _KINDS if name in palette.NAMES}
     for name in species[:3]:
         colours, size, tall = _KINDS[name]
-        if scene.palette:
-            colours = scene.palette[:3]
+        asked = [colour for colour in scene.palette if colour not in own_names]
+        colours = tuple(asked[:3]) or colours
         for k in range(3):
             colour = colours[k % len(colours)]
-            heads.append((head(name, colour, rng), size, tall, name in ("tulip", "lavender")))
+            heads.append((head(name, colour, rng, side), size, tall, name in ("tulip", "lavender")))
     light, through = _HOURS[scene.time]
     closed = scene.weather in ("overcast", "rain", "storm", "fog", "snow")
     tone = np.array(light, np.float32) * (0.84 if closed else 1.0)
@@ -101,8 +102,10 @@ def _bed(scene: Scene, rng: np.random.Generator) -> _Bed:
 def _behind(scene: Scene, eye: Eye, bed: _Bed, rng: np.random.Generator) -> NDArray[np.uint8]:
     """The far half of the picture, out of focus: sky, a line of trees, the meadow's colours,
     discs of light."""
-    air = sky.sky(scene, eye.width, eye.height, eye.horizon / eye.height)
-    rgb = air.rgb.copy()
+    # It will be blurred: a small sky is enough.
+    small = (max(32, eye.width // 3), max(32, eye.height // 3))
+    air = sky.sky(scene, *small, eye.horizon / eye.height)
+    rgb: FloatArray = cv2.resize(air.rgb, (eye.width, eye.height))
     y = np.arange(eye.height, dtype=np.float32)[:, None]
     haze = np.array(air.ambient_horizon, np.float32)
     for k, (far, rise) in enumerate(((0.75, 0.085), (0.4, 0.05))):
@@ -164,7 +167,9 @@ def _row(
     span = 0.56 * eye.width / eye.focal * z
     metre = eye.focal / z
     _grass(canvas, eye, z, span, bed, rng)
-    count = int(np.clip(span * 2 * (3.4 if z > 2.5 else 3.8) / close, 3, 80))
+    crowd = 0.17 / float(np.mean([size for _head, size, _tall, _upright in bed.heads]))
+    crowd *= 2.2 if all(upright for *_rest, upright in bed.heads) else 1.0
+    count = int(np.clip(span * 7.2 * crowd / close, 3, 90))
     places = (np.arange(count) + rng.uniform(0.1, 0.9, count)) / count * 2 * span - span
     for x in rng.permutation(places):
         made, size, tall, upright = bed.heads[int(rng.integers(len(bed.heads)))]
@@ -181,7 +186,7 @@ def _row(
 def _grass(
     canvas: NDArray[np.uint8], eye: Eye, z: float, span: float, bed: _Bed, rng: np.random.Generator
 ) -> None:
-    count = int(min(1500, 420 * span))
+    count = int(min(1500, 420 * span) * np.clip(eye.focal / 1440, 0.2, 1))
     x = rng.uniform(-span, span, count)
     depth = z * rng.uniform(0.88, 1.1, count)
     metre = eye.focal / depth
@@ -241,11 +246,12 @@ def _stamp(
         or top + 2 * box <= 0
     ):
         return
-    step = max(1, int(SIDE / size / 1.6))
+    side = len(made)
+    step = max(1, int(side / size / 1.6))
     source = (
         made
         if step == 1
-        else cv2.resize(made, (SIDE // step, SIDE // step), interpolation=cv2.INTER_AREA)
+        else cv2.resize(made, (side // step, side // step), interpolation=cv2.INTER_AREA)
     )
     scale = size / source.shape[0]
     spin = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) * scale

@@ -25,12 +25,12 @@ from darkroom.engine.backends.painter.precipitation import rainfall, snowfall
 from darkroom.engine.backends.painter.scene import Scene
 from darkroom.engine.backends.painter.style_field import soft, unit
 
-_ROWS = (52.0, 38.0, 27.0, 19.0, 13.0, 8.6, 5.6)
+_ROWS = (74.0, 52.0, 38.0, 27.0, 19.0, 13.0, 8.6, 5.6)
 # By time of day: the glow behind the trees, the air, the sun's colour, the light in the shade.
 _HOURS = {
     "dawn": ((1.00, 0.88, 0.76), (0.64, 0.67, 0.68), (0.70, 0.54, 0.40), 0.62),
     "sunrise": ((1.00, 0.89, 0.62), (0.72, 0.68, 0.52), (1.00, 0.74, 0.40), 0.72),
-    "day": ((0.97, 1.00, 0.86), (0.60, 0.74, 0.55), (0.95, 0.92, 0.62), 0.86),
+    "day": ((0.97, 1.00, 0.86), (0.53, 0.69, 0.47), (0.95, 0.92, 0.62), 0.86),
     "golden": ((1.00, 0.90, 0.58), (0.76, 0.68, 0.40), (1.10, 0.78, 0.34), 0.76),
     "sunset": ((1.00, 0.70, 0.36), (0.70, 0.44, 0.30), (1.05, 0.52, 0.22), 0.60),
     "dusk": ((0.70, 0.60, 0.74), (0.34, 0.36, 0.48), (0.30, 0.24, 0.34), 0.42),
@@ -53,7 +53,7 @@ def forest(scene: Scene, width: int, height: int, progress: Callable[[float], No
     draw_floor(canvas, eye, scene.season, light, way, scene.seed)
     progress(0.2)
     thrift = float(np.clip(np.sqrt(width * height / 2e6), 0.15, 1.0))
-    veil = 0.30 if scene.weather == "fog" else 0.15
+    veil = 0.27 if scene.weather == "fog" else 0.12
     for k, z in enumerate(_ROWS):
         _veiled(canvas, eye, light, veil if k else 0.0)
         trees = _row(z, eye, way, kind, rng)
@@ -62,9 +62,11 @@ def forest(scene: Scene, width: int, height: int, progress: Callable[[float], No
             draw_branches(canvas, trees, kind, light, rng)
         draw_trunks(canvas, trees, kind, light, scene.seed + k)
         if not kind.bare:
-            draw_crowns(canvas, trees, kind, light, rng, round((9000 if k < 5 else 5000) * thrift))
+            draw_crowns(
+                canvas, trees, kind, light, rng, round((13_000 if kind.conifer else 9000) * thrift)
+            )
         draw_undergrowth(canvas, eye, scene.season, light, way, (after, z), rng)
-        progress(0.2 + 0.09 * (k + 1))
+        progress(0.2 + 0.7 * (k + 1) / len(_ROWS))
     rgb = canvas.astype(np.float32) / 255
     rgb = _shafts(rgb, light, scene)
     progress(0.9)
@@ -133,6 +135,12 @@ def _behind(eye: Eye, light: Lighting, seed: int) -> NDArray[np.uint8]:
     rgb = light.air * 0.92 + (light.glow - light.air * 0.92) * np.clip(near * 1.6, 0, 1)
     leaves = mottle(size, seed + 2, 46, 4)
     gaps = np.clip((leaves - 0.5) * 5 + 0.5, 0, 1)[..., None]
+    bushes = mottle((4, eye.width), seed + 6, 34, 4)[0]
+    row = np.arange(eye.height, dtype=np.float32)[:, None]
+    thicket = np.clip((row - eye.horizon) / (0.05 * eye.focal) + 0.25 + 1.3 * bushes, 0, 1)[
+        ..., None
+    ]
+    rgb = rgb * (1 - 0.34 * thicket)
     return np.clip(rgb * (0.82 + 0.18 * gaps) * 255, 0, 255).astype(np.uint8)
 
 

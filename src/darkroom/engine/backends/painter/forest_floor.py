@@ -107,7 +107,7 @@ def draw_undergrowth(
 def _laid(right: FloatArray, z: FloatArray, cells: float, seed: int, octaves: int) -> FloatArray:
     """Noise lying on the ground: `cells` a metre, as seen in perspective."""
     tile = mottle((512, 512), seed, 32, octaves)
-    u = np.abs((right * cells * 16) % 1022 - 511)
+    u = np.abs((right * cells * 16 + 211) % 1022 - 511)
     v = np.abs((np.broadcast_to(z, right.shape) * cells * 16) % 1022 - 511)
     return np.asarray(
         cv2.remap(tile, u.astype(np.float32), v.astype(np.float32), cv2.INTER_LINEAR), np.float32

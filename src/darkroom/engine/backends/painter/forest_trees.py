@@ -75,6 +75,8 @@ def draw_trunks(canvas: Pixels, trees: list[Tree], kind: Kind, light: Lighting, 
         outline = np.concatenate(
             [np.stack([spine - half, y], 1), np.stack([spine + half, y], 1)[::-1]]
         )
+        bulge = half[0] * np.array([[0.6, 0.20], [0.0, 0.30], [-0.6, 0.20]])
+        outline = np.concatenate([outline, np.array([tree.x, tree.foot]) + bulge])
         shape[k] = tree.x, tree.foot, tree.wide, tree.metre
         _polygon(owner, outline, k + 1)
     place = np.flatnonzero(owner)
@@ -140,7 +142,7 @@ def draw_crowns(
     each = budget // len(trees)
     parts = [
         (_needles if kind.conifer else _clumps)(
-            tree, max(60, min(each, 2400)), rng, canvas.shape[0]
+            tree, max(60, min(each, 4200)), rng, canvas.shape[0]
         )
         for tree in trees
     ]
@@ -153,7 +155,7 @@ def draw_crowns(
     colour = base * lit[:, None] * 1.25
     colour += light.sun * base * (through * lift * 1.3)[:, None]
     if kind.snow:
-        snowed = np.clip((lift - 0.52) * 5, 0, 1)[:, None] * 0.92
+        snowed = np.clip((lift - 0.42) * 4.5, 0, 1)[:, None] * 0.96
         colour += (np.array([0.90, 0.94, 1.0]) * (light.ambient * 0.75 + 0.2) - colour) * snowed
     draw_leaves(canvas, (at, angle, size, slim), colour, lift)
 
@@ -213,29 +215,28 @@ def _clumps(
 def _needles(
     tree: Tree, count: int, rng: np.random.Generator, height: int
 ) -> tuple[FloatArray, ...]:
-    """A conifer: whorls of drooping boughs from a wide skirt to a point."""
-    part = 1 - np.sqrt(rng.random(count)) * 0.86
-    whorl = np.round(part * 24) / 24 + rng.normal(0, 0.006, count)
-    skirt = tree.tall * 0.235 * (1.03 - part) ** 0.85
-    out = (
-        rng.uniform(0.05, 1, count) ** 0.7
-        * rng.choice([-1, 1], count)
-        * rng.uniform(0.8, 1.1, count)
-    )
+    """A conifer: whorls of drooping boughs from a wide skirt to a point, bare below."""
+    lowest = float(np.clip(tree.metre / (0.055 * height) * 0.12, 0.1, 0.62))
+    top = min(1.0, (tree.foot + 0.06 * height) / tree.metre / tree.tall)
+    if top <= lowest:
+        count = 0
+    part = lowest + (max(top, lowest) - lowest) * rng.random(count) ** 1.25
+    whorl = np.round(part * 26) / 26 + rng.normal(0, 0.005, count)
+    skirt = tree.tall * 0.20 * (1.03 - part) ** 0.8
+    bough = rng.integers(0, 7, count)
+    side = rng.choice([-1, 1], count)
+    reach = 0.45 + 0.55 * np.abs(np.sin(bough * 12.9 + np.round(part * 26) * 4.7))
+    out = rng.random(count) ** 0.75 * side * reach
     x = tree.x + (out * skirt + tree.lean * part * tree.tall) * tree.metre
-    droop = np.abs(out) ** 1.6 * skirt * 0.34
-    y = (
-        tree.foot
-        - (whorl * tree.tall - droop) * tree.metre
-        + rng.normal(0, 0.05, count) * tree.metre
-    )
-    angle = np.where(out > 0, 0.5, np.pi - 0.5) + rng.normal(0, 0.28, count)
-    size = np.maximum(4.0, tree.metre * rng.uniform(0.3, 0.6, count) * (1.15 - part * 0.6))
-    below = (whorl - (tree.foot - y) / tree.metre / tree.tall) * 24
-    lift = np.clip(
-        0.55 - 0.35 * below + rng.normal(0, 0.16, count) - 0.25 * (1 - np.abs(out)), 0, 1
-    )
-    return np.stack([x, y], 1), angle, size, lift, rng.uniform(0.16, 0.26, count)
+    droop = np.abs(out) ** 1.5 * skirt * 0.42
+    fringe = np.abs(rng.normal(0, 0.10, count)) * (1.2 - np.abs(out))
+    y = tree.foot - (whorl * tree.tall - droop - fringe) * tree.metre
+    angle = np.where(out > 0, 0.75, np.pi - 0.75) + rng.normal(0, 0.4, count)
+    limit = 0.020 * height
+    size = np.clip(tree.metre * rng.uniform(0.16, 0.34, count), 0.0035 * height, limit)
+    lift = 0.62 - 2.0 * fringe - 0.3 * (1 - np.abs(out)) + rng.normal(0, 0.13, count)
+    slim = rng.uniform(0.14, 0.24, count)
+    return np.stack([x, y], 1), angle, size, np.clip(lift, 0, 1), slim
 
 
 def _bark(

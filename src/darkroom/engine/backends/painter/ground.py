@@ -96,10 +96,13 @@ def mountains(kind: Range, seed: int) -> Surface:
                 (z + 0.35 * wander - np.float32(kind.begins * 0.55))
                 / np.float32(kind.begins * 0.6),
             )
-            aside = step(0.05, 0.5, np.float32(kind.bank) * x / (z + 0.08))
-            near = 1.0 - step(0.18, 0.50, z + 0.08 * wander + 0.42 * (1.0 - aside))
+            inland = np.float32(kind.bank) * x - 0.6 * (z - 0.10) + 0.02 * total
+            near = 1.0 - step(0.22, 0.55, z + 0.45 * (1.0 - step(-0.03, 0.09, inland)))
             bed = np.float32(kind.basin) * (1.0 - shore)
-            height = height * (0.25 + 0.75 * shore) - bed * (1.0 - near) + 0.006 * near
+            # The bank climbs from the bed to the water's level, then gently to the foothills.
+            gentle = shore + (1.0 - shore) * np.clip(2.0 * near - 1.0, 0.0, 1.0)
+            height = np.maximum(height, 0.25 * mass) * (0.25 + 0.75 * shore) * gentle
+            height = height - bed * np.clip(1.0 - 2.0 * near, 0.0, 1.0)
         return height, slope_x * mass * np.float32(0.55), slope_z * mass * np.float32(0.55)
 
     return surface

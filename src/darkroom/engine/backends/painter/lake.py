@@ -14,6 +14,7 @@ from darkroom.engine.backends.painter.scene import Scene
 from darkroom.engine.backends.painter.sky import Sky
 from darkroom.engine.backends.painter.view import View
 
+_BANK_ENDS = 0.9  # km
 Given = tuple[Land, View, Sky, Scene]
 
 
@@ -71,8 +72,8 @@ def _mirror(
     below = View(columns, lift, float(lift), view.focal * columns / view.width)
     heights = np.asarray(cv2.resize(heights, (columns, len(depths))), np.float32)
     dry = np.where(heights > 0.0005, heights, np.float32(-99.0))
-    started = np.maximum.accumulate(heights < 0.0, axis=0)
-    dry = np.where(started, dry, np.float32(-99.0))
+    # The near bank stands before the water, not behind it.
+    dry[depths < _BANK_ENDS] = -99.0
     hits = relief.march(below, dry, depths, -land.eye)
     last = max(0, int(view.horizon) - 1)
     source = np.minimum(np.abs(np.floor(view.horizon) - full + np.arange(full)), last).astype(int)

@@ -9,7 +9,7 @@ import numpy as np
 
 from darkroom.engine.backends.painter.ground import Surface
 from darkroom.engine.backends.painter.materials import Cover, Sunlit, lit_ground
-from darkroom.engine.backends.painter.noise import FloatArray
+from darkroom.engine.backends.painter.noise import FloatArray, Numbers
 from darkroom.engine.backends.painter.relief import Hits
 from darkroom.engine.backends.painter.sky import Sky
 from darkroom.engine.backends.painter.view import View
@@ -35,7 +35,10 @@ def air_of(above: Sky, view: View) -> FloatArray:
     row = min(max(int(view.horizon) - 2, 0), view.height - 1)
     band = above.linear[max(0, row - max(2, view.height // 30)) : row + 1].mean(axis=0)
     soft = cv2.GaussianBlur(band[None], (0, 0), max(1.0, view.width / 40))
-    return np.asarray(np.minimum(soft, 2.2) * 0.92, np.float32)
+    # Air before land is paler than the sky behind it: much of it stands in shade.
+    bright = soft * np.minimum(1.0, 1.5 / np.maximum(soft.max(axis=2, keepdims=True), 1e-6))
+    grey = bright.mean(axis=2, keepdims=True)
+    return np.asarray(bright * 0.55 + grey * 0.3, np.float32)
 
 
 def shade(picture: FloatArray, hits: Hits, given: tuple[Land, View, Sky]) -> None:
@@ -72,6 +75,13 @@ def _aired(
 ) -> FloatArray:
     """Returns the ground seen through haze that thins with height, integrated along the ray."""
     x, z, height = place
+    air = cv2.resize(land.air, (x.shape[1], 1))[0]
+    share = veil(land, x, z, height)[..., None]
+    return np.asarray(colour * (1 - share) + air[None] * share, np.float32)
+
+
+def veil(land: Land, x: Numbers, z: Numbers, height: Numbers) -> Numbers:
+    """Returns how much of a place (km) the air hides, 0..1."""
     density, thin = land.fog
     climb = (height - np.float32(land.eye)) / np.float32(thin)
     climb = np.where(np.abs(climb) < 1e-3, np.float32(1e-3), climb)
@@ -79,7 +89,4 @@ def _aired(
         np.float32(np.exp(-max(land.eye, 0.0) / thin)) * -np.expm1(-np.clip(climb, -6, 40)) / climb
     )
     along = np.sqrt(x * x + z * z)
-    veil = 1.0 - np.exp(-(np.float32(density) * column + np.float32(0.009)) * along)
-    air = cv2.resize(land.air, (x.shape[1], 1))[0]
-    veil = veil[..., None]
-    return np.asarray(colour * (1 - veil) + air[None] * veil, np.float32)
+    return 1.0 - np.exp(-(np.float32(density) * column + np.float32(0.009)) * along)

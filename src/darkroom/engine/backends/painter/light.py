@@ -53,7 +53,7 @@ def grade(rgb: FloatArray, scene: Scene) -> FloatArray:
     halo = cv2.GaussianBlur(np.maximum(small - 0.72, 0.0), (0, 0), max(1.0, small.shape[1] * 0.02))
     halo = cv2.resize(halo, (width, height), interpolation=cv2.INTER_LINEAR)
     out = rgb + halo * (0.55 if scene.mood == "dreamy" else 0.3) * (1.0 - rgb)
-    contrast = {"dramatic": 0.34, "dark": 0.3, "dreamy": -0.12, "calm": 0.08}.get(scene.mood, 0.16)
+    contrast = {"dramatic": 0.34, "dark": 0.3, "dreamy": -0.12, "calm": 0.08}.get(scene.mood, 0.22)
     out = out + contrast * (out * out * (3.0 - 2.0 * out) - out)
     grey = (out @ LUMA)[..., None]
     saturation = 0.72 + 0.62 * scene.vividness

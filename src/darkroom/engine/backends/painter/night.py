@@ -18,7 +18,7 @@ def stars(
     unit = (rows * columns) ** 0.5
     field = np.zeros((rows, columns, 3), np.float32)
     count = int(
-        min(9000, 2600 * density * (2.2 if crowd is not None else 1.0))
+        min(14000, 4200 * density * (2.2 if crowd is not None else 1.0))
         * min(1.0, (unit / 900) ** 0.8)
     )
     x, y = rng.random(count) * columns, rng.random(count) * rows
@@ -33,7 +33,7 @@ def stars(
     xi, yi = np.floor(x).astype(int) % columns, np.floor(y).astype(int) % rows
     np.add.at(field, (yi, xi), light * 1.8)
     near = cv2.GaussianBlur(field, (0, 0), max(0.55, unit / 2400))
-    large = np.where(field.max(axis=2, keepdims=True) > 0.9, field, 0.0).astype(np.float32)
+    large = np.where(field.max(axis=2, keepdims=True) > 1.3, field, 0.0).astype(np.float32)
     wide = cv2.GaussianBlur(large, (0, 0), max(0.9, unit / 620))
     return np.asarray(
         near * max(1.0, (unit / 1100) ** 1.2) * 1.5 + wide * 2.4 * (unit / 900) ** 1.4, np.float32

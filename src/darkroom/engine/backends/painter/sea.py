@@ -292,12 +292,12 @@ def _foamed(
     fine = noise.sample(np.ascontiguousarray(tile[..., 0]), x / 2.3, z / 3.1)
     lace = noise.sample(np.ascontiguousarray(tile[..., 0]), x / 11.0 + 0.3, z / 17.0)
     away = np.clip(z / 60.0, 0.0, 1.0)
-    crest = np.clip((lift / water.wave - 1.5 - 0.3 * away + 0.45 * fine * (1 - away)) * 1.5, 0, 1)
+    crest = np.clip((lift / water.wave - 1.75 - 0.2 * away + 0.45 * fine * (1 - away)) * 1.5, 0, 1)
     lines = np.clip(1.0 - np.abs(lace + 0.3 * fine) / 0.16, 0, 1)
     streak = lines * np.clip(0.35 + 0.3 * lift / water.wave, 0, 1) * (1 - away) * 0.6
     crest = crest * np.clip(
         0.75 + 0.8 * noise.layered(grain, x / 9.0, z / 9.0, 5, depth_foot, 0.75), 0.05, 1
     )
     white = (above.air_light * 0.85 + above.sun_light * 0.15).astype(np.float32)
-    cover = np.clip(crest + streak, 0, 0.92)[..., None] * np.float32(water.foam)
+    cover = np.clip(0.8 * crest + streak, 0, 0.85)[..., None] * np.float32(water.foam)
     return np.asarray(out * (1 - cover) + white * cover, np.float32)

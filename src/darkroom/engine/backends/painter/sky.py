@@ -62,6 +62,9 @@ def sky(
     right, up = view.rays(step, (0.0, bottom))
     tint = palette.tints(scene)
     air, haze = _gradient(colours, tint, right, up, right_up, view)
+    if scene.weather == "fog":
+        pale = 0.45 * haze + 0.55 * haze.mean()
+        air += (pale - air) * (0.45 + 0.4 * np.exp(-np.maximum(up, 0.0) / 0.12))[..., None]
     _add_glow(air, scene, colours, right, up, right_up)
     air = _add_night(air, scene, right, up)
     air = _add_clouds(air, scene, colours, (right, up, right_up))
@@ -139,7 +142,8 @@ def _gradient(
     column_near = np.stack([np.interp(place, index, near[:, i]) for i in range(3)], axis=1)
     column_far = np.stack([np.interp(place, index, far[:, i]) for i in range(3)], axis=1)
     away = np.abs(right - np.float32(sun[0]))
-    towards = np.exp(-((away / 0.42) ** 2)) * 0.85 + 0.15 * np.exp(-away)
+    wide = 0.42 if sun[1] < 0.08 else 0.6
+    towards = np.exp(-((away / wide) ** 2)) * 0.85 + 0.15 * np.exp(-away)
     share = towards[..., None].astype(np.float32)
     air = column_far[:, None, :] * (1 - share) + column_near[:, None, :] * share
     return np.asarray(air, np.float32), np.asarray(0.5 * (near[6] + far[6]), np.float32)

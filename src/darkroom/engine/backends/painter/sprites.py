@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from darkroom.engine.backends.painter.land import Land
+from darkroom.engine.backends.painter.land import Land, veil
 from darkroom.engine.backends.painter.noise import FloatArray
 from darkroom.engine.backends.painter.sky import Sky
 from darkroom.engine.backends.painter.view import View
@@ -80,7 +80,7 @@ def plant(
         _set(
             picture,
             (depth, top),
-            (kinds[index % len(kinds)], middle, base + 0.02 * size, size, z[index]),
+            (kinds[index % len(kinds)], middle, base + 0.02 * size, size, z[index], foot[index]),
             (land, above),
         )
 
@@ -88,10 +88,10 @@ def plant(
 def _set(
     picture: FloatArray,
     behind: tuple[FloatArray, int],
-    tree: tuple[FloatArray, float, float, float, float],
+    tree: tuple[FloatArray, float, float, float, float, float],
     given: tuple[Land, Sky],
 ) -> None:
-    kind, middle, base, size, z = tree
+    kind, middle, base, size, z, foot = tree
     land, above = given
     rows, columns = picture.shape[:2]
     high, wide = max(2, round(size)), max(1, round(size * _DRAWN[1] / _DRAWN[0]))
@@ -113,11 +113,13 @@ def _set(
     tone = np.array((0.022, 0.045, 0.020), np.float32)
     if land.cover.season == "autumn" and (int(middle) % 3 == 0):
         tone = np.array((0.20, 0.10, 0.02), np.float32)
-    light = above.air_light * 0.55 + above.sun_light * (0.9 * lit**1.5)[..., None]
+    light = above.air_light * 0.7 + above.sun_light * (0.9 * lit**1.5)[..., None]
     colour = (tone * (0.5 + 0.9 * lit[..., None])) * light
-    colour += (0.75 * light - colour) * part[..., 1:2] * (0.25 + 0.6 * lit[..., None])
-    veil = 1.0 - np.exp(-(land.fog[0] * 0.8 + 0.009) * z)
-    colour = colour * (1 - veil) + np.minimum(above.haze, 1.5) * 0.9 * veil
+    snow = above.air_light * 0.95 + above.sun_light * 0.45
+    colour += (snow - colour) * part[..., 1:2] * (0.3 + 0.6 * lit[..., None])
+    place = np.array([[(middle - columns / 2) / columns * z, z, foot + 0.01]], np.float32)
+    hidden = float(veil(land, place[:, 0], place[:, 1], place[:, 2])[0])
+    colour = colour * (1 - hidden) + land.air[0, min(max(round(middle), 0), columns - 1)] * hidden
     patch = picture[ya:yb, xa:xb]
     patch += (colour - patch) * alpha[..., None]
 
@@ -140,9 +142,9 @@ def stand(land: Land, view: View, seed: int, near: float, far: float, count: int
     good = (
         (height > 0.004)
         & (np.hypot(slope_x, slope_z) < 0.9)
-        & (clump + 1.9 * aside - 0.9 > 0.25)
+        & (clump + 1.9 * aside - 0.7 > 0.25)
         & (height < 0.5)
     )
     chosen = np.flatnonzero(good)[:count]
-    tall = 0.021 * rng.uniform(0.55, 1.25, len(chosen))
+    tall = 0.025 * rng.uniform(0.55, 1.25, len(chosen))
     return np.stack([x[chosen], z[chosen], tall], axis=1).astype(np.float32)

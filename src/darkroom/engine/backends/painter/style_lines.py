@@ -22,8 +22,8 @@ def lines(rgb: FloatArray, seed: int) -> FloatArray:
     scale = unit(rgb.shape)
     grey = tone(flattened(rgb, 3.0 * scale))
     grey = cv2.createCLAHE(2.0, (6, 6)).apply((grey * 255).astype(np.uint8)) / np.float32(255)
-    fine = _edges(grey, 1.15 * scale, seed, 30.0)
-    strong = _edges(grey, 2.6 * scale, seed, 34.0)
+    fine = edges(grey, 1.15 * scale, seed, 30.0)
+    strong = edges(grey, 2.6 * scale, seed, 34.0)
     ink = _without_specks(np.maximum(fine * 0.85, strong), round(110 * scale * scale))
     sheet = np.array([0.965, 0.95, 0.915], np.float32) * paper(grey.shape, seed, 0.05)[..., None]
     colour = np.array([0.10, 0.10, 0.13], np.float32)
@@ -48,7 +48,7 @@ def pencil(rgb: FloatArray, seed: int) -> FloatArray:
     graphite = np.clip((dark * 1.25 - 0.14 - form) * 1.5 + 0.1, 0, 1) * 0.52
     graphite += np.clip((dark * 1.2 - 0.50 - hatch) * 1.8 + 0.05, 0, 1) * 0.5
     graphite += np.clip(dark - 0.15, 0, 1) ** 1.3 * 0.3
-    outline = _edges(tone(flattened(rgb, 2.5 * scale)), 1.4 * scale, seed, 22.0)
+    outline = edges(tone(flattened(rgb, 2.5 * scale)), 1.4 * scale, seed, 22.0)
     graphite = np.maximum(graphite, outline * (0.55 + 0.35 * form))
     tooth = paper(size, seed, 0.5)
     graphite = np.clip(graphite * (1.35 - 0.75 * np.clip(tooth - 0.6, 0, 1)), 0, 0.93)
@@ -73,7 +73,7 @@ def ink_wash(rgb: FloatArray, seed: int) -> FloatArray:
         rim = step * (1 - step) * 4
         washes += depth * (step + 0.22 * rim)
     washes *= 0.9 + 0.35 * (mottle(size, seed + 5, max(size) / max(2.0, 5 * scale), 2) - 0.5)
-    brush = _edges(tone(flattened(rgb, 5 * scale)), 2.6 * scale, seed, 26.0)
+    brush = edges(tone(flattened(rgb, 5 * scale)), 2.6 * scale, seed, 26.0)
     dry = np.clip(mottle(size, seed + 9, max(size) / max(2.0, 4 * scale), 2) * 2.4 - 0.3, 0, 1)
     ink = 1 - (1 - np.clip(washes, 0, 0.92)) * (1 - brush * 0.72 * dry)
     sheet = np.array([0.945, 0.925, 0.87], np.float32) * paper(size, seed, 0.09)[..., None]
@@ -82,8 +82,8 @@ def ink_wash(rgb: FloatArray, seed: int) -> FloatArray:
     return np.clip(out, 0, 1)
 
 
-def _edges(grey: FloatArray, sigma: float, seed: int, sharp: float) -> FloatArray:
-    """Lines 0..1 by a flow-guided difference of Gaussians (Winnemöller, XDoG, 2012)."""
+def edges(grey: FloatArray, sigma: float, seed: int, sharp: float) -> FloatArray:
+    """Returns lines 0..1 by a flow-guided difference of Gaussians (Winnemöller, XDoG, 2012)."""
     sigma = max(0.6, sigma)
     x, y = tangents(grey, max(1.2, sigma * 2), seed)
     near = soft(grey, sigma)

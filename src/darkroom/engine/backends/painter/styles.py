@@ -12,7 +12,7 @@ from darkroom.engine.backends.painter.mottle import FloatArray, mottle
 from darkroom.engine.backends.painter.scene import Scene
 from darkroom.engine.backends.painter.style_brush import IMPRESSIONIST, OIL, brushed
 from darkroom.engine.backends.painter.style_field import flattened, paper, reduced, soft, tone, unit
-from darkroom.engine.backends.painter.style_lines import ink_wash, lines, pencil
+from darkroom.engine.backends.painter.style_lines import edges, ink_wash, lines, pencil
 
 PIXEL_COLOURS = 28
 POSTER_COLOURS = 8
@@ -49,8 +49,9 @@ def watercolour(rgb: FloatArray, seed: int) -> FloatArray:
     """
     size = (rgb.shape[0], rgb.shape[1])
     scale = unit(size)
-    flat = flattened(_wobbled(_vivid(rgb, 1.15), seed, 5 * scale), 6 * scale)
-    flat = flattened(flat, 4 * scale)
+    moved = _wobbled(_vivid(rgb, 1.15), seed, 4 * scale)
+    pen = edges(tone(moved), 1.1 * scale, seed, 22.0)
+    flat = flattened(flattened(moved, 4 * scale), 3 * scale)
     wet = soft(flat, 14 * scale)
     bleed = np.clip(mottle(size, seed, 4.0, 3) * 3.2 - 1.6, 0, 0.55)[..., None]
     flat += (wet - flat) * bleed
@@ -62,6 +63,7 @@ def watercolour(rgb: FloatArray, seed: int) -> FloatArray:
     rim = np.clip(cv2.GaussianBlur(rim, (0, 0), max(0.6, 1.3 * scale)) * 1.1, 0, 0.5)
     flow = mottle(size, seed + 3, 7.0, 5) - 0.5
     grain = mottle(size, seed + 4, max(size) / max(2.0, 3.4 * scale), 2) - 0.5
+    density += (0.55 * pen * (0.4 + flow))[..., None]
     strength = 0.92 + 0.85 * flow + 0.26 * grain + 0.9 * rim
     density *= np.clip(strength, 0.25, 2.2)[..., None]
     density *= _ragged(size, seed, strength=grain)[..., None]

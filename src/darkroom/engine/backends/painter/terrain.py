@@ -97,7 +97,7 @@ def _sun(scene: Scene, view: View) -> tuple[float, float] | None:
 
 def _fog(scene: Scene) -> tuple[float, float]:
     if scene.weather == "fog":
-        return (0.45, 0.10)
+        return (1.0, 0.075)
     if scene.subject == "desert":
         return (0.035, 0.4)
     dawn = scene.time in ("dawn", "sunrise")

@@ -1,0 +1,146 @@
+"""The catalogue: what is shipped, what an operator may write, and what a request may ask."""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import UTC, datetime
+from importlib import resources
+
+import msgspec
+import pytest
+
+from darkroom import errors
+from darkroom.domain import catalogue, rates
+from darkroom.domain.catalogue import Catalogue
+from darkroom.domain.kinds.image import IMAGE_TO_IMAGE, TEXT_TO_IMAGE
+from darkroom.domain.sizes import Size
+
+OWN = """
+[M]
+name = "Mine"
+[M.kinds.text-to-image]
+credits = 0.1
+{more}
+"""
+SHIPPED = resources.files("darkroom.domain").joinpath("catalogue.toml").read_text("utf-8")
+
+
+def _catalogue(text, sandbox=True):
+    models = catalogue.parse(text, "test.toml")
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    in_force = {
+        (one.model, one.kind): rates.Rate(number, one.model, one.kind, one.unit, one.mill, at)
+        for number, one in enumerate(catalogue.prices(models))
+    }
+    return Catalogue(models, in_force, sandbox)
+
+
+def _order(text, sandbox=True, kind=TEXT_TO_IMAGE, **asked):
+    given = msgspec.convert({"model": "M", "prompt": "x"} | asked, kind.input)
+    return _catalogue(text, sandbox).order(kind, given)
+
+
+def test_the_shipped_catalogue_is_read_whole():
+    models = catalogue.parse(SHIPPED, "the shipped catalogue")
+    assert models.keys() == tomllib.loads(SHIPPED).keys()
+    assert {"PAINTER", "FLUX_PRO", "WERYAI_IMAGE_2_0"} <= models.keys()
+
+
+def test_every_shipped_model_has_a_price():
+    prices = catalogue.prices(catalogue.parse(SHIPPED, "the shipped catalogue"))
+    assert all(one.mill > 0 for one in prices)
+
+
+def test_the_quickstart_s_request_is_accepted_and_priced():
+    order = _order(
+        SHIPPED, model="FLUX_PRO", aspect_ratio="16:9", resolution="1080p", image_number=1
+    )
+    assert (order.count, order.size, order.price_mill) == (1, Size(1920, 1080), 4000)
+
+
+def test_a_fraction_of_a_credit_is_exact():
+    assert _order(OWN.format(more="")).price_mill == 100
+
+
+def test_a_price_by_the_megapixel_follows_the_size():
+    assert _order(OWN.format(more='unit = "megapixel"'), resolution="2000x2000").price_mill == 400
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        *('unit = "minute"', 'colour = "red"', "outputs_max = 0", "outputs_max = 65"),
+        *("images_max = 17", "prompt_chars_max = 2001", 'aspect_ratios = ["banana"]'),
+        *('aspect_ratios = "1:1"', "[M.kinds.text-to-nothing]\ncredits = 1", "]", "[M]"),
+    ],
+)
+def test_a_catalogue_with_a_mistake_is_refused_with_its_name(more):
+    with pytest.raises(errors.ConfigInvalid, match=r"test\.toml"):
+        catalogue.parse(OWN.format(more=more), "test.toml")
+
+
+@pytest.mark.parametrize("credits_asked", ["-1", "nan", "inf", '"x"', "0.0001", "1e30"])
+def test_a_price_that_is_none_is_refused_with_its_file(credits_asked):
+    text = OWN.format(more="").replace("0.1", credits_asked)
+    with pytest.raises(errors.ConfigInvalid, match=r"test\.toml"):
+        catalogue.prices(catalogue.parse(text, "test.toml"))
+
+
+def test_a_model_is_served_by_its_first_backend_then_by_the_sandbox():
+    own = OWN.format(more="").replace('"Mine"', '"Mine"\nbackends = ["a", "b"]')
+    assert _catalogue(own).backend("M") == "a"
+    assert _catalogue(OWN.format(more="")).backend("M") == "painter"
+    assert _catalogue(OWN.format(more=""), sandbox=False).backend("M") is None
+    assert _catalogue(OWN.format(more="")).backend("N") is None
+
+
+def test_a_model_without_a_backend_is_not_offered_outside_the_sandbox():
+    with pytest.raises(errors.NotOffered, match="has no backend") as refused:
+        _order(OWN.format(more=""), sandbox=False)
+    assert (refused.value.code, refused.value.field) == (1006, "model")
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        ({"prompt": "x" * 11}, "prompt"),
+        ({"image_number": 3}, "image_number"),
+        ({"aspect_ratio": "1:2"}, "aspect_ratio"),
+        ({"aspect_ratio": ""}, "aspect_ratio"),
+        ({"resolution": "4k"}, "resolution"),
+        ({"resolution": "1280x720"}, "resolution"),
+    ],
+)
+def test_what_the_model_does_not_offer_is_refused_with_its_field(asked, field):
+    more = 'prompt_chars_max = 10\noutputs_max = 2\naspect_ratios = ["1:1"]\nresolutions = ["2k"]'
+    fits = {"aspect_ratio": "1:1", "resolution": "2k", "prompt": "x" * 10, "image_number": 2}
+    assert _order(OWN.format(more=more), **fits).size == Size(2048, 2048)
+    with pytest.raises(errors.BadParameter) as refused:
+        _order(OWN.format(more=more), **(fits | asked))
+    assert refused.value.field == field
+
+
+def test_a_model_that_lists_resolutions_makes_one_of_them_when_none_is_asked():
+    assert _order(OWN.format(more='resolutions = ["2k", "4k"]')).size == Size(2048, 2048)
+
+
+def test_a_listed_resolution_is_taken_in_any_case():
+    more = 'resolutions = ["2K"]'
+    for resolution in ("2k", "2K"):
+        assert _order(OWN.format(more=more), resolution=resolution).size == Size(2048, 2048)
+
+
+@pytest.mark.parametrize(("images", "fits"), [(1, True), (2, True), (3, False)])
+def test_a_model_takes_as_many_images_as_it_says(images, fits):
+    own = OWN.format(more="[M.kinds.image-to-image]\ncredits = 1\nimages_max = 2")
+    asked = {"kind": IMAGE_TO_IMAGE, "images": ["https://example.com/a.png"] * images}
+    if fits:
+        assert _order(own, **asked).count == 1
+    else:
+        with pytest.raises(errors.BadParameter, match="at most 2"):
+            _order(own, **asked)
+
+
+def test_a_resolution_inside_the_ratio_counts_where_none_is_sent():
+    more = 'aspect_ratios = ["16:9(2k)"]'
+    assert _order(OWN.format(more=more), aspect_ratio="16:9(2k)").size == Size(2728, 1536)
