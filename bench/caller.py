@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import http.client
 import json
+import time
 from typing import Any
 from urllib.parse import urlsplit
+
+# The server closes a connection that was idle for five seconds.
+_IDLE_SECONDS_MAX = 2.0
 
 
 class Caller:
@@ -13,6 +17,7 @@ class Caller:
 
     def __init__(self, url: str, key: str) -> None:
         self._connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
+        self._used_at = time.monotonic()
         self._headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
 
     def submit(self, prompt: str, side_pixels: int, seed: int) -> str:
@@ -32,10 +37,13 @@ class Caller:
         return len(self._ask("GET", f"/v1/history?request_id={request_id}")["records"])
 
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
+        if time.monotonic() - self._used_at > _IDLE_SECONDS_MAX:
+            self._connection.close()  # the next request opens a new one
         given = None if body is None else json.dumps(body)
         self._connection.request(method, path, given, self._headers)
         answer = self._connection.getresponse()
         text = answer.read()
+        self._used_at = time.monotonic()
         if answer.status != 200:
             raise RuntimeError(f"{method} {path}: {answer.status} {text[:500]!r}")
         return json.loads(text)["data"]

@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -129,6 +130,7 @@ class _Connection(asyncio.Protocol):
         self._got = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)
         self._transport = transport
         self._send()
 
@@ -164,10 +166,11 @@ async def _drive(plan: _Plan) -> Told:
     began = time.perf_counter()
     tally.until = began + plan.seconds
     ends = [loop.create_future() for _ in range(plan.connections)]
+    assert place.hostname is not None
+    assert place.port is not None
     for end in ends:
-        await loop.create_connection(
-            lambda end=end: _Connection(tally, end), place.hostname, place.port
-        )
+        made = partial(_Connection, tally, end)
+        await loop.create_connection(made, place.hostname, place.port)
     async with asyncio.timeout(plan.seconds + 20):
         await asyncio.gather(*ends)
     took = sorted(tally.took)

@@ -52,7 +52,7 @@ def second_start(plan: Plan) -> Line:
             # Not in the figure: a stop that does not wait for the first picture to be painted.
             "DARKROOM_DRAIN_SECONDS": "0",
         }
-        for _ in range(1 + plan.starts):
+        for _ in plan.times(1 + plan.starts):
             port = str(_free_port())
             began = time.monotonic()
             with _running([*command, "--port", port, "--out", str(data)], environment):

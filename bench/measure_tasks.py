@@ -42,7 +42,7 @@ def measure(plan: Plan, one: Home) -> Iterator[Line]:
 def _pickup(plan: Plan, one: Home, caller: Caller, seen: watch.Watch) -> Line:
     commit = Commit(one.conninfo)
     floor, found, answered, task_ids = [], [], [], []
-    for seed in range(plan.pickups):
+    for seed in plan.times(plan.pickups):
         time.sleep(_GAP_SECONDS)
         floor.append(commit.seconds() * 1000)
         time.sleep(_GAP_SECONDS)
@@ -60,7 +60,8 @@ def _pickup(plan: Plan, one: Home, caller: Caller, seen: watch.Watch) -> Line:
             [task_ids],
         ).fetchall()
     note = (
-        "from before the HTTP submit until PROCESSING is committed, told by a trigger; of it the "
+        f"{len(found)} times from before the HTTP submit until PROCESSING is committed, told by a "
+        "trigger; of it the "
         f"submit's answer {statistics.median(answered):.2f} ms; from the submit's to the claim's "
         f"beginning in the database {inside:.2f} ms; floor: one INSERT with commit, same gaps"
     )
@@ -89,8 +90,9 @@ class _Alone:
 def _overhead(plan: Plan, one: Home, caller: Caller, seen: watch.Watch) -> Line:
     alone, through = asyncio.run(_paint_pairs(plan, one, caller, seen))
     note = (
-        f"{plan.side_pixels} x {plan.side_pixels} pixels, the same seeds in turn; from before the "
-        "HTTP submit until SUCCESS is answered; floor: the painter called alone in a child"
+        f"{len(alone)} pairs of {plan.side_pixels} x {plan.side_pixels} pixels with the same "
+        f"seeds, quickest {min(alone):.3f} and {min(through):.3f} s; from before the HTTP submit "
+        "until SUCCESS is answered; floor: the painter called alone in a child"
     )
     name = f"platform overhead on a task of {statistics.median(alone):.1f} s"
     return of_pairs(name, Budget(False, 1.02, " ×"), "s", alone, through, note)
@@ -107,7 +109,7 @@ async def _paint_pairs(
         painter = _Alone(process, folder, plan.side_pixels)
         await painter.seconds(0)
         _through(caller, seen, plan.side_pixels, 0)
-        for seed in range(plan.pairs):
+        for seed in plan.times(plan.pairs):
             # Who goes first changes, for machines that drift.
             for place in (0, 1) if seed % 2 else (1, 0):
                 if place == 0:

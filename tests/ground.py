@@ -146,6 +146,8 @@ class Served:
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise
+        assert self.process.stdout is not None
+        self.process.stdout.close()
         assert code == 0, self.log.read_text()[-3000:]
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 import subprocess
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,37 +48,41 @@ class Receiver:
         await self.server.wait_closed()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
+        # The client may go away, which several tests want.
+        gone = (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError)
+        with contextlib.closing(writer), contextlib.suppress(*gone):
             self.requests.append(await reader.readuntil(b"\r\n\r\n"))
             await self.write(writer, len(self.requests))
             await writer.drain()
-        except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
-            pass  # the client went away, which several tests want
-        finally:
-            writer.close()
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a test fetches, and through which door."""
+
+    url: str = "http://127.0.0.1:{port}/a.png"
+    allow: tuple[str, ...] = ("127.0.0.1",)
+    resolve: Resolve | None = None
+    bytes_max: int = 10_000
+    seconds_max: float = 20.0
+    tls: ssl.SSLContext | None = None
 
 
 def fetch(
-    tmp_path: Path,
-    write: Answer,
-    *,
-    url: str = "http://127.0.0.1:{port}/a.png",
-    allow: tuple[str, ...] = ("127.0.0.1",),
-    resolve: Resolve | None = None,
-    bytes_max: int = 10_000,
-    seconds_max: float = 20.0,
-    tls: ssl.SSLContext | None = None,
+    tmp_path: Path, write: Answer, **asked: Any
 ) -> tuple[Fetched | BadInput | InputRefused, Receiver]:
     """Fetches from a receiver that answers `write`; returns how it ended, and the receiver."""
+    one = Asked(**asked)
 
     async def run() -> tuple[Fetched | BadInput | InputRefused, Receiver]:
-        async with Receiver(write, tls) as receiver, Outbound(allow, resolve=resolve) as outbound:
+        door = Outbound(one.allow, resolve=one.resolve)
+        async with Receiver(write, one.tls) as receiver, door as outbound:
             try:
                 return await outbound.fetch(
-                    url.format(port=receiver.port),
+                    one.url.format(port=receiver.port),
                     tmp_path / "input",
-                    bytes_max=bytes_max,
-                    seconds_max=seconds_max,
+                    bytes_max=one.bytes_max,
+                    seconds_max=one.seconds_max,
                     accept=frozenset({"image/png", "image/jpeg"}),
                 ), receiver
             except (BadInput, InputRefused) as error:

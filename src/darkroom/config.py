@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -104,16 +104,16 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return self.data / "work"
 
 
-# Written with commas in a variable.
-_LISTS = ("trusted_proxies", "outbound_allow")
+# Words that people use for a switch, beside true, false, 1 and 0.
+_SWITCH = {"on": "true", "yes": "true", "off": "false", "no": "false"}
 
 
 def load(flags: Mapping[str, Any], environment: Mapping[str, str]) -> Config:
     """The settings of this process; raises `ConfigInvalid` naming the setting and its source."""
     values = dict(_from_file(environment))
-    for name in (field.name for field in msgspec.structs.fields(Config)):
-        if (text := environment.get(f"DARKROOM_{name.upper()}")) not in (None, ""):
-            values[name] = _items(text) if name in _LISTS else text
+    for name in Config.__struct_fields__:
+        if text := environment.get(f"DARKROOM_{name.upper()}"):
+            values[name] = _READERS.get(name, str)(text)
     values.update({name: value for name, value in flags.items() if value is not None})
     try:
         config = msgspec.convert(values, Config, strict=False, dec_hook=_path)
@@ -131,9 +131,13 @@ def _from_file(environment: Mapping[str, str]) -> Mapping[str, Any]:
             raise errors.ConfigInvalid(f"DARKROOM_CONFIG names {path}, which is no file.")
         return {}
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
         raise errors.ConfigInvalid(f"{path} is not valid TOML: {exc}") from exc
+    for name in values:
+        if name not in Config.__struct_fields__:
+            raise errors.ConfigInvalid(f"{path}: there is no setting {name}.")
+    return values
 
 
 def text_of(path: Path, setting: str) -> str:
@@ -150,5 +154,17 @@ def _path(kind: type, value: Any) -> Any:
     raise NotImplementedError
 
 
-def _items(text: str | None) -> list[str]:
-    return [item.strip() for item in (text or "").split(",") if item.strip()]
+def _items(text: str) -> list[str]:
+    return [item.strip() for item in text.split(",") if item.strip()]
+
+
+def _switch(text: str) -> str:
+    return _SWITCH.get(text.lower(), text)
+
+
+# How a variable's text is read where it is more than a text or a number.
+_READERS: Mapping[str, Callable[[str], Any]] = {
+    "trusted_proxies": _items,
+    "outbound_allow": _items,
+    "sandbox": _switch,
+}

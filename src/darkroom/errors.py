@@ -108,7 +108,7 @@ class BatchNotFound(Refusal):
 
 
 class FileNotFound(Refusal):
-    """No file has that name; it may have expired."""
+    """No file has that name."""
 
     status = 404
     code = 1003

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
+from wire_calls import balance, rows
 
 from ground import Server
 
@@ -22,3 +23,15 @@ def callers(server: Server) -> Iterator[Callable[..., httpx.Client]]:
 def caller(callers: Callable[..., httpx.Client]) -> httpx.Client:
     """A caller with a fresh account of 1000 credits."""
     return callers()
+
+
+@pytest.fixture(scope="module")
+def careful(server: Server) -> Iterator[httpx.Client]:
+    """A caller whose every request is refused: at the end nothing of it may be found."""
+    account = server.ground.account(credits_given=1000)
+    with server.client(server.ground.key(account.id)) as caller:
+        yield caller
+        assert balance(caller) == 1000
+    for table in ("batches", "tasks", "holds", "assets"):
+        assert not rows(server, f"SELECT * FROM {table} WHERE account_id = %s", account.id)
+    assert len(rows(server, "SELECT 1 FROM ledger_entries WHERE account_id = %s", account.id)) == 1

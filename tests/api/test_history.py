@@ -13,10 +13,10 @@ def _history(caller, **asked):
 
 
 def _found(caller, request_id):
-    """The record of a request, which must be there within two seconds."""
+    """The record of a request, which must be there after a moment."""
     [record] = wait_until(
         lambda: _history(caller, request_id=request_id)["records"],
-        seconds_max=2,
+        seconds_max=5,
         what=f"the record of {request_id}",
     )
     return record
@@ -51,7 +51,7 @@ def _until(caller):
     return _history(caller, limit=1)["records"][0]["at"]
 
 
-def test_every_request_is_found_by_its_id_within_two_seconds(caller):
+def test_every_request_is_found_by_its_id_after_a_moment(caller):
     answer = caller.post(TEXT_TO_IMAGE, json=TINY)
     data = succeeded(answer)
     record = _found(caller, answer.headers["X-Request-Id"])

@@ -99,13 +99,13 @@ def test_head_answers_the_headers_of_get(caller):
         *("task_" + "x" * 5000, "null", "%7B%7D"),
     ],
 )
-def test_an_unknown_task_is_not_found(caller, task_id):
-    answer = caller.get(f"/v1/generation/{task_id}/status")
+def test_an_unknown_task_is_not_found(careful, task_id):
+    answer = careful.get(f"/v1/generation/{task_id}/status")
     assert (answer.status_code, answer.json()["status"]) == (404, 1003), answer.text
 
 
-def test_an_unknown_task_is_refused_in_the_words_that_clients_match(caller):
-    refused(caller.get("/v1/generation/task_abc/status"), 404, 1003, "task not exist")
+def test_an_unknown_task_is_refused_in_the_words_that_clients_match(careful):
+    refused(careful.get("/v1/generation/task_abc/status"), 404, 1003, "task not exist")
 
 
 @pytest.mark.parametrize(
@@ -126,13 +126,13 @@ def test_an_unknown_task_is_refused_in_the_words_that_clients_match(caller):
         "+1",
     ],
 )
-def test_an_unknown_batch_is_not_found(caller, batch_id):
-    answer = caller.get(f"/v1/generation/batch/{batch_id}/status")
+def test_an_unknown_batch_is_not_found(careful, batch_id):
+    answer = careful.get(f"/v1/generation/batch/{batch_id}/status")
     assert (answer.status_code, answer.json()["status"]) == (404, 1003), answer.text
 
 
-def test_an_unknown_batch_is_refused_in_the_words_that_clients_match(caller):
-    answer = caller.get("/v1/generation/batch/5/status")
+def test_an_unknown_batch_is_refused_in_the_words_that_clients_match(careful):
+    answer = careful.get("/v1/generation/batch/5/status")
     refused(answer, 404, 1003, "batch not exist")
     assert "no tasks found" in answer.json()["message"]
 

@@ -54,14 +54,14 @@ def _send(caller, *images):
         ),
     ],
 )
-def test_an_address_that_may_not_be_fetched_is_refused(caller, address):
-    refused(_send(caller, address), 422, 1002, "image url error", "images")
-    assert balance(caller) == 1000
+def test_an_address_that_may_not_be_fetched_is_refused(careful, address):
+    refused(_send(careful, address), 422, 1002, "image url error", "images")
+    assert balance(careful) == 1000
 
 
 @pytest.mark.parametrize("address", ["", "  ", "\n"])
-def test_an_empty_address_is_refused_in_the_words_that_clients_match(caller, address):
-    refused(_send(caller, address), 400, 1002, "image url cannot be empty", "images")
+def test_an_empty_address_is_refused_in_the_words_that_clients_match(careful, address):
+    refused(_send(careful, address), 400, 1002, "image url cannot be empty", "images")
 
 
 @pytest.mark.parametrize(
@@ -72,30 +72,30 @@ def test_an_empty_address_is_refused_in_the_words_that_clients_match(caller, add
         "data:image/png;base64,ü",
     ],
 )
-def test_a_broken_data_url_is_refused(caller, address):
-    refused(_send(caller, address), 422, 1002, "image url error", "images")
+def test_a_broken_data_url_is_refused(careful, address):
+    refused(_send(careful, address), 422, 1002, "image url error", "images")
 
 
 @pytest.mark.parametrize(
     "body", [b"", b"GIF89a" + b"x" * 20, b"<svg/>", b"%PDF-1.4", b"RIFF1234WAVE"]
 )
-def test_a_data_url_of_another_type_is_refused(caller, body):
+def test_a_data_url_of_another_type_is_refused(careful, body):
     # What the URL calls itself does not count.
-    refused(_send(caller, data_url(body)), 415, 2004, "only support jpg", "images")
+    refused(_send(careful, data_url(body)), 415, 2004, "only support jpg", "images")
 
 
-def test_a_data_url_too_large_is_refused(caller):
+def test_a_data_url_too_large_is_refused(careful):
     bytes_max = KINDS["image-to-image"].files["images"].bytes_max
     address = data_url(picture() + bytes(bytes_max))
-    refused(_send(caller, address), 413, 1014, str(bytes_max), "images")
+    refused(_send(careful, address), 413, 1014, str(bytes_max), "images")
 
 
 @pytest.mark.parametrize(
     "name",
     ["0" * 32 + ".png", "x", "../../etc/passwd", "0" * 32 + ".svg", "..%2f..%2fetc%2fpasswd", ""],
 )
-def test_a_file_that_is_not_here_is_refused(server, caller, name):
-    answer = _send(caller, f"{server.url}/files/{name}")
+def test_a_file_that_is_not_here_is_refused(server, careful, name):
+    answer = _send(careful, f"{server.url}/files/{name}")
     refused(answer, 404, 1003, "image url error", "images")
 
 
@@ -123,13 +123,13 @@ def test_an_accepted_data_url_is_an_asset_of_the_account(server, caller):
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
-def test_forbidden_words_are_refused_in_every_text_and_charged_nothing(caller, kind):
+def test_forbidden_words_are_refused_in_every_text_and_charged_nothing(careful, kind):
     files = {name: [data_url(picture())] for name in kind.files}
     for field in kind.texts:
         asked = TINY | files | {field: FORBIDDEN}
-        answer = caller.post(f"/v1/generation/{kind.name}", json=asked)
+        answer = careful.post(f"/v1/generation/{kind.name}", json=asked)
         refused(answer, 422, 2003, "sensitive content", field)
-    assert balance(caller) == 1000
+    assert balance(careful) == 1000
 
 
 def test_a_refusal_by_policy_is_kept_without_the_text(server, caller):
@@ -144,3 +144,7 @@ def test_a_refusal_by_policy_is_kept_without_the_text(server, caller):
 def test_an_innocent_prompt_leaves_no_moderation(server, caller):
     request_id = caller.post(TEXT_TO_IMAGE, json=TINY).json()["request_id"]
     assert not rows(server, "SELECT 1 FROM moderations WHERE request_id = %s", request_id)
+
+
+def test_what_not_to_show_may_be_named(caller):
+    submit(caller, negative_prompt=FORBIDDEN)

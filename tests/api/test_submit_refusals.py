@@ -4,30 +4,15 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-import httpx
 import pytest
 from wire_calls import IMAGE_TO_IMAGE, TEXT_TO_IMAGE, TINY, balance, refused, rows, submit
 
 from darkroom import config
-from ground import Server
 
 JSON = {"Content-Type": "application/json"}
 HTTPS = "https://example.com/photo.jpg"
-
-
-@pytest.fixture(scope="module")
-def careful(server: Server) -> Iterator[httpx.Client]:
-    """A caller whose every request is refused: at the end nothing of it may be found."""
-    account = server.ground.account(credits_given=1000)
-    with server.client(server.ground.key(account.id)) as caller:
-        yield caller
-        assert balance(caller) == 1000
-    for table in ("batches", "tasks", "holds", "assets"):
-        assert not rows(server, f"SELECT * FROM {table} WHERE account_id = %s", account.id)
-    assert len(rows(server, "SELECT 1 FROM ledger_entries WHERE account_id = %s", account.id)) == 1
 
 
 def _refuse(caller, changes, said, field, path=TEXT_TO_IMAGE, code=1002):
@@ -141,7 +126,7 @@ def test_a_missing_ratio_is_refused_where_the_model_lists_ratios(careful, given)
 
 def test_a_webhook_is_refused_rather_than_forgotten(careful):
     changes = {"webhook_url": "https://example.com/hook"}
-    _refuse(careful, changes, "Leave it out", "webhook_url", code=1006)
+    _refuse(careful, changes, "Leave it out", "webhook_url")
 
 
 @pytest.mark.parametrize(

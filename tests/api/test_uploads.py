@@ -82,14 +82,14 @@ def test_the_same_upload_twice_gets_two_addresses(caller):
 
 
 @pytest.mark.parametrize("body", [b"", b"GIF89a....", b"<html>", b"\x89PN", b"RIFF1234WAVEfmt "])
-def test_a_file_of_another_type_is_refused(caller, body):
-    answer = caller.post(PATH, files={"file": ("a.png", body, "image/png")})
+def test_a_file_of_another_type_is_refused(careful, body):
+    answer = careful.post(PATH, files={"file": ("a.png", body, "image/png")})
     refused(answer, 415, 2004, "only support jpg", "file")
 
 
 @pytest.mark.parametrize("sent", [{"other": ("a.png", b"x")}, {"file": (None, b"only text")}])
-def test_an_upload_without_a_file_is_refused(caller, sent):
-    refused(caller.post(PATH, files=sent), 400, 1002, "file cannot be empty", "file")
+def test_an_upload_without_a_file_is_refused(careful, sent):
+    refused(careful.post(PATH, files=sent), 400, 1002, "file cannot be empty", "file")
 
 
 @pytest.mark.parametrize(
@@ -105,14 +105,14 @@ def test_an_upload_without_a_file_is_refused(caller, sent):
         b"--x\r\n" + b"A: b\r\n" * 10_000,
     ],
 )
-def test_a_broken_multipart_body_is_refused(caller, body):
-    answer = caller.post(PATH, content=body, headers=FORM)
+def test_a_broken_multipart_body_is_refused(careful, body):
+    answer = careful.post(PATH, content=body, headers=FORM)
     assert (answer.status_code, answer.json()["status"]) == (400, 1002), answer.text
 
 
-def test_a_multipart_body_without_a_boundary_is_refused(caller):
+def test_a_multipart_body_without_a_boundary_is_refused(careful):
     headers = {"Content-Type": "multipart/form-data"}
-    refused(caller.post(PATH, content=b"x", headers=headers), 400, 1002, "multipart")
+    refused(careful.post(PATH, content=b"x", headers=headers), 400, 1002, "multipart")
 
 
 def test_multipart_is_multipart_in_any_case(caller):
@@ -122,8 +122,8 @@ def test_multipart_is_multipart_in_any_case(caller):
 
 
 @pytest.mark.parametrize("media_type", ["application/json", "image/png", "text/plain"])
-def test_a_body_that_is_no_multipart_is_refused(caller, media_type):
-    answer = caller.post(PATH, content=picture(), headers={"Content-Type": media_type})
+def test_a_body_that_is_no_multipart_is_refused(careful, media_type):
+    answer = careful.post(PATH, content=picture(), headers={"Content-Type": media_type})
     refused(answer, 415, 1002, "multipart/form-data")
 
 
@@ -139,11 +139,11 @@ def test_an_upload_declared_too_large_is_refused_before_it_is_read(server):
     connection.close()
 
 
-def test_an_upload_without_a_length_is_refused_when_it_grows_too_large(caller):
+def test_an_upload_without_a_length_is_refused_when_it_grows_too_large(careful):
     head = _part(b"file", b"", b'; filename="a.png"')[:-2]
     blocks = config.UPLOAD_BYTES_MAX // 2**20 + 1
     chunks = (head if number == 0 else bytes(2**20) for number in range(blocks + 1))
-    refused(caller.post(PATH, content=chunks, headers=FORM), 413, 1014, "over")
+    refused(careful.post(PATH, content=chunks, headers=FORM), 413, 1014, "over")
 
 
 def test_an_upload_needs_a_key(server):

@@ -58,7 +58,7 @@ def test_interrupt_is_quiet(bare) -> None:
     assert process.returncode == 130
 
 
-def base_install(folder: Path) -> Path:
+def client_install(folder: Path) -> Path:
     """A folder with links to what the base install has, and nothing else."""
     wanted, names = ["darkroom"], set()
     while wanted:
@@ -78,9 +78,11 @@ def base_install(folder: Path) -> Path:
     return folder
 
 
-def test_base_install_runs_the_client_and_says_how_to_get_the_server(bare, tmp_path: Path) -> None:
+def test_install_without_the_server_runs_the_client_and_says_how_to_get_it(
+    bare, tmp_path: Path
+) -> None:
     (tmp_path / "site").mkdir()
-    bare.environment["PYTHONPATH"] = str(base_install(tmp_path / "site"))
+    bare.environment["PYTHONPATH"] = str(client_install(tmp_path / "site"))
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

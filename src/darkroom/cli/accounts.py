@@ -28,7 +28,7 @@ def account() -> None:
     default="0",
     help="Credits to give.",
 )
-@click.option("--admin", is_flag=True, help="May use the admin pages.")
+@click.option("--admin", is_flag=True, help="Mark it as an administrator's.")
 @connect.options
 @output.json_option
 def create(email: str, amount_mill: int, admin: bool, as_json: bool, **flags: Any) -> None:

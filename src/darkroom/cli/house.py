@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import signal
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
@@ -17,7 +18,10 @@ from darkroom.cli import connect
 from darkroom.config import Config
 from darkroom.domain import catalogue, moderation, rates
 from darkroom.domain.catalogue import Catalogue
+from darkroom.engine.backends import registry
 from darkroom.storage.database import Database
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,11 @@ async def opened(settings: Config) -> AsyncIterator[House]:
     async with connect.open_database(settings) as database:
         async with database.transaction() as tx:
             in_force = await rates.publish(tx, catalogue.prices(models))
-        yield House(database, Catalogue(models, in_force, settings.sandbox), stop)
+        for key, model in models.items():
+            for name in sorted(set(model.backends) - registry.names()):
+                _log.warning("%s names the backend %s, which is not installed", key, name)
+        served = Catalogue(models, in_force, registry.names(), settings.sandbox)
+        yield House(database, served, stop)
 
 
 def read_models(settings: Config) -> dict[str, catalogue.Model]:

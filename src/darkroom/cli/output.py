@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-PIPE_COLUMNS = 1000
+ROW_CHARS_MAX = 1000
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
@@ -41,9 +41,8 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, numbers: str
         )
     for row in rows:
         shown.add_row(*["" if cell is None else str(cell) for cell in row])
-    console = Console(highlight=False, markup=False)
-    # Into a pipe, a row is a line.
-    console.print(shown, width=None if console.is_terminal else PIPE_COLUMNS)
+    # A row is a line, so that a value can be copied and a line be cut; the terminal may wrap it.
+    Console(highlight=False, markup=False, width=ROW_CHARS_MAX).print(shown)
 
 
 @contextlib.contextmanager

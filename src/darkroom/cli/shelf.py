@@ -9,13 +9,14 @@ from darkroom import config
 from darkroom.cli import house
 from darkroom.domain import ledger
 from darkroom.domain.catalogue import Catalogue, Offer
+from darkroom.engine.backends import registry
 
 
 def models() -> list[dict[str, Any]]:
     """The shipped models and the operator's, those that nobody serves included."""
     settings = config.load({}, os.environ)
     known = house.read_models(settings)
-    catalogue = Catalogue(known, {}, settings.sandbox)
+    catalogue = Catalogue(known, {}, registry.names(), settings.sandbox)
     return [
         {
             "model": key,

@@ -47,6 +47,11 @@ async def find(tx: Transaction, email: str) -> Account | None:
     return await tx.first(Account, "accounts.find", email=email)
 
 
+async def list_all(tx: Transaction, *, rows_max: int = 10_000) -> list[Account]:
+    """Accounts for the operator, the oldest first."""
+    return await tx.all(Account, "accounts.list", rows_max=rows_max)
+
+
 async def lock(tx: Transaction, account_ids: set[str]) -> dict[str, Account]:
     """The named accounts, locked until the transaction ends, always in the same order."""
     rows = await tx.all(Account, "accounts.lock_many", account_ids=list(account_ids))

@@ -51,10 +51,11 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """All models by key, with the rates in force and whether the sandbox is on."""
+    """All models by key, the rates in force, the installed backends, and the sandbox on or off."""
 
     models: Mapping[str, Model]
     rates: Mapping[tuple[str, str], rates.Rate]
+    backends: frozenset[str]
     sandbox: bool
 
     def backend(self, key: str) -> str | None:
@@ -62,7 +63,10 @@ class Catalogue:
         model = self.models.get(key)
         if model is None:
             return None
-        return next(iter(model.backends), SANDBOX_BACKEND if self.sandbox else None)
+        for name in model.backends:
+            if name in self.backends:
+                return name
+        return SANDBOX_BACKEND if self.sandbox else None
 
     def order(self, kind: Kind, given: Any) -> Order:
         """Check a decoded request against its model's bounds and price it."""

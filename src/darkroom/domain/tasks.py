@@ -282,9 +282,7 @@ async def fail(
     return True
 
 
-async def requeue(
-    tx: Transaction, claimed: Claim, *, delay_seconds: float, strikes: int
-) -> bool:
+async def requeue(tx: Transaction, claimed: Claim, *, delay_seconds: float, strikes: int) -> bool:
     """Give a task back to the queue after a pause; False when the lease was lost.
 
     A strike counts against the task; a worker that stops in good order gives none.

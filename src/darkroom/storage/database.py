@@ -55,7 +55,7 @@ class Transaction:
 class Database:
     """A pool over one PostgreSQL; `transaction()` is the only way to a `Transaction`."""
 
-    def __init__(self, conninfo: str, *, connections_max: int = 16) -> None:
+    def __init__(self, conninfo: str, *, connections_max: int = 12) -> None:
         self.conninfo = conninfo
         self._pool = AsyncConnectionPool(
             conninfo,

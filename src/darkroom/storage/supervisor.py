@@ -63,7 +63,7 @@ SETTINGS = {
     # Relative to the cluster, where PostgreSQL works: the path always fits into a socket address.
     "unix_socket_directories": f"../{SOCKET}",
     "unix_socket_permissions": "0700",
-    "max_connections": "60",
+    "max_connections": "120",
     "shared_buffers": "128MB",
     "fsync": "on",
     "synchronous_commit": "on",

@@ -80,3 +80,15 @@ def test_every_word_is_used_ignored_or_plain() -> None:
     scene = words.read("the red sunset over a wobbly ocean", 0)
     assert set(scene.words_used) == {"red", "sunset", "ocean"}
     assert scene.words_ignored == ("wobbly",)
+
+
+def test_words_that_the_subject_cannot_show_are_ignored() -> None:
+    scene = words.read("a boat and a lighthouse in the desert by a skyscraper", 0, "skyscraper")
+    assert scene.subject == "desert"
+    assert scene.words_ignored == ("boat",)
+    assert scene.extras == {"lighthouse"}
+
+
+def test_a_second_subject_counts_only_where_it_is_in_the_picture() -> None:
+    assert words.read("a lake in the mountains", 0).words_ignored == ()
+    assert words.read("a desert beside a city", 0).words_ignored == ("desert",)

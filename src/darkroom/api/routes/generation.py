@@ -20,12 +20,15 @@ ERRORS = (
     errors.Unauthenticated,
     errors.InsufficientCredits,
     errors.UnknownModel,
+    errors.NotOffered,
     errors.ContentRefused,
     errors.InputRefused,
     errors.FileNotFound,
     errors.UnsupportedFormat,
     errors.UnsupportedMedia,
     errors.BodyTooLarge,
+    errors.UploadTooLarge,
+    errors.Unavailable,
 )
 
 
@@ -55,7 +58,7 @@ def _order(call: Call, kind: Kind, given: Any) -> Order:
     if not given.prompt.strip():
         raise errors.BadParameter("prompt cannot be empty", field="prompt")
     if given.webhook_url is not None:
-        raise errors.NotOffered(
+        raise errors.BadParameter(
             "webhook_url: this release does not call back yet. Leave it out and ask for the "
             "status of the task.",
             field="webhook_url",

@@ -17,7 +17,7 @@ class Submit(msgspec.Struct, kw_only=True, omit_defaults=True):
     """The fields that nearly every kind takes."""
 
     webhook_url: Annotated[
-        str | None, msgspec.Meta(description="Address called when a task ends.")
+        str | None, msgspec.Meta(description="Not offered yet: refused when sent.")
     ] = None
     caller_id: Annotated[
         Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | None,

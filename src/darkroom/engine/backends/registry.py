@@ -10,6 +10,11 @@ from darkroom.engine.backends.contract import Backend
 GROUP = "darkroom.backends"
 
 
+def names() -> frozenset[str]:
+    """The backends that the installed packages declare."""
+    return frozenset(entry.name for entry in importlib.metadata.entry_points(group=GROUP))
+
+
 def create(name: str) -> Backend:
     """A fresh backend of this name, from whichever installed package declares it."""
     for entry in importlib.metadata.entry_points(group=GROUP, name=name):

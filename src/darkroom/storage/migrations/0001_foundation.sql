@@ -23,7 +23,7 @@ CREATE TABLE api_keys (
 );
 CREATE INDEX api_keys_account ON api_keys (account_id, created_at DESC);
 
--- Money. A hold is reserved at submit and closed once, by settle or refund; its id is its task's.
+-- Money. A hold is made at submit and closed once, by settle or refund; its id is its task's.
 CREATE TABLE holds (
     id          text PRIMARY KEY,
     account_id  text NOT NULL REFERENCES accounts (id),
@@ -35,7 +35,7 @@ CREATE TABLE holds (
 );
 CREATE INDEX holds_open ON holds (account_id) WHERE status = 'open';
 
--- Every movement is one entry over an account's two balances and one system account; it sums to zero.
+-- Every movement is one entry over an account's two balances and a system account; it sums to zero.
 CREATE TABLE ledger_entries (
     id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     account_id      text NOT NULL REFERENCES accounts (id),
@@ -53,14 +53,15 @@ CREATE TABLE ledger_entries (
     CHECK ((hold_id IS NULL) = (type = 'grant'))
 );
 CREATE INDEX ledger_entries_account ON ledger_entries (account_id, id);
--- The second seat-belt: a hold is opened once and closed once, whatever the guards on `holds` let pass.
+-- The second seat-belt: a hold is opened once and closed once, whatever the guards on it let pass.
 CREATE UNIQUE INDEX ledger_entries_opening ON ledger_entries (hold_id) WHERE type = 'hold';
 CREATE UNIQUE INDEX ledger_entries_closing ON ledger_entries (hold_id)
     WHERE type IN ('settle', 'refund');
 
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';
+    RAISE EXCEPTION '% is append-only', TG_TABLE_NAME
+        USING ERRCODE = 'integrity_constraint_violation';
 END $$;
 CREATE TRIGGER ledger_entries_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger_entries
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();

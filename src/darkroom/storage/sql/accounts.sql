@@ -14,6 +14,11 @@ SELECT id, email, is_admin, available_mill, held_mill, created_at
 SELECT id, email, is_admin, available_mill, held_mill, created_at
   FROM accounts WHERE lower(email) = lower(%(email)s);
 
+-- name: accounts.list
+-- Accounts for the operator, the oldest first.
+SELECT id, email, is_admin, available_mill, held_mill, created_at
+  FROM accounts ORDER BY created_at, id LIMIT %(rows_max)s;
+
 -- name: accounts.lock_many
 -- The named accounts, locked in the order of their ids so that groups never deadlock.
 SELECT id, email, is_admin, available_mill, held_mill, created_at

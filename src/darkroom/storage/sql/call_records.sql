@@ -10,7 +10,7 @@ SELECT * FROM unnest(%(request_ids)s::text[], %(account_ids)s::text[], %(api_key
 ON CONFLICT (request_id) DO NOTHING;
 
 -- name: call_records.count
--- How many records a server process received, wrote and had to drop so far, and whether it has ended.
+-- How many records a server process received, wrote and had to drop, and whether it has ended.
 INSERT INTO call_record_counts (server_id, received, written, dropped, closed_at)
 VALUES (%(server_id)s, %(received)s, %(written)s, %(dropped)s,
         CASE WHEN %(closed)s THEN now() END)
@@ -19,7 +19,7 @@ ON CONFLICT (server_id) DO UPDATE SET received = excluded.received, written = ex
                                       closed_at = excluded.closed_at;
 
 -- name: call_records.counts
--- The sums over all server processes; `killed` ones were seen last over a minute ago and never ended.
+-- The sums over all server processes; `killed` ones were last seen a minute ago and never ended.
 SELECT coalesce(sum(received), 0)::bigint AS received, coalesce(sum(written), 0)::bigint AS written,
        coalesce(sum(dropped), 0)::bigint AS dropped,
        count(*) FILTER (WHERE closed_at IS NULL AND seen_at < now() - interval '1 minute') AS killed

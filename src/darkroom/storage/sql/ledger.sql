@@ -27,7 +27,7 @@ INSERT INTO ledger_entries (account_id, type, available_mill, held_mill, hold_id
 SELECT account_id, 'hold', -mill, mill, hold_id FROM asked ORDER BY place;
 
 -- name: ledger.settle
--- Close an open hold, keep `mill` of it and give back the rest; no row: not open, or too much asked.
+-- Close an open hold, keep `mill` of it, give back the rest; no row: not open, or too much asked.
 WITH hold AS (
     UPDATE holds SET status = 'settled', closed_at = now()
      WHERE id = %(hold_id)s AND status = 'open' AND mill >= %(mill)s
@@ -101,7 +101,7 @@ SELECT 'all accounts' AS subject, format('sum is %%s, not 0', total.mill) AS det
  WHERE total.mill <> 0;
 
 -- name: ledger.audit_holds
--- Holds whose entries do not tell the same story: opened once, closed once when closed, settled within.
+-- Holds whose entries tell another story: opened once, closed once when closed, settled within.
 SELECT h.id AS subject,
        format('%%s, opened %%s times, closed %%s times, took %%s of %%s', h.status, e.opened,
               e.closed, e.taken, h.mill) AS detail
@@ -120,14 +120,15 @@ SELECT h.id AS subject,
 
 -- name: ledger.audit_held
 -- Accounts whose held balance is not the sum of their open holds.
-SELECT a.id AS subject, format('held %%s, open holds %%s', a.held_mill, coalesce(h.mill, 0)) AS detail
+SELECT a.id AS subject,
+       format('held %%s, open holds %%s', a.held_mill, coalesce(h.mill, 0)) AS detail
   FROM accounts a
   LEFT JOIN (SELECT account_id, sum(mill) AS mill FROM holds WHERE status = 'open'
               GROUP BY account_id) h ON h.account_id = a.id
  WHERE a.held_mill <> coalesce(h.mill, 0);
 
 -- name: ledger.audit_tasks
--- Tasks whose state and money disagree: running means held, failed means refunded, success means settled.
+-- Tasks whose state and money disagree: running is held, failed refunded, success settled.
 SELECT t.id AS subject,
        format('%%s with a hold that is %%s, charged %%s', t.status, coalesce(h.status, 'missing'),
               t.charged_mill) AS detail

@@ -31,7 +31,7 @@ SELECT t.id, t.batch_id, b.kind, t.model, t.status, t.attempt, t.progress, t.see
  ORDER BY t.position;
 
 -- name: tasks.claim
--- Lease the longest waiting tasks of these models to a worker; the attempt number fences later writes.
+-- Lease the longest waiting tasks of these models to a worker; the attempt fences later writes.
 WITH next AS (
     SELECT id FROM tasks
      WHERE status = 'PENDING' AND not_before <= now() AND model = ANY(%(models)s::text[])

@@ -79,7 +79,10 @@ def _streets(rgb: FloatArray, eye: Eye, scene: Scene, air: Sky) -> FloatArray:
     street_z = np.abs((z / 92) % 1) * 92
     lane_x = np.minimum(street_x, 92 - street_x)
     lane_z = np.minimum(street_z, 92 - street_z)
-    light = np.array(air.ambient_top, np.float32) * ambient + np.array(air.sun_colour, np.float32) * sunny * 0.3
+    light = (
+        np.array(air.ambient_top, np.float32) * ambient
+        + np.array(air.sun_colour, np.float32) * sunny * 0.3
+    )
     ground = np.array([0.27, 0.28, 0.29], np.float32) * light
     patch = mottle((rgb[top:].shape[0], eye.width), scene.seed + 4, 40, 3)[..., None]
     haze = rgb[max(0, top - 3)].copy()
@@ -96,7 +99,10 @@ def _streets(rgb: FloatArray, eye: Eye, scene: Scene, air: Sky) -> FloatArray:
         near = np.clip((1.1 - np.abs(lane)) / np.maximum(pixel, 0.5) + 0.5, 0, 1)
         near = near * np.clip(2.2 / np.maximum(pixel, 2.2), 0.15, 1)
         busy = 0.4 + 0.6 * (np.sin(way * 2.1 + np.floor(right / 92) * 4) > 0.1)
-        cars = np.array(colour, np.float32) * (near * busy * np.float32(lit * 1.3)).astype(np.float32)[..., None]
+        cars = (
+            np.array(colour, np.float32)
+            * (near * busy * np.float32(lit * 1.3)).astype(np.float32)[..., None]
+        )
         glow[top:] = np.maximum(glow[top:], cars)
     thin = np.exp(-z / _SIGHT[scene.weather])[..., None]
     rgb[top:] = haze + (rgb[top:] - haze) * thin + glow[top:] * (0.3 + 0.7 * thin)

@@ -109,67 +109,53 @@ def _boat(picture: FloatArray, view: View, above: Sky, scene: Scene) -> None:
 
 def _lighthouse(picture: FloatArray, view: View, above: Sky, scene: Scene) -> None:
     rows, columns = picture.shape[:2]
-    rng = np.random.default_rng(scene.seed + 211)
-    right = above.sun_xy[0] < columns / 2
+    x, y = _headland(picture, view, above, scene)
     size = 0.34 * min(rows, columns)
-    steps = np.linspace(0, 1, 60)
-    rough = np.cumsum(rng.normal(0, 1, 60)) * 0.006
-    reach = 0.40 * columns
-    line = view.horizon + rows * (
-        0.10 - 0.19 * np.sin(np.clip(1.15 * steps, 0, 1) * np.pi / 2) + rough
-    )
-    at = columns - reach + reach * steps if right else reach - reach * steps
-    edge = columns if right else 0.0
-    base = view.horizon + rows * 0.13
-    land = np.concatenate(
-        [np.stack([at, line], 1), [(edge, line[-1]), (edge, base), (at[0], base)]]
-    )
-    index = 40
-    x, y = at[index], line[index] + 4
-    tower = np.array([(-0.075, 0.0), (0.075, 0.0), (0.05, -0.74), (-0.05, -0.74)]) * size + (x, y)
-    gallery = np.array(
-        [(-0.075, -0.74), (0.075, -0.74), (0.075, -0.77), (-0.075, -0.77)]
-    ) * size + (x, y)
-    lamp = np.array([(-0.035, -0.77), (0.035, -0.77), (0.035, -0.87), (-0.035, -0.87)]) * size + (
-        x,
-        y,
-    )
-    roof = np.array([(-0.05, -0.87), (0.05, -0.87), (0.0, -0.96)]) * size + (x, y)
-    ground = _filled(picture.shape, [land])
-    rock = noise.fractal((512, 512), scene.seed + 212, 7, (4, 6), 0.65)
-    rock = np.asarray(cv2.resize(rock, (columns, rows)), np.float32)
-    side = np.clip((rock - np.roll(rock, 3 if right else -3, axis=1)) * 9.0 + 0.35, 0.0, 1.2)[
-        ..., None
-    ]
-    _lay(
-        picture,
-        ground,
-        np.asarray(
-            _dark(above, 0.05)
-            + above.sun_light * 0.13 * side
-            + _dark(above, 0.10) * rock[..., None],
-            np.float32,
-        ),
-    )
+
+    def part(points: list[tuple[float, float]]) -> FloatArray:
+        return _filled(picture.shape, [np.array(points) * size + (x, y)])
+
     bright = scene.time in ("day", "golden", "dawn", "sunrise")
     white = (above.air_light * 0.55 + above.sun_light * 0.3) if bright else _dark(above, 0.22)
-    _lay(picture, _filled(picture.shape, [tower]), np.asarray(white, np.float32))
+    tower = part([(-0.075, 0.0), (0.075, 0.0), (0.05, -0.74), (-0.05, -0.74)])
+    _lay(picture, tower, np.asarray(white, np.float32))
+    red = np.asarray(white * np.array((0.75, 0.12, 0.10)), np.float32)
     for low in (0.12, 0.42):
-        stripe = np.array(
-            [(-0.072, -low), (0.072, -low), (0.062, -low - 0.15), (-0.062, -low - 0.15)]
-        ) * size + (x, y)
-        red = white * np.array((0.75, 0.12, 0.10), np.float32)
-        _lay(
-            picture,
-            _filled(picture.shape, [stripe]) * _filled(picture.shape, [tower]),
-            np.asarray(red, np.float32),
-        )
-    _lay(picture, _filled(picture.shape, [gallery, roof]), _dark(above, 0.06))
-    _lay(picture, _filled(picture.shape, [lamp]), np.array((3.0, 2.2, 1.0), np.float32))
+        high = low + 0.15
+        stripe = part([(-0.08, -low), (0.08, -low), (0.08, -high), (-0.08, -high)])
+        _lay(picture, stripe * tower, red)
+    gallery = part([(-0.075, -0.74), (0.075, -0.74), (0.075, -0.77), (-0.075, -0.77)])
+    roof = part([(-0.05, -0.87), (0.05, -0.87), (0.0, -0.96)])
+    lamp = part([(-0.035, -0.77), (0.035, -0.77), (0.035, -0.87), (-0.035, -0.87)])
+    _lay(picture, np.maximum(gallery, roof), _dark(above, 0.06))
+    _lay(picture, lamp, np.array((3.0, 2.2, 1.0), np.float32))
     yy, xx = np.ogrid[:rows, :columns]
     away = np.hypot(xx - x, yy - (y - 0.82 * size)).astype(np.float32)
-    glow = (0.9 if not bright else 0.25) * np.exp(-away / (0.10 * size))
+    glow = (0.25 if bright else 0.9) * np.exp(-away / np.float32(0.10 * size))
     picture += glow[..., None] * np.array((1.0, 0.75, 0.4), np.float32)
+
+
+def _headland(picture: FloatArray, view: View, above: Sky, scene: Scene) -> tuple[float, float]:
+    """Draws a rocky point on the side away from the sun; returns the pixel a tower stands on."""
+    rows, columns = picture.shape[:2]
+    rng = np.random.default_rng(scene.seed + 211)
+    right = above.sun_xy[0] < columns / 2
+    steps = np.linspace(0, 1, 60)
+    rough = np.cumsum(rng.normal(0, 1, 60)) * 0.006
+    climb = np.sin(np.clip(1.15 * steps, 0, 1) * np.pi / 2)
+    line = view.horizon + rows * (0.10 - 0.19 * climb + rough)
+    reach = 0.40 * columns
+    at = columns - reach + reach * steps if right else reach - reach * steps
+    edge, base = (columns if right else 0.0), view.horizon + rows * 0.13
+    foot = [(edge, line[-1]), (edge, base), (at[0], base)]
+    land = np.concatenate([np.stack([at, line], 1), foot])
+    rock = noise.fractal((512, 512), scene.seed + 212, 7, (4, 6), 0.65)
+    rock = np.asarray(cv2.resize(rock, (columns, rows)), np.float32)[..., None]
+    slope = rock - np.roll(rock, 3 if right else -3, axis=1)
+    lit = above.sun_light * 0.13 * np.clip(slope * 9.0 + 0.35, 0.0, 1.2)
+    tone = _dark(above, 0.05) + lit + _dark(above, 0.10) * rock
+    _lay(picture, _filled(picture.shape, [land]), np.asarray(tone, np.float32))
+    return float(at[40]), float(line[40]) + 4.0
 
 
 def _cabin(picture: FloatArray, view: View, above: Sky, scene: Scene) -> None:

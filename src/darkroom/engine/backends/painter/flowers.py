@@ -57,7 +57,11 @@ def flowers(scene: Scene, width: int, height: int, progress: Callable[[float], N
     """Paint flowers with depth of field: (height, width, 3) display RGB 0..1."""
     rng = np.random.default_rng(scene.seed)
     focal = float(np.sqrt(width * height))
-    eye = Eye(width, height, height * float(rng.uniform(0.34, 0.46)), focal, 0.62)
+    horizon = height * float(rng.uniform(0.34, 0.46))
+    horizon = max(
+        horizon, height - 0.62 * focal / 1.1
+    )  # a tall canvas sees no nearer than the first row
+    eye = Eye(width, height, horizon, focal, 0.62)
     bed = _bed(scene, rng, round(float(np.clip(0.18 * focal, 64, 256))))
     progress(0.15)
     canvas = _behind(scene, eye, bed, rng)
@@ -180,7 +184,7 @@ def _row(
         _stem(canvas, foot, (top[0] + bent, top[1]), metre, bed, rng)
         pixels = size * close * metre * float(rng.uniform(0.8, 1.15))
         shade = bed.light * float(rng.uniform(0.9, 1.06))
-        _stamp(canvas, made, (top[0] + bent, top[1]), pixels, upright, (shade, bed.through), rng)
+        _stamp(canvas, made, (top[0] + bent, top[1], pixels), upright, (shade, bed.through), rng)
 
 
 def _grass(
@@ -227,13 +231,13 @@ def _stem(
 def _stamp(
     canvas: NDArray[np.uint8],
     made: FloatArray,
-    at: tuple[float, float],
-    size: float,
+    place: tuple[float, float, float],
     upright: bool,
     light: tuple[FloatArray, float],
     rng: np.random.Generator,
 ) -> None:
-    """Set one head into the picture: turned, tilted away, lit."""
+    """Set one head into the picture at a place (x, y, size in pixels): turned, tilted away, lit."""
+    at, size = place[:2], place[2]
     turn = rng.normal(0, 0.14) if upright else rng.uniform(0, 6.28)
     tilt = 1.0 if upright else float(rng.uniform(0.55, 0.98))
     lean = rng.normal(0, 0.25)
@@ -286,7 +290,9 @@ def _before(
         made, size, _tall, upright = bed.heads[int(rng.integers(len(bed.heads)))]
         side = float(rng.choice([-1, 1])) * rng.uniform(0.28, 0.52)
         at = (eye.width * (0.5 + side), eye.height * float(rng.uniform(0.86, 1.04)))
-        _stamp(front, made, at, size * eye.focal / z, upright, (bed.light * 0.95, bed.through), rng)
+        _stamp(
+            front, made, (*at, size * eye.focal / z), upright, (bed.light * 0.95, bed.through), rng
+        )
     changed = (np.abs(front.astype(np.int16) - canvas).max(2) > 3).astype(np.float32)
     blur = 0.016 * eye.focal
     cover = np.clip(soft(changed, blur) * 1.25, 0, 1)[..., None]

@@ -10,7 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darkroom.engine.backends.painter.city_plan import Eye
-from darkroom.engine.backends.painter.forest_floor import draw_floor, draw_undergrowth, path_at
+from darkroom.engine.backends.painter.forest_floor import (
+    Floor,
+    draw_floor,
+    draw_undergrowth,
+    path_at,
+)
 from darkroom.engine.backends.painter.forest_trees import (
     LEAVES,
     Kind,
@@ -42,21 +47,22 @@ def forest(scene: Scene, width: int, height: int, progress: Callable[[float], No
     """Paint the inside of a forest: (height, width, 3) display RGB 0..1."""
     rng = np.random.default_rng(scene.seed)
     focal = float(np.sqrt(width * height))
-    eye = Eye(width, height, height * float(rng.uniform(0.56, 0.64)), focal, 1.75)
+    horizon = height * float(rng.uniform(0.56, 0.64))
+    horizon = max(horizon, height - 1.75 * focal / 3.0)  # a tall canvas sees no nearer than 3 m
+    eye = Eye(width, height, horizon, focal, 1.75)
     light = _lighting(scene, eye, rng)
     kind = _kind(scene, rng)
-    way = (
-        float(rng.uniform(0, 6.28)),
-        0.85 if "path" in scene.extras or rng.random() < 0.6 else 0.0,
-    )
+    bend = float(rng.uniform(0, 6.28))
+    walked = "path" in scene.extras or rng.random() < 0.6
+    floor = Floor(scene.season, bend, 0.85 if walked else 0.0)
     canvas = np.ascontiguousarray(_behind(eye, light, scene.seed))
-    draw_floor(canvas, eye, scene.season, light, way, scene.seed)
+    draw_floor(canvas, eye, floor, light, scene.seed)
     progress(0.2)
     thrift = float(np.clip(np.sqrt(width * height / 2e6), 0.15, 1.0))
     veil = 0.27 if scene.weather == "fog" else 0.12
     for k, z in enumerate(_ROWS):
         _veiled(canvas, eye, light, veil if k else 0.0)
-        trees = _row(z, eye, way, kind, rng)
+        trees = _row(z, eye, floor, kind, rng)
         after = _ROWS[k + 1] if k + 1 < len(_ROWS) else 3.0
         if kind.bare or not kind.conifer:
             draw_branches(canvas, trees, kind, light, rng)
@@ -65,7 +71,7 @@ def forest(scene: Scene, width: int, height: int, progress: Callable[[float], No
             draw_crowns(
                 canvas, trees, kind, light, rng, round((13_000 if kind.conifer else 9000) * thrift)
             )
-        draw_undergrowth(canvas, eye, scene.season, light, way, (after, z), rng)
+        draw_undergrowth(canvas, eye, floor, light, (after, z), rng)
         progress(0.2 + 0.7 * (k + 1) / len(_ROWS))
     rgb = canvas.astype(np.float32) / 255
     rgb = _shafts(rgb, light, scene)
@@ -81,6 +87,8 @@ def _lighting(scene: Scene, eye: Eye, rng: np.random.Generator) -> Lighting:
     tint = {"autumn": (1.10, 0.96, 0.72), "winter": (0.97, 1.0, 1.10), "spring": (1.0, 1.03, 0.92)}
     turn = np.array(tint.get(scene.season, (1, 1, 1)), np.float32)
     air_colour = np.array(air, np.float32) * turn
+    if scene.season == "autumn" and scene.time in ("day", "golden", "sunrise"):
+        air_colour = 0.35 * air_colour + 0.65 * np.array([0.80, 0.66, 0.38], np.float32)
     if scene.season == "winter" or scene.weather in ("fog", "overcast", "rain", "snow", "storm"):
         air_colour = air_colour * 0.3 + 0.7 * air_colour.mean() * np.array(
             [0.96, 1.0, 1.05], np.float32
@@ -144,9 +152,7 @@ def _behind(eye: Eye, light: Lighting, seed: int) -> NDArray[np.uint8]:
     return np.clip(rgb * (0.82 + 0.18 * gaps) * 255, 0, 255).astype(np.uint8)
 
 
-def _row(
-    z: float, eye: Eye, way: tuple[float, float], kind: Kind, rng: np.random.Generator
-) -> list[Tree]:
+def _row(z: float, eye: Eye, floor: Floor, kind: Kind, rng: np.random.Generator) -> list[Tree]:
     """Place one row of trees about z metres ahead, clear of the path; the nearest stand at the
     sides."""
     metre = eye.focal / z
@@ -156,8 +162,8 @@ def _row(
     for slot in np.arange(-span, span, pitch)[:60]:
         x = float(slot + rng.uniform(0, pitch * 0.9))
         depth = z * float(rng.uniform(0.92, 1.08))
-        clear = max(way[1] + 0.9, 1.4 if z < 14 else 0.6)
-        middle = float(path_at(depth, way[0])) if way[1] else 0.0
+        clear = max(floor.path + 0.9, 1.4 if z < 14 else 0.6)
+        middle = float(path_at(depth, floor.bend)) if floor.path else 0.0
         if abs(x - middle) < clear or (z < 10 and abs(x) < span * 0.34) or rng.random() < 0.22:
             continue
         thick = 0.11 if kind.trunk == "bamboo" else float(rng.uniform(0.22, 0.62))

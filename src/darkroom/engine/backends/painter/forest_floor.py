@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,15 @@ _EARTH = {
 _GREENS = np.array([[0.24, 0.40, 0.10], [0.32, 0.48, 0.13], [0.18, 0.32, 0.09]], np.float32)
 
 
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """The season on the ground, its path's bend and half width in metres (0: none)."""
+
+    season: str
+    bend: float
+    path: float
+
+
 def path_at(z: FloatArray | float, bend: float) -> FloatArray:
     """Returns how far right of the middle the path runs at a distance ahead, both in metres."""
     return np.asarray(
@@ -27,11 +38,8 @@ def path_at(z: FloatArray | float, bend: float) -> FloatArray:
     )
 
 
-def draw_floor(
-    canvas: Pixels, eye: Eye, season: str, light: Lighting, way: tuple[float, float], seed: int
-) -> None:
-    """Draw the ground below the horizon; `way` is the path's bend and its half width in metres
-    (0: none)."""
+def draw_floor(canvas: Pixels, eye: Eye, floor: Floor, light: Lighting, seed: int) -> None:
+    """Draw the ground below the horizon, with its path."""
     height, width = canvas.shape[:2]
     top = int(np.clip(eye.horizon - 1, 0, height - 2))
     y = np.arange(top, height, dtype=np.float32)[:, None] + 0.5
@@ -40,14 +48,18 @@ def draw_floor(
     right = x * z / eye.focal
     coarse = _laid(right, z, 1.9, seed, 5)
     fine = _laid(right, z, 9.0, seed + 1, 4)
-    low, high = (np.array(colour, np.float32) for colour in _EARTH[season])
+    low, high = (np.array(colour, np.float32) for colour in _EARTH[floor.season])
     mixed = np.clip(0.9 * coarse + 0.7 * (fine - 0.5), 0, 1)[..., None]
     ground = low + (high - low) * mixed
-    bend, half = way
-    if half > 0:
-        off = np.abs(right - path_at(z, bend)) - half - 0.7 * (fine - 0.5) - 0.5 * (coarse - 0.5)
+    if floor.path > 0:
+        off = (
+            np.abs(right - path_at(z, floor.bend))
+            - floor.path
+            - 0.7 * (fine - 0.5)
+            - 0.5 * (coarse - 0.5)
+        )
         on = np.clip(0.5 - off * 2.2, 0, 1)[..., None]
-        trod = np.array([0.44, 0.36, 0.26], np.float32) if season != "winter" else high * 0.93
+        trod = np.array([0.44, 0.36, 0.26], np.float32) if floor.season != "winter" else high * 0.93
         ground += (trod * (0.7 + 0.6 * fine)[..., None] - ground) * on * 0.85
     dapple = np.clip((_laid(right, z * 0.6, 1.1, seed + 2, 4) - 0.55) * 6, 0, 1)
     away = np.hypot(x - (light.spot[0] - width / 2), (y - eye.horizon) * 1.4)
@@ -61,19 +73,19 @@ def draw_floor(
 def draw_undergrowth(
     canvas: Pixels,
     eye: Eye,
-    season: str,
+    floor: Floor,
     light: Lighting,
-    way: tuple[float, float],
     reach: tuple[float, float],
     rng: np.random.Generator,
 ) -> None:
     """Draw ferns, grass and fallen leaves between two distances in metres, off the path."""
     near, far = reach
+    season = floor.season
     span = 0.55 * eye.width / eye.focal
     count = int(min(46, 9 * (far - near) * span + 8))
     z = np.sort(rng.uniform(near, far, count))[::-1]
     x = rng.uniform(-1, 1, count) * span * z
-    free = np.abs(x - path_at(z, way[0])) > way[1] + 0.35
+    free = np.abs(x - path_at(z, floor.bend)) > floor.path + 0.35
     thin = np.exp(-np.sqrt(near * far) / 26)
     if season == "winter":
         _sprinkle(canvas, eye, (x[free], z[free]), np.array([[0.30, 0.24, 0.17]]), light, rng)

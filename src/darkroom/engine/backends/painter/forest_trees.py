@@ -246,7 +246,8 @@ def _bark(
     bark = mottle((512, 256), seed + 5, 60, 4)
     around = np.arcsin(np.clip(v, -0.98, 0.98)) * 0.32 + 0.5
     column = (around * 180 + wide * 7).astype(np.int32) % 256
-    row = (up * 38 * 0.35 + wide * 31).astype(np.int32) % 512
+    # There and back: a tile's end would show as a cut through the trunk.
+    row = np.abs((up * 13.3 + wide * 31).astype(np.int32) % 1022 - 511)
     rough = bark[row, column]
     if kind.trunk == "birch":
         marks = bark[(up * 120).astype(np.int32) % 512, (around * 26 + wide).astype(np.int32) % 256]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -37,6 +38,8 @@ def step(low: float, high: float, value: Numbers) -> FloatArray:
     return np.asarray(t * t * (3.0 - 2.0 * t), np.float32)
 
 
+# A view is chosen from many that share their noise.
+@lru_cache(maxsize=2)
 def gradient_tile(seed: int, cells: int = 8, size: int = 512) -> FloatArray:
     """Returns (size, size, 3): seamless noise of deviation 1 and its slopes per tile."""
     tile = noise.bands((size, size), seed, (cells, cells))
@@ -123,7 +126,7 @@ def _numeric(height: Callable[[Numbers, Numbers, Numbers], FloatArray]) -> Surfa
 
 def dunes(seed: int, spot: int = 0) -> Surface:
     """Returns dunes: gentle to windward, a sharp crest, a steep lee, ripples; `spot` moves on."""
-    warp = noise.bands((512, 512), seed + 111, (8, 8))
+    warp = np.ascontiguousarray(gradient_tile(seed + 111)[..., 0])
     rng = np.random.default_rng(seed + 112)
     # Crests run away from the eye, their lee side from the light, which stands right for odd seeds.
     turn = float(rng.uniform(0.75, 1.05)) * (1.0 if seed % 2 else -1.0)

@@ -103,8 +103,9 @@ EXTRAS = _table(
     island="island",
     rain_reflections="wet,puddle",
     rose="rose", tulip="tulip", daisy="daisy", poppy="poppy", sunflower="sunflower",
-    lavender="lavender,lavender field", sakura="sakura,cherry blossom,blossom",
-    bamboo="bamboo", birch="birch", jungle="jungle,rainforest", vase="vase,bouquet",
+    lavender="lavender,lavender field",
+    cosmos="cosmos flower", sakura="sakura,cherry blossom,blossom",
+    bamboo="bamboo", birch="birch", jungle="jungle,rainforest",
     wheat="wheat,wheat field,barley,hay,crop,corn",
 )  # fmt: skip
 
@@ -117,6 +118,35 @@ VIVID = _table(
 
 _TABLES = (SUBJECTS, TIMES, WEATHERS, SEASONS, MOODS, STYLES, EXTRAS, VIVID)
 PHRASES = frozenset(word for table in _TABLES for word in table if " " in word)
+
+_SKY = frozenset({"aurora", "stars", "milky_way", "moon", "clear_sky"})
+_FIGURES = _SKY | {"birds", "lighthouse", "palm", "cabin", "rainbow", "lightning"}
+# The extras that each subject can really show; the others are owned up to as ignored.
+SHOWN: dict[str, frozenset[str]] = {
+    "sea": _FIGURES | {"boat", "beach", "island", "hills"},
+    "lake": _FIGURES | {"boat", "ice", "snow_caps", "reflection", "trees", "hills"},
+    "mountains": _FIGURES | {"snow_caps", "trees", "hills"},
+    "desert": _FIGURES,
+    "field": _FIGURES | {"wheat"},
+    "sky": _FIGURES,
+    "city": _SKY | {"neon", "reflection", "rain_reflections"},
+    "forest": frozenset(
+        {"path", "trees", "sunrays", "fireflies", "birch", "bamboo", "jungle", "sakura"}
+    ),
+    "flowers": _SKY
+    | {"rose", "tulip", "daisy", "poppy", "sunflower", "lavender", "sakura", "cosmos"},
+    "abstract": frozenset(),
+}
+# The other subjects that stand around each subject.
+AROUND: dict[str, frozenset[str]] = {
+    "sea": frozenset({"mountains", "sky"}),
+    "lake": frozenset({"mountains", "forest", "sky"}),
+    "mountains": frozenset({"forest", "field", "sky"}),
+    "city": frozenset({"sea", "lake", "sky"}),
+    "flowers": frozenset({"field", "sky"}),
+    "field": frozenset({"mountains", "sky"}),
+    "desert": frozenset({"sky"}),
+}
 
 # Words that carry no picture of their own; they are neither used nor worth a remark.
 PLAIN_WORDS = frozenset(

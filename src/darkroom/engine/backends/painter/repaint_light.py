@@ -103,7 +103,7 @@ def in_weather(rgb: FloatArray, scene: Scene, above: FloatArray) -> FloatArray:
     if scene.weather in ("rain", "storm", "overcast"):
         dim = 0.62 if scene.weather == "storm" else 0.82
         rgb = (grey + (rgb - grey) * 0.62) * np.array([0.92, 0.98, 1.05], np.float32) * dim
-        rgb = fog(rgb, _depth(rgb, above) * 0.38, air * dim, scene.seed)
+        rgb = fog(rgb, _depth(rgb, above) * 0.2, air * dim, scene.seed)
         rgb = _wet(rgb) if scene.weather != "overcast" else rgb
     if scene.weather in ("rain", "storm"):
         rgb = rainfall(rgb, scene.seed, 1.0 if scene.weather == "storm" else 0.55)

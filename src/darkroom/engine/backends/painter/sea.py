@@ -275,7 +275,7 @@ def _glitter(
     bare = 1.0 - np.clip((lx * hx + ly * hy + lz * hz) / np.sqrt(hx * hx + hy * hy + hz * hz), 0, 1)
     fresnel = 0.02 + 0.98 * bare**5
     amount = np.minimum(chance * fresnel / (4 * facing + 0.08) * np.float32(0.8), 5.0)
-    return amount[..., None] * (above.sun_light * np.array((1.0, 0.88, 0.66), np.float32))
+    return amount[..., None] * (above.sun_light * np.array((1.0, 0.82, 0.54), np.float32))
 
 
 def _foamed(

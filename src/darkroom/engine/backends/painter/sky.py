@@ -85,7 +85,7 @@ def sky(
         upper[-max(1, rows // 6) :].mean(axis=(0, 1)),
     )
     sunlight = light.decoded(np.array(palette.rgb(colours.sun), np.float32)) * np.float32(
-        colours.power * 1.5
+        colours.power * (0.5 if scene.weather == "fog" else 1.5)
     )
     return Sky(
         rgb, linear, view.pixel(*right_up), _triple(direction),
@@ -268,7 +268,7 @@ def _add_discs(
         yy, xx = np.ogrid[:rows, :columns]
         away = np.hypot(xx + 0.5 - x, yy + 0.5 - y).astype(np.float32)
         radius = 0.0165 * view.focal
-        disc = 1.0 / (1.0 + np.exp(np.clip((away - radius) / (0.06 * radius + 0.3), -30, 30)))
+        disc = 1.0 / (1.0 + np.exp(np.clip((away - radius) / (0.09 * radius + 0.3), -30, 30)))
         beyond = np.maximum(away - radius, 0) / radius
         ring = (
             1.1 * np.exp(-beyond / 0.55)

@@ -115,7 +115,7 @@ def _set(
         tone = np.array((0.20, 0.10, 0.02), np.float32)
     light = above.air_light * 0.7 + above.sun_light * (0.9 * lit**1.5)[..., None]
     colour = (tone * (0.5 + 0.9 * lit[..., None])) * light
-    snow = above.air_light * 0.95 + above.sun_light * 0.45
+    snow = (above.air_light + above.air_light.mean()) * 0.55 + above.sun_light.mean() * 0.35
     colour += (snow - colour) * part[..., 1:2] * (0.3 + 0.6 * lit[..., None])
     place = np.array([[(middle - columns / 2) / columns * z, z, foot + 0.01]], np.float32)
     hidden = float(veil(land, place[:, 0], place[:, 1], place[:, 2])[0])

@@ -59,7 +59,7 @@ def terrain(scene: Scene, width: int, height: int, progress: Progress) -> FloatA
         cover,
         materials.sunlit(surface, above, float(depths[-1])),
         eye,
-        air_of(above, view),
+        air_of(above, view) * np.float32(1.4 if scene.weather == "fog" else 1.0),
         _fog(scene),
     )
     progress(0.55)

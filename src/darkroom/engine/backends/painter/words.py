@@ -7,11 +7,13 @@ import re
 
 from darkroom.engine.backends.painter import palette
 from darkroom.engine.backends.painter.lexicon import (
+    AROUND,
     EXTRAS,
     MOODS,
     PHRASES,
     PLAIN_WORDS,
     SEASONS,
+    SHOWN,
     STYLES,
     SUBJECTS,
     TIMES,
@@ -45,13 +47,19 @@ def read(prompt: str, seed: int, negative_prompt: str = "") -> Scene:
     """
     words = _terms(prompt)
     refused = set(_terms(negative_prompt))
-    found = _sorted_out([word for word in words if word not in refused])
+    meanings = _meanings([word for word in words if word not in refused])
+    found = {
+        name: [meaning[name] for meaning in meanings.values() if name in meaning]
+        for name in _tables()
+    }
     extras = set(found["extras"])
     for word in refused:
         extras.discard(_known(word, EXTRAS) or "")
     time, weather = _first(found["times"]), _first(found["weathers"])
     subject = _subject(found, extras)
     seed_of_choice = _mixed(seed, prompt) if subject == "abstract" else seed
+    used = [word for word, meaning in meanings.items() if _shown(meaning, subject)]
+    ignored = [word for word in meanings if word not in used and word not in PLAIN_WORDS]
     if weather in {_known(word, WEATHERS) for word in refused}:
         weather = "clear"
     return Scene(
@@ -62,11 +70,11 @@ def read(prompt: str, seed: int, negative_prompt: str = "") -> Scene:
         season=_season(found, extras),
         mood=_first(found["moods"]) or "neutral",
         style=_first(found["styles"]) or "photo",
-        extras=frozenset(extras),
+        extras=frozenset(extras & SHOWN[subject]),
         palette=tuple(palette.rgb(palette.NAMES[name]) for name in dict.fromkeys(found["colours"])),
         vividness=_vividness(found["vivid"]),
-        words_used=tuple(dict.fromkeys(found["used"])),
-        words_ignored=tuple(dict.fromkeys(found["ignored"])),
+        words_used=tuple(used),
+        words_ignored=tuple(ignored),
     )
 
 
@@ -99,25 +107,38 @@ def _known(word: str, table: dict[str, str]) -> str | None:
     return None
 
 
-def _sorted_out(words: list[str]) -> dict[str, list[str]]:
-    tables: dict[str, dict[str, str]] = {
+def _tables() -> dict[str, dict[str, str]]:
+    colours = {name: name for name in palette.NAMES} | {"gray": "grey", "blood": "crimson"}
+    return {
         "subjects": SUBJECTS, "times": TIMES, "weathers": WEATHERS, "seasons": SEASONS,
-        "moods": MOODS, "styles": STYLES, "extras": EXTRAS, "vivid": VIVID,
-        "colours": {name: name for name in palette.NAMES} | {"gray": "grey", "blood": "crimson"},
+        "moods": MOODS, "styles": STYLES, "extras": EXTRAS, "vivid": VIVID, "colours": colours,
     }  # fmt: skip
-    found: dict[str, list[str]] = {name: [] for name in (*tables, "used", "ignored")}
-    for word in words:
-        meant = False
-        for name, table in tables.items():
-            value = _known(word, table)
-            if value is not None:
-                found[name].append(value)
-                meant = True
-        if meant:
-            found["used"].append(word)
-        elif word not in PLAIN_WORDS:
-            found["ignored"].append(word)
-    return found
+
+
+def _meanings(words: list[str]) -> dict[str, dict[str, str]]:
+    """Returns what each word means, by table; unknown words mean nothing."""
+    tables = _tables()
+    return {
+        word: {
+            name: value
+            for name, table in tables.items()
+            if (value := _known(word, table)) is not None
+        }
+        for word in dict.fromkeys(words)
+    }
+
+
+def _shown(meaning: dict[str, str], subject: str) -> bool:
+    """Returns whether anything a word means is in the picture of this subject."""
+    around = AROUND.get(subject, frozenset())
+    return any(
+        value in SHOWN[subject]
+        if name == "extras"
+        else value == subject or value in around
+        if name == "subjects"
+        else True
+        for name, value in meaning.items()
+    )
 
 
 def _first(values: list[str]) -> str:
