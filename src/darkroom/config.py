@@ -149,7 +149,7 @@ def text_of(path: Path, setting: str) -> str:
 
 
 def _path(kind: type, value: Any) -> Any:
-    if kind is Path and isinstance(value, str):
+    if kind is Path and isinstance(value, str | Path):
         return Path(value)
     raise NotImplementedError
 

@@ -86,11 +86,26 @@ def test_a_price_that_is_none_is_refused_with_its_file(credits_asked):
         catalogue.prices(catalogue.parse(text, "test.toml"))
 
 
-def test_a_model_is_served_by_its_first_backend_then_by_the_sandbox():
-    own = OWN.format(more="").replace('"Mine"', '"Mine"\nbackends = ["a", "b"]')
-    assert _catalogue(own).backend("M") == "a"
-    assert _catalogue(OWN.format(more="")).backend("M") == "painter"
-    assert _catalogue(OWN.format(more=""), sandbox=False).backend("M") is None
+@pytest.mark.parametrize(
+    ("backends", "sandbox", "served_by"),
+    [
+        (["a", "b"], True, "a"),
+        (["gone", "b", "a"], True, "b"),
+        (["gone"], True, "painter"),
+        (["gone"], False, None),
+        (["painter"], False, "painter"),
+        ([], True, "painter"),
+        ([], False, None),
+    ],
+)
+def test_a_model_is_served_by_its_first_installed_backend_then_the_sandbox(
+    backends, sandbox, served_by
+):
+    own = OWN.format(more="").replace('"Mine"', f'"Mine"\nbackends = {backends}')
+    assert _catalogue(own, sandbox).backend("M") == served_by
+
+
+def test_an_unknown_model_has_no_backend():
     assert _catalogue(OWN.format(more="")).backend("N") is None
 
 

@@ -120,6 +120,7 @@ async def _answer(edge: Edge, listening: socket.socket, stop: asyncio.Event) -> 
     )
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     host, port = listening.getsockname()[:2]
+    host = f"[{host}]" if ":" in host else host
     said = " (sandbox: every model is served by the built-in backends)"
     click.echo(f"Darkroom serves on http://{host}:{port}{said if edge.config.sandbox else ''}")
     stopping = asyncio.create_task(stop.wait())

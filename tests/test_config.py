@@ -1,0 +1,65 @@
+"""Settings: where they come from, which wins, and what is said of a wrong one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from darkroom import config, errors
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """A current folder without a darkroom.toml."""
+    monkeypatch.chdir(tmp_path)
+
+
+def test_defaults_need_no_environment():
+    settings = config.load({}, {})
+    assert (settings.host, settings.port, settings.sandbox) == ("127.0.0.1", 8080, True)
+
+
+def test_a_flag_wins_over_the_environment_and_that_over_the_file():
+    Path("darkroom.toml").write_text('port = 1\nhost = "a"\nwire = "reference"\n')
+    environment = {"DARKROOM_PORT": "2", "DARKROOM_HOST": "b"}
+    settings = config.load({"port": 3, "host": None}, environment)
+    assert (settings.port, settings.host, settings.wire) == (3, "b", "reference")
+
+
+def test_data_is_an_absolute_folder(tmp_path):
+    assert config.load({"data": Path("here")}, {}).data == tmp_path / "here"
+
+
+@pytest.mark.parametrize(("text", "value"), [("off", False), ("No", False), ("1", True)])
+def test_a_switch_takes_the_words_that_people_use(text, value):
+    assert config.load({}, {"DARKROOM_SANDBOX": text}).sandbox is value
+
+
+def test_lists_are_written_with_commas():
+    settings = config.load({}, {"DARKROOM_OUTBOUND_ALLOW": "10.0.0.0/8, files.example ,"})
+    assert settings.outbound_allow == ("10.0.0.0/8", "files.example")
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"DARKROOM_PORT": "http"}, "DARKROOM_PORT"),
+        ({"DARKROOM_PORT": "70000"}, "DARKROOM_PORT"),
+        ({"DARKROOM_WIRE": "quick"}, "DARKROOM_WIRE"),
+        ({"DARKROOM_WORKERS": "-1"}, "DARKROOM_WORKERS"),
+        ({"DARKROOM_CONFIG": "nowhere.toml"}, "nowhere.toml"),
+    ],
+)
+def test_a_wrong_setting_is_named(environment, said):
+    with pytest.raises(errors.ConfigInvalid, match=said):
+        config.load({}, environment)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("prot = 1", "no setting prot"), ("port =", "not valid TOML")]
+)
+def test_a_wrong_file_is_named(text, said):
+    Path("darkroom.toml").write_text(text)
+    with pytest.raises(errors.ConfigInvalid, match=f"darkroom.toml.*{said}"):
+        config.load({}, {})
