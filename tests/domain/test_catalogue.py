@@ -32,7 +32,7 @@ def _catalogue(text, sandbox=True):
         (one.model, one.kind): rates.Rate(number, one.model, one.kind, one.unit, one.mill, at)
         for number, one in enumerate(catalogue.prices(models))
     }
-    return Catalogue(models, in_force, frozenset({"painter"}), sandbox)
+    return Catalogue(models, in_force, frozenset({"a", "b", "painter"}), sandbox)
 
 
 def _order(text, sandbox=True, kind=TEXT_TO_IMAGE, **asked):

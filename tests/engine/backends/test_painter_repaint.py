@@ -42,7 +42,7 @@ def alike(one: Pixels, other: Pixels) -> float:
 
 
 def made(prompt: str, seed: int = 5) -> Pixels:
-    return repaint(photograph(), prompt, 480, 320, seed).pixels
+    return repaint(photograph(), prompt, (480, 320), seed).pixels
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_veils_in_fog_and_streaks_in_rain() -> None:
 
 @pytest.mark.parametrize("size", [(64, 64), (512, 64), (64, 512), (333, 200)])
 def test_crops_to_every_ratio_without_bending(size: tuple[int, int]) -> None:
-    assert repaint(photograph(), "dusk", *size, 1).pixels.shape == (size[1], size[0], 3)
+    assert repaint(photograph(), "dusk", size, 1).pixels.shape == (size[1], size[0], 3)
 
 
 @pytest.mark.parametrize("at", [0.12, 0.5, 0.88])
@@ -108,12 +108,12 @@ def test_crops_around_what_stands_out(at: float) -> None:
 
 def test_repaints_tiny_plain_and_huge_requests() -> None:
     plain = np.full((8, 5, 3), 200, np.uint8)
-    assert repaint(plain, "snowy night", 64, 96, 1).pixels.shape == (96, 64, 3)
-    assert repaint(plain, "pixel art", 2400, 1600, 1).pixels.shape == (1600, 2400, 3)
+    assert repaint(plain, "snowy night", (64, 96), 1).pixels.shape == (96, 64, 3)
+    assert repaint(plain, "pixel art", (2400, 1600), 1).pixels.shape == (1600, 2400, 3)
 
 
 def test_tells_progress_that_never_falls() -> None:
     told: list[float] = []
-    repaint(photograph(), "foggy dusk", 96, 64, 1, progress=told.append)
+    repaint(photograph(), "foggy dusk", (96, 64), 1, progress=told.append)
     assert told == sorted(told)
     assert told[-1] == 1.0

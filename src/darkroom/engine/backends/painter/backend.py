@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,9 +21,11 @@ _SIDE_MAX = 16_384
 
 # How the picture came to be, in the words of IPTC's digital source type vocabulary.
 _XMP = (
-    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/">'
+    '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
     '<rdf:Description xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" '
-    'Iptc4xmpExt:DigitalSourceType="http://cv.iptc.org/newscodes/digitalsourcetype/algorithmicMedia"/>'
+    "Iptc4xmpExt:DigitalSourceType="
+    '"http://cv.iptc.org/newscodes/digitalsourcetype/algorithmicMedia"/>'
     "</rdf:RDF></x:xmpmeta>"
 )
 
@@ -39,33 +41,36 @@ class Painter:
 
     def run(self, given: Input, context: Context) -> Iterator[Output]:
         """Yields one PNG; raises `BadInput` for a size or an input picture it cannot use."""
-        prompt = str(given.fields.get("prompt") or "")
-        negative = str(given.fields.get("negative_prompt") or "")
         width, height = _size(given)
-        if given.kind == "image-to-image":
-            pictures = given.files.get("images", ())
-            if not pictures:
-                raise BadInput("image-to-image needs a picture.")
-            painting = repaint(
-                read_picture(pictures[0]), prompt, width, height, context.seed,
-                negative_prompt=negative, progress=context.progress,
-            )  # fmt: skip
-        else:
-            painting = paint(
-                prompt, width, height, context.seed,
-                negative_prompt=negative, progress=context.progress,
-            )  # fmt: skip
+        pictures = given.files.get("images", ())
+        painting = _painting(given, context, pictures)
         path = context.folder / "picture.png"
         _write(painting, path, context.seed)
         scene = painting.scene
-        notes = {
+        notes: dict[str, Any] = {
             "words_used": list(scene.words_used),
             "words_ignored": list(scene.words_ignored),
             "style": scene.style,
             "subject": scene.subject,
             "digital_source_type": "algorithmicMedia",
         }
+        if pictures:
+            notes["images_used"], notes["images_ignored"] = 1, len(pictures) - 1
         yield Output(path, "image/png", width, height, notes)
+
+
+def _painting(given: Input, context: Context, pictures: Sequence[Path]) -> Painting:
+    size = _size(given)
+    prompt = str(given.fields.get("prompt") or "")
+    told: dict[str, Any] = {
+        "negative_prompt": str(given.fields.get("negative_prompt") or ""),
+        "progress": context.progress,
+    }
+    if given.kind != "image-to-image":
+        return paint(prompt, *size, context.seed, **told)
+    if not pictures:
+        raise BadInput("image-to-image needs a picture.")
+    return repaint(read_picture(pictures[0]), prompt, size, context.seed, **told)
 
 
 def read_picture(path: Path) -> npt.NDArray[np.uint8]:

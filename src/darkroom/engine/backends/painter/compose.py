@@ -82,13 +82,20 @@ def paint(
     if scene.style != "photo":
         rgb = styles.apply(rgb, scene)
     progress(0.92)
-    pixels = _finished(rgb, width, height, seed)
+    pixels = _finished(rgb, scene, width, height)
     progress(1.0)
     return Painting(pixels, scene)
 
 
-def _finished(rgb: FloatArray, width: int, height: int, seed: int) -> npt.NDArray[np.uint8]:
-    """Returns the picture at its full size, dithered so that no gradient shows steps."""
+def _finished(rgb: FloatArray, scene: Scene, width: int, height: int) -> npt.NDArray[np.uint8]:
+    """Returns a picture (0..1) as RGB uint8 at its full size, dithered so that no gradient steps.
+
+    Pixel art keeps its few colours and its hard edges.
+    """
+    if scene.style == "pixel":
+        flat = np.clip(rgb * 255.0 + 0.5, 0, 255).astype(np.uint8)
+        hard = cv2.resize(flat, (width, height), interpolation=cv2.INTER_NEAREST)
+        return np.asarray(hard, np.uint8)
     if rgb.shape[:2] != (height, width):
         deep = np.clip(rgb * 65535.0 + 0.5, 0, 65535).astype(np.uint16)
         large = cv2.resize(deep, (width, height), interpolation=cv2.INTER_LANCZOS4)
@@ -96,7 +103,7 @@ def _finished(rgb: FloatArray, width: int, height: int, seed: int) -> npt.NDArra
     else:
         large = np.ascontiguousarray(rgb, np.float32)
         unit, grain = np.float32(255.0), np.float32(1.0)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(scene.seed)
     pixels = np.empty((height, width, 3), np.uint8)
     for top in range(0, height, _STRIP_ROWS):
         strip = large[top : top + _STRIP_ROWS].astype(np.float32) * unit

@@ -1,4 +1,4 @@
-"""What stands in a picture when the words ask for it: birds, a boat, a lighthouse, palms …"""
+"""What stands in a picture when the words ask for it: birds, boats, a lighthouse, palms."""
 
 from __future__ import annotations
 

@@ -25,20 +25,20 @@ def _silent(fraction: float) -> None:
 def repaint(
     image: NDArray[np.uint8],
     prompt: str,
-    width: int,
-    height: int,
+    size: tuple[int, int],
     seed: int,
     *,
     negative_prompt: str = "",
     progress: Progress = _silent,
 ) -> Painting:
-    """Returns a picture (RGB uint8, any size) repainted by a prompt at width × height pixels.
+    """Returns a picture (RGB uint8, any size) repainted by a prompt at a size (width, height).
 
     Cropped to the new ratio around what stands out, moved towards the colours that the prompt
     would be painted in, lit for the time, season and weather that it names, and put in its style.
     What the prompt does not name stays as it is. The same arguments give the same bytes.
     """
     cv2.setNumThreads(1)
+    width, height = size
     progress(0.0)
     scene = words.read(prompt, seed, negative_prompt)
     scale = min(1.0, (PIXELS_PAINTED_MAX / (width * height)) ** 0.5)
@@ -60,6 +60,7 @@ def repaint(
     progress(0.65)
     rgb = styles.apply(rgb, scene)
     progress(0.95)
+    # No dither: what the prompt does not touch stays as it was given.
     pixels = np.clip(rgb * 255 + 0.5, 0, 255).astype(np.uint8)
     if pixels.shape[:2] != (height, width):
         way = cv2.INTER_NEAREST if scene.style == "pixel" else cv2.INTER_CUBIC
