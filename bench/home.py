@@ -123,7 +123,11 @@ def served(one: Home, workers: int, server_cores: frozenset[int] = frozenset()) 
             yield Server(addresses[0], process.pid)
         finally:
             process.terminate()
-            process.wait(_STOP_SECONDS_MAX)
+            try:
+                process.wait(_STOP_SECONDS_MAX)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
 
 
 def plain_environment() -> dict[str, str]:

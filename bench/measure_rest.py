@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 import socket
 import statistics
 import subprocess
@@ -102,8 +101,12 @@ def _running(command: list[str], environment: dict[str, str]) -> Iterator[None]:
         try:
             yield
         finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(_SECONDS_MAX)
+            process.terminate()
+            try:
+                process.wait(_SECONDS_MAX)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
 
 
 def _free_port() -> int:

@@ -14,7 +14,7 @@ from darkroom import errors
 
 # Bounds of the system that are no settings; each with its unit in its name.
 JSON_BYTES_MAX = 32 * 2**20  # a few pictures as data: URLs fit
-UPLOAD_BYTES_MAX = 64 * 2**20
+UPLOAD_BYTES_MAX = 20 * 2**20  # an input picture, however it comes
 CALL_RECORDS_WAITING_MAX = 50_000
 CALL_RECORDS_FLUSH_SECONDS = 0.5
 KEY_SECONDS_MAX = 0.9  # a revoked key stops working within a second

@@ -47,9 +47,11 @@ class Refusal(DarkroomError):
         *,
         field: str | None = None,
         retry_after_seconds: int | None = None,
+        allow: tuple[str, ...] = (),
     ) -> None:
         super().__init__(message)
         self.field = field
+        self.allow = allow
         self.retry_after_seconds = retry_after_seconds
 
 

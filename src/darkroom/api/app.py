@@ -81,6 +81,7 @@ class _Endpoint:
         if method not in self._methods:
             raise errors.MethodNotAllowed(
                 f"{request.url.path[:200]} takes {' or '.join(self._methods)}, "
-                f"not {request.method}."
+                f"not {request.method}.",
+                allow=tuple(self._methods),
             )
         return self._methods[method]

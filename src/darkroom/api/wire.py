@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from datetime import datetime
 from typing import Any, TypeVar
@@ -30,6 +31,8 @@ _STATUS_WORDS = {
 _ALWAYS_HTTP = {401, 403, 405, 413, 429}
 _HEADERS = {"Cache-Control": "no-store"}
 _MISSING = re.compile(r"missing required field `(\w+)`")
+# An escaped NUL, which PostgreSQL cannot keep; an escaped backslash before "u0000" is none.
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _PATH = re.compile(r" - at `\$\.?([^`]*)`$")
 
 encode = msgspec.json.Encoder(enc_hook=str).encode
@@ -63,6 +66,8 @@ def refusal(refused: errors.Refusal, wire: str, request_id: str) -> Response:
     headers = dict(_HEADERS)
     if refused.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
+    if refused.allow:
+        headers["Allow"] = ", ".join(refused.allow)
     if refused.retry_after_seconds is not None:
         headers["Retry-After"] = str(refused.retry_after_seconds)
     business = wire == "reference" and refused.status < 500
@@ -79,11 +84,11 @@ async def read_json(request: Request, into: type[Body]) -> Body:
             '"Content-Type: application/json".'
         )
     body = await read_bytes(request, config.JSON_BYTES_MAX)
-    if b"\\u0000" in body:
+    if _NUL.search(body):
         raise errors.BadParameter("The body has a NUL character (\\u0000): leave it out.")
     try:
-        fields = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        fields = msgspec.json.decode(body.removeprefix(codecs.BOM_UTF8))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise errors.BadParameter(f"The body is not valid JSON: {exc}.") from exc
     if not isinstance(fields, dict):
         raise errors.BadParameter("The body must be a JSON object.")

@@ -87,7 +87,8 @@ class Catalogue:
         for name, files in kind.files.items():
             _check_count(name, len(getattr(given, name)), min(files.count_max, offer.images_max))
         _check_choice(offer, given)
-        size = sizes.resolve(given.aspect_ratio, given.resolution)
+        first = next(iter(offer.resolutions), None)
+        size = sizes.resolve(given.aspect_ratio, given.resolution or first)
         rate = self.rates[given.model, kind.name]
         return Order(count, size, rate, rates.price_mill(rate, size))
 
@@ -129,7 +130,8 @@ def _check_choice(offer: Offer, given: Any) -> None:
             f"{', '.join(ratios)}.",
             field="aspect_ratio",
         )
-    if offer.resolutions and given.resolution and given.resolution.lower() not in offer.resolutions:
+    resolutions = [one.lower() for one in offer.resolutions]
+    if resolutions and given.resolution and given.resolution.lower() not in resolutions:
         raise errors.BadParameter(
             f"resolution {given.resolution} is not supported: {given.model} takes "
             f"{', '.join(offer.resolutions)}.",
@@ -145,13 +147,24 @@ def parse(text: str, origin: str) -> dict[str, Model]:
         raise errors.ConfigInvalid(f"{origin} is not a catalogue: {exc}") from exc
     for key, model in models.items():
         for kind, offer in model.kinds.items():
-            if kind not in KINDS:
-                raise errors.ConfigInvalid(f"{origin}: {key} lists an unknown kind, {kind}.")
-            if offer.unit not in ("image", "megapixel") or offer.credits < 0:
-                raise errors.ConfigInvalid(f"{origin}: {key} has no valid price for {kind}.")
-            for ratio in offer.aspect_ratios:
-                sizes.resolve(ratio, None)
+            try:
+                _check_offer(kind, offer)
+            except errors.BadParameter as exc:
+                raise errors.ConfigInvalid(f"{origin}: {key}, {kind}: {exc}") from exc
     return models
+
+
+def _check_offer(kind: str, offer: Offer) -> None:
+    if kind not in KINDS:
+        raise errors.BadParameter(f"There is no kind {kind}.")
+    if offer.unit not in ("image", "megapixel"):
+        raise errors.BadParameter(f'"{offer.unit}" is no unit of a price.')
+    if not 0 <= ledger.mill(offer.credits) <= ledger.GRANT_MILL_MAX:
+        raise errors.BadParameter(f"{offer.credits} credits is no price.")
+    for ratio in offer.aspect_ratios:
+        sizes.resolve(ratio, None)
+    for resolution in offer.resolutions:
+        sizes.resolve(None, resolution)
 
 
 def prices(models: Mapping[str, Model]) -> list[rates.Asked]:

@@ -97,8 +97,10 @@ AUDIT_CHECKS = {
 
 def mill(amount: Decimal) -> int:
     """Whole mill for an amount of credits; refuses more than three decimals."""
+    if not amount.is_finite():
+        raise errors.BadParameter(f"{amount} is no amount of credits.")
     scaled = amount * MILL_PER_CREDIT
-    if not scaled.is_finite() or scaled != scaled.to_integral_value():
+    if scaled != scaled.to_integral_value():
         raise errors.BadParameter(f"{amount} credits: at most three decimals, please.")
     return int(scaled)
 

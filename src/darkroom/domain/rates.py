@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -35,8 +34,9 @@ class Asked:
 
 def price_mill(rate: Rate, size: Size) -> int:
     """The price of one task, in whole mill; rounded up here and nowhere else."""
-    units = {"image": 1.0, "megapixel": size.megapixels}[rate.unit]
-    return math.ceil(rate.mill * units)
+    if rate.unit == "image":
+        return rate.mill
+    return -(-rate.mill * size.pixels // 1_000_000)
 
 
 async def publish(tx: Transaction, asked: Sequence[Asked]) -> dict[tuple[str, str], Rate]:

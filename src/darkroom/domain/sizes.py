@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from darkroom import errors
 
 SIDE_MIN = 64
-SIDE_MAX = 16384
 # 4k at any ratio: as many pixels as 4096 x 4096.
 PIXELS_MAX = 4096 * 4096
 RATIO_MAX = 8.0
@@ -32,8 +31,8 @@ class Size:
     height: int
 
     @property
-    def megapixels(self) -> float:
-        return self.width * self.height / 1_000_000
+    def pixels(self) -> int:
+        return self.width * self.height
 
 
 def resolve(aspect_ratio: str | None, resolution: str | None) -> Size:
@@ -102,13 +101,12 @@ def _bounded(size: Size) -> Size:
     pixels_max = PIXELS_MAX + _MULTIPLE * (size.width + size.height)
     if (
         min(sides) < SIDE_MIN
-        or max(sides) > SIDE_MAX
-        or size.width * size.height > pixels_max
+        or size.pixels > pixels_max
         or max(sides) > RATIO_MAX * 1.03 * min(sides)
     ):
         raise errors.BadParameter(
-            f"{size.width}x{size.height} is out of bounds: sides of {SIDE_MIN} to {SIDE_MAX} "
-            "pixels, at most 16.7 megapixels, at most 8:1.",
+            f"{size.width}x{size.height} is out of bounds: sides of {SIDE_MIN} "
+            "pixels or more, at most 16.7 megapixels, at most 8:1.",
             field="resolution",
         )
     return size

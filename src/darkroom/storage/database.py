@@ -20,6 +20,8 @@ Row = TypeVar("Row")
 VERSION_MIN = 150000
 # A slower statement has met a lock or a plan that nobody meant: better an error than a hang.
 _STATEMENT_TIMEOUT_MS = 30_000
+# What a probe of readiness waits for a connection.
+_CHECK_SECONDS_MAX = 1.0
 
 
 class Transaction:
@@ -93,7 +95,7 @@ class Database:
 
     async def check(self) -> None:
         """Raise `DatabaseUnavailable` unless the database answers."""
-        async with self._connection() as connection:
+        async with self._connection(_CHECK_SECONDS_MAX) as connection:
             await connection.execute("SELECT 1")
 
     @contextlib.asynccontextmanager
@@ -117,9 +119,11 @@ class Database:
             yield Transaction(connection)
 
     @contextlib.asynccontextmanager
-    async def _connection(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+    async def _connection(
+        self, seconds_max: float | None = None
+    ) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
         try:
-            async with self._pool.connection() as connection:
+            async with self._pool.connection(seconds_max) as connection:
                 yield connection
         except (psycopg.OperationalError, PoolTimeout) as exc:
             if isinstance(exc, psycopg.errors.QueryCanceled | psycopg.errors.DeadlockDetected):

@@ -25,14 +25,13 @@ class Files:
 
     def path(self, name: str) -> Path:
         """Where the file of this name lies; raises `FileNotFound` for a name that cannot be one."""
-        match = _NAME.fullmatch(name)
-        if match is None or match["extension"] not in MEDIA_TYPES:
+        if not _is_name(name):
             raise errors.FileNotFound
         return self._folder / name[:2] / name
 
     async def exists(self, name: str) -> bool:
         """Whether a file of this name is stored."""
-        return await asyncio.to_thread(self.path(name).is_file)
+        return _is_name(name) and await asyncio.to_thread(self.path(name).is_file)
 
     async def take(self, source: Path, media_type: str) -> tuple[str, int, bytes]:
         """Move a finished file into the store; answers its name, bytes and SHA-256."""
@@ -64,6 +63,11 @@ class Files:
     async def remove(self, name: str) -> None:
         """Remove a file that no row speaks of."""
         await asyncio.to_thread(self.path(name).unlink, missing_ok=True)
+
+
+def _is_name(name: str) -> bool:
+    match = _NAME.fullmatch(name)
+    return match is not None and match["extension"] in MEDIA_TYPES
 
 
 def _sync(path: Path) -> None:

@@ -36,7 +36,7 @@ async def upload(call: Call) -> Any:
 
 
 async def _part(request: Request) -> UploadFile:
-    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         raise errors.UnsupportedMedia('Send the file as multipart/form-data, in a part "file".')
     limit = config.UPLOAD_BYTES_MAX + _ENVELOPE_BYTES_MAX
     declared = request.headers.get("content-length", "0")

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import msgspec
 
+from darkroom import config
 from darkroom.domain.kinds.kind import (
     NEGATIVE_PROMPT_CHARS_MAX,
     PROMPT_CHARS_MAX,
@@ -96,5 +97,7 @@ IMAGE_TO_IMAGE = Kind(
         "images": ["https://example.com/photo.jpg"],
         "aspect_ratio": "16:9",
     },
-    files={"images": Files(count_max=8, bytes_max=20 * 2**20, media_types=MEDIA_TYPES)},
+    files={
+        "images": Files(count_max=8, bytes_max=config.UPLOAD_BYTES_MAX, media_types=MEDIA_TYPES)
+    },
 )
