@@ -27,8 +27,8 @@ WITHIN_CHARACTERS = 60
 # marks that Hebrew and Arabic may leave out; also two ligatures that NFKC makes 18 times as long.
 _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
-    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
-    "\U000e0000-\U000e0fff\u0591-\u05c7\u0640\u064b-\u065f\u0670\ufdfa\ufdfb]"
+    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff\u0591-\u05c7\u0640\u064b-\u065f\u0670\ufdfa\ufdfb]"
 )
 # The blocks of combining diacritical marks; not every mark, for some scripts spell with them.
 _DIACRITICS = re.compile("[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]")
