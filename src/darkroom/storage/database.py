@@ -72,22 +72,15 @@ class Database:
         )
 
     async def open(self) -> None:
-        """Open the pool and refuse a PostgreSQL that cannot be had or is too old."""
+        """Open the pool; raises `DatabaseUnavailable` when there is no PostgreSQL to be had."""
         try:
-            await self._pool.open(wait=True, timeout=20)
-            async with self._pool.connection() as connection:
-                version = connection.info.server_version
+            await self._pool.open(wait=True, timeout=5)
         except (psycopg.OperationalError, PoolTimeout) as exc:
             await self._pool.close()
             raise errors.DatabaseUnavailable(
                 f"The database cannot be reached: {exc}. Check DARKROOM_DATABASE_URL, "
                 "or unset it to use the embedded PostgreSQL."
             ) from exc
-        if version < VERSION_MIN:
-            await self._pool.close()
-            raise errors.DatabaseTooOld(
-                f"PostgreSQL {version // 10000} is too old: Darkroom needs version 15 or newer."
-            )
 
     async def close(self) -> None:
         """Close every connection."""
@@ -144,6 +137,14 @@ class Database:
                     yield notice.payload
         except psycopg.OperationalError as exc:
             raise errors.DatabaseUnavailable(f"The database did not answer: {exc}") from exc
+
+
+def refuse_old(version: int) -> None:
+    """Raise `DatabaseTooOld` for a `server_version_num` before 15."""
+    if version < VERSION_MIN:
+        raise errors.DatabaseTooOld(
+            f"PostgreSQL {version // 10000} is too old: Darkroom needs version 15 or newer."
+        )
 
 
 async def _configure(connection: psycopg.AsyncConnection[Any]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 
 from darkroom import errors
+from darkroom.storage.database import refuse_old
 
 # Any constant will do: whoever holds it is the one process that migrates.
 _LOCK = 7_241_955_101
@@ -48,6 +49,7 @@ async def migrate(conninfo: str, migrations: list[Migration] | None = None) -> l
     except psycopg.OperationalError as exc:
         raise errors.DatabaseUnavailable(f"The database cannot be reached: {exc}") from exc
     async with connection:
+        refuse_old(connection.info.server_version)
         await connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
         applied = await _applied(connection)
         _refuse_strangers(applied, migrations)
