@@ -12,7 +12,8 @@ Refusal      the caller can act: answered on the wire with `status`, `code`, `fi
 TaskError    a task ended badly: kept on the task, never an HTTP error
  ├ BadInput · BackendFailed · BackendCrashed · OutOfMemory · TimedOut · AttemptsExhausted
 Fault        ours: logged whole, never shown
- ├ ConfigInvalid · DatabaseUnavailable · DatabaseTooOld · DatabaseTooNew · DatabaseCorrupt
+ ├ ConfigInvalid · DatabaseUnavailable · StatementRefused
+ ├ DatabaseTooOld · DatabaseTooNew · DatabaseCorrupt
  └ HoldNotOpen
 
 The class docstring is the default message.
@@ -225,6 +226,10 @@ class ConfigInvalid(Fault):
 
 class DatabaseUnavailable(Fault):
     """The database cannot be reached."""
+
+
+class StatementRefused(Fault):
+    """The database refused a statement."""
 
 
 class DatabaseTooOld(Fault):

@@ -88,7 +88,7 @@ def test_hold_beyond_available_is_refused_by_the_schema(ground):
         async with database.transaction() as tx:
             await ledger.hold(tx, [Hold(ids.new("task"), account.id, 1001)])
 
-    with pytest.raises(psycopg.errors.CheckViolation):
+    with pytest.raises(errors.StatementRefused, match="available_mill_check"):
         ground.run(story)
 
 

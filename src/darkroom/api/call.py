@@ -11,10 +11,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from darkroom import errors
-from darkroom.api import trace
+from darkroom.api import groups, trace
 from darkroom.api.moderate import Moderator
 from darkroom.api.principal import Principal, Principals
 from darkroom.api.recorder import Recorder
+from darkroom.api.together import Together
 from darkroom.config import Config
 from darkroom.domain.catalogue import Catalogue
 from darkroom.outbound import Outbound
@@ -28,6 +29,8 @@ class Edge:
 
     config: Config
     database: Database
+    submits: Together[groups.Wanted, groups.Outcome]
+    statuses: groups.Statuses
     files: Files
     catalogue: Catalogue
     moderator: Moderator

@@ -16,7 +16,6 @@ from darkroom.api.call import Call
 from darkroom.domain import assets
 from darkroom.domain.kinds.kind import Files, Kind
 from darkroom.storage import files
-from darkroom.storage.database import Transaction
 
 _OWN = re.compile(r"^https?://[^/?#]+[^?#]*/files/(?P<file>[0-9a-z]{32}\.[a-z0-9]+)$")
 
@@ -26,14 +25,8 @@ class Taken:
     """The inputs of one submit: references by field, and what was stored to make them."""
 
     store: files.Files
-    account_id: str
     references: dict[str, list[str]] = field(default_factory=dict)
     stored: list[assets.Asset] = field(default_factory=list)
-
-    async def record(self, tx: Transaction) -> None:
-        """Record the stored files as the account's, in the submit's own transaction."""
-        if self.stored:
-            await assets.add(tx, self.account_id, self.stored, task_id=None)
 
     async def discard(self) -> None:
         """Remove what was stored for a submit that was refused."""
@@ -43,7 +36,7 @@ class Taken:
 
 async def take(call: Call, kind: Kind, given: Any) -> Taken:
     """Turn every input address of a submit into a reference that a worker can fetch."""
-    taken = Taken(call.edge.files, call.principal.account_id)
+    taken = Taken(call.edge.files)
     try:
         for name, rule in kind.files.items():
             addresses: Sequence[str] = getattr(given, name)

@@ -14,7 +14,7 @@ import click
 import uvicorn
 
 from darkroom import config, errors
-from darkroom.api import app
+from darkroom.api import app, groups
 from darkroom.api.call import Edge
 from darkroom.api.moderate import Endpoint, Moderator
 from darkroom.api.principal import Principals
@@ -85,6 +85,8 @@ async def _serve(settings: Config) -> None:
             edge = Edge(
                 config=settings,
                 database=home.database,
+                submits=groups.submits(home.database),
+                statuses=groups.Statuses(home.database),
                 files=Files(settings.files_folder),
                 catalogue=home.catalogue,
                 moderator=moderator,

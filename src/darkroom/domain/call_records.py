@@ -77,6 +77,11 @@ class Counts:
     killed: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Gone:
+    total: int
+
+
 async def write(tx: Transaction, records: Sequence[CallRecord]) -> None:
     """Store many records at once; a repeat changes nothing."""
     await tx.run(
@@ -152,4 +157,7 @@ async def list_for(
 
 async def forget(tx: Transaction, *, retention_days: int, rows_max: int) -> int:
     """Remove up to `rows_max` records older than the retention; answers how many."""
-    return await tx.run("call_records.forget", retention_days=retention_days, rows_max=rows_max)
+    gone = await tx.one(
+        _Gone, "call_records.forget", retention_days=retention_days, rows_max=rows_max
+    )
+    return gone.total

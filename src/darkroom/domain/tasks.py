@@ -56,6 +56,7 @@ class Task:
     """One task as its owner may see it; amounts in mill, `progress` 0 to 1."""
 
     id: str
+    account_id: str
     batch_id: int
     kind: str
     model: str
@@ -153,9 +154,18 @@ def _refusal(one: Submission, left_mill: int) -> errors.InsufficientCredits:
 async def _insert(
     tx: Transaction, submissions: Sequence[Submission], batches: Sequence[Batch]
 ) -> list[int]:
+    rows = [
+        (task_id, one, position)
+        for one, batch in zip(submissions, batches, strict=True)
+        for position, task_id in enumerate(batch.task_ids)
+    ]
+    await ledger.hold(
+        tx, [ledger.Hold(task_id, one.account_id, one.price_mill) for task_id, one, _ in rows]
+    )
+    await tx.run("tasks.notify")
     numbered = await tx.all(
         _Numbered,
-        "batches.insert",
+        "tasks.submit",
         account_ids=[one.account_id for one in submissions],
         api_key_ids=[one.api_key_id for one in submissions],
         request_ids=[one.request_id for one in submissions],
@@ -164,36 +174,27 @@ async def _insert(
         inputs=[jsonb(one.input) for one in submissions],
         rate_ids=[one.rate_id for one in submissions],
         caller_ids=[one.caller_id for one in submissions],
+        ids=[task_id for task_id, _, _ in rows],
+        of_request_ids=[one.request_id for _, one, _ in rows],
+        positions=[position for _, _, position in rows],
+        seeds=[one.seed + position for _, one, position in rows],
+        prices=[one.price_mill for _, one, _ in rows],
     )
     number_of = {row.request_id: row.id for row in numbered}
-    rows = [
-        (task_id, number_of[one.request_id], one, position)
-        for one, batch in zip(submissions, batches, strict=True)
-        for position, task_id in enumerate(batch.task_ids)
-    ]
-    await ledger.hold(
-        tx, [ledger.Hold(task_id, one.account_id, one.price_mill) for task_id, _, one, _ in rows]
-    )
-    await tx.run(
-        "tasks.insert",
-        ids=[task_id for task_id, _, _, _ in rows],
-        batch_ids=[number for _, number, _, _ in rows],
-        account_ids=[one.account_id for _, _, one, _ in rows],
-        positions=[position for _, _, _, position in rows],
-        models=[one.model for _, _, one, _ in rows],
-        seeds=[one.seed + position for _, _, one, position in rows],
-        prices=[one.price_mill for _, _, one, _ in rows],
-    )
-    await tx.run("tasks.notify")
     return [number_of[one.request_id] for one in submissions]
 
 
-async def get(tx: Transaction, account_id: str, task_id: str) -> Task:
-    """One task of the account; another account's is not found either."""
-    task = await tx.first(Task, "tasks.get", account_id=account_id, task_id=task_id)
-    if task is None:
-        raise errors.TaskNotFound
-    return task
+async def get_many(
+    tx: Transaction, asked: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], Task]:
+    """Tasks by (account id, task id); another account's is not found."""
+    found = await tx.all(
+        Task,
+        "tasks.get_many",
+        account_ids=[account_id for account_id, _ in asked],
+        task_ids=[task_id for _, task_id in asked],
+    )
+    return {(task.account_id, task.id): task for task in found}
 
 
 async def of_batch(tx: Transaction, account_id: str, batch_id: int) -> list[Task]:

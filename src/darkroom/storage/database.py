@@ -30,10 +30,9 @@ class Transaction:
     def __init__(self, connection: psycopg.AsyncConnection[Any]) -> None:
         self._connection = connection
 
-    async def run(self, name: str, /, **values: Any) -> int:
-        """Run the named statement; answers the number of rows it touched."""
-        cursor = await self._connection.execute(queries.load()[name], values)
-        return cursor.rowcount
+    async def run(self, name: str, /, **values: Any) -> None:
+        """Run the named statement; in a transaction it is sent with the next one that answers."""
+        await self._connection.execute(queries.load()[name], values)
 
     async def all(self, row: type[Row], name: str, /, **values: Any) -> list[Row]:
         """Every row of the named statement, as instances of `row` by column name."""
@@ -93,8 +92,15 @@ class Database:
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
-        """A transaction that commits when the block ends well and rolls back when it raises."""
-        async with self._connection() as connection, connection.transaction():
+        """A transaction that commits when the block ends well and rolls back when it raises.
+
+        Its statements go out in a pipeline: those that answer nothing cost no round trip.
+        """
+        async with (
+            self._connection() as connection,
+            connection.pipeline(),
+            connection.transaction(),
+        ):
             yield Transaction(connection)
 
     @contextlib.asynccontextmanager
@@ -125,6 +131,8 @@ class Database:
             with contextlib.suppress(psycopg.OperationalError, PoolTimeout):
                 await self._pool.check()
             raise errors.DatabaseUnavailable(f"The database did not answer: {exc}") from exc
+        except psycopg.Error as exc:
+            raise errors.StatementRefused(f"The database refused a statement: {exc}") from exc
 
     async def listen(self, channel: str) -> AsyncGenerator[str, None]:
         """Payloads notified on the channel, over a connection of its own, until it breaks."""

@@ -10,6 +10,7 @@ import msgspec
 from darkroom import errors
 from darkroom.api import inputs, wire
 from darkroom.api.call import Call, Route
+from darkroom.api.groups import Wanted
 from darkroom.domain import moderations, tasks
 from darkroom.domain.catalogue import Order
 from darkroom.domain.kinds.kind import SEED_MAX, Kind
@@ -38,16 +39,11 @@ async def submit(call: Call, kind: Kind) -> Any:
     order = _order(call, kind, given)
     await _moderate(call, kind, given)
     taken = await inputs.take(call, kind, given)
-    try:
-        async with call.edge.database.transaction() as tx:
-            await taken.record(tx)
-            submission = _submission(call, kind, given, order, taken)
-            [outcome] = await tasks.submit(tx, [submission])
-            if isinstance(outcome, errors.Refusal):
-                raise outcome
-    except errors.Refusal:
+    submission = _submission(call, kind, given, order, taken)
+    outcome = await call.edge.submits.ask(Wanted(submission, taken.stored))
+    if isinstance(outcome, errors.Refusal):
         await taken.discard()
-        raise
+        raise outcome
     call.trace.batch_id, call.trace.mill = outcome.id, outcome.price_mill
     call.trace.task_id = outcome.task_ids[0]
     answer = wire.batch(outcome, call.principal.wire)

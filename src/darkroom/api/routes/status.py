@@ -15,8 +15,7 @@ _BATCH_ID_DIGITS_MAX = 18
 async def of_task(call: Call) -> Any:
     """One task of the caller, with its results when it has ended well."""
     task_id = call.request.path_params["task_id"]
-    async with call.edge.database.statement() as tx:
-        task = await tasks.get(tx, call.principal.account_id, task_id)
+    task = await call.edge.statuses.get(call.principal.account_id, task_id)
     call.trace.task_id, call.trace.batch_id = task.id, task.batch_id
     return wire.task(task, call.principal.wire, call.base_url)
 

@@ -48,6 +48,10 @@ SELECT request_id, api_key_id, at, method, path, status, code, duration_ms, ip, 
 
 -- name: call_records.forget
 -- Remove records older than the retention, a bounded number at a time.
-DELETE FROM call_records WHERE request_id IN (
-    SELECT request_id FROM call_records
-     WHERE at < now() - make_interval(days => %(retention_days)s) LIMIT %(rows_max)s);
+WITH gone AS (
+    DELETE FROM call_records WHERE request_id IN (
+        SELECT request_id FROM call_records
+         WHERE at < now() - make_interval(days => %(retention_days)s) LIMIT %(rows_max)s)
+    RETURNING 1
+)
+SELECT count(*) AS total FROM gone;

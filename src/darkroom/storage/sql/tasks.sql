@@ -1,29 +1,48 @@
--- name: tasks.insert
--- New waiting tasks.
-INSERT INTO tasks (id, batch_id, account_id, position, model, seed, price_mill)
-SELECT * FROM unnest(%(ids)s::text[], %(batch_ids)s::bigint[], %(account_ids)s::text[],
-                     %(positions)s::smallint[], %(models)s::text[], %(seeds)s::bigint[],
-                     %(prices)s::bigint[]);
+-- name: tasks.submit
+-- New batches, one for each submission of a group, numbered in the order asked, and their tasks.
+WITH batch AS (
+    INSERT INTO batches (id, account_id, api_key_id, request_id, kind, model, input, rate_id,
+                         caller_id)
+    SELECT nextval('batch_ids'), account_id, api_key_id, request_id, kind, model, input, rate_id,
+           caller_id
+      FROM unnest(%(account_ids)s::text[], %(api_key_ids)s::text[], %(request_ids)s::text[],
+                  %(kinds)s::text[], %(models)s::text[], %(inputs)s::jsonb[],
+                  %(rate_ids)s::bigint[], %(caller_ids)s::bigint[])
+           WITH ORDINALITY AS asked (account_id, api_key_id, request_id, kind, model, input,
+                                     rate_id, caller_id, place)
+     ORDER BY place
+    RETURNING id, account_id, request_id, model
+), task AS (
+    INSERT INTO tasks (id, batch_id, account_id, position, model, seed, price_mill)
+    SELECT asked.id, batch.id, batch.account_id, asked.position, batch.model, asked.seed,
+           asked.price
+      FROM unnest(%(ids)s::text[], %(of_request_ids)s::text[], %(positions)s::smallint[],
+                  %(seeds)s::bigint[], %(prices)s::bigint[])
+           AS asked (id, request_id, position, seed, price)
+      JOIN batch USING (request_id)
+)
+SELECT id, request_id FROM batch;
 
 -- name: tasks.notify
 -- Wake the workers when this transaction commits.
 SELECT pg_notify('tasks', '');
 
--- name: tasks.get (caller)
--- One task with its batch and its files.
-SELECT t.id, t.batch_id, b.kind, t.model, t.status, t.attempt, t.progress, t.seed, t.served_by,
-       t.error_code, t.error, t.notes, t.price_mill, t.charged_mill, b.caller_id, t.created_at,
-       t.started_at, t.finished_at,
+-- name: tasks.get_many
+-- Tasks by id, each only for the account asked with it, with their batches and files.
+SELECT t.id, t.account_id, t.batch_id, b.kind, t.model, t.status, t.attempt, t.progress, t.seed,
+       t.served_by, t.error_code, t.error, t.notes, t.price_mill, t.charged_mill, b.caller_id,
+       t.created_at, t.started_at, t.finished_at,
        coalesce((SELECT array_agg(a.file ORDER BY a.position) FROM assets a
                   WHERE a.task_id = t.id), '{}') AS files
-  FROM tasks t JOIN batches b ON b.id = t.batch_id
- WHERE t.id = %(task_id)s AND t.account_id = %(account_id)s;
+  FROM unnest(%(account_ids)s::text[], %(task_ids)s::text[]) AS asked (account_id, task_id)
+  JOIN tasks t ON t.id = asked.task_id AND t.account_id = asked.account_id
+  JOIN batches b ON b.id = t.batch_id;
 
 -- name: tasks.list (caller)
 -- The tasks of one batch, in the order asked for.
-SELECT t.id, t.batch_id, b.kind, t.model, t.status, t.attempt, t.progress, t.seed, t.served_by,
-       t.error_code, t.error, t.notes, t.price_mill, t.charged_mill, b.caller_id, t.created_at,
-       t.started_at, t.finished_at,
+SELECT t.id, t.account_id, t.batch_id, b.kind, t.model, t.status, t.attempt, t.progress, t.seed,
+       t.served_by, t.error_code, t.error, t.notes, t.price_mill, t.charged_mill, b.caller_id,
+       t.created_at, t.started_at, t.finished_at,
        coalesce((SELECT array_agg(a.file ORDER BY a.position) FROM assets a
                   WHERE a.task_id = t.id), '{}') AS files
   FROM tasks t JOIN batches b ON b.id = t.batch_id
