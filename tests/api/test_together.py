@@ -16,10 +16,12 @@ class Work:
 
     def __init__(self) -> None:
         self.groups: list[list[int]] = []
+        self.begun = asyncio.Event()
         self.go = asyncio.Event()
 
     async def __call__(self, items: Sequence[int]) -> list[int]:
         self.groups.append([*items])
+        self.begun.set()
         await self.go.wait()
         if 13 in items:
             raise errors.StatementRefused
@@ -35,8 +37,7 @@ def told(items: Sequence[int], items_max: int = 64) -> tuple[list[object], list[
         work = Work()
         together = Together(work, items_max=items_max)
         asking = [asyncio.create_task(together.ask(item)) for item in items[:1]]
-        while not work.groups:
-            await asyncio.sleep(0)
+        await work.begun.wait()
         asking += [asyncio.create_task(together.ask(item)) for item in items[1:]]
         await asyncio.sleep(0)
         work.go.set()
