@@ -267,6 +267,26 @@ def test_private_parents_are_passed_and_left_as_they_are(fresh: Path) -> None:
 
 
 @root_only
+def test_programs_below_a_private_folder_run(fresh: Path) -> None:
+    private = fresh / "private"
+    private.mkdir(parents=True)
+    private.chmod(0o700)
+    wheel = programs().parents[1]
+    for part in (wheel, wheel.with_name(f"{wheel.name}.libs")):
+        shutil.copytree(part, private / part.name)
+    code = "import sys; from pathlib import Path; from darkroom.storage.embedded import *; "
+    code += "print(programs()); Embedded.start(Path(sys.argv[1])).stop()"
+    process = subprocess.run(
+        [sys.executable, "-c", code, fresh / "postgres"],
+        env={**os.environ, "PYTHONPATH": str(private)},
+        capture_output=True,
+        text=True,
+    )
+    assert process.stdout.startswith(str(private)), process.stderr
+    assert process.returncode == 0, process.stderr
+
+
+@root_only
 def test_barrier_is_named_when_nothing_helps(fresh: Path) -> None:
     private = fresh / "private"
     private.mkdir(parents=True)

@@ -39,6 +39,11 @@ def test_take_works_from_another_file_system(tmp_path: Path) -> None:
     assert [one.name for one in store.path(name).parent.iterdir()] == [name]
 
 
+def test_the_folder_cannot_be_listed_by_others(tmp_path: Path) -> None:
+    taken(Files(tmp_path / "files"), tmp_path, b"a")
+    assert (tmp_path / "files").stat().st_mode & 0o077 == 0
+
+
 def test_names_differ_for_the_same_bytes(tmp_path: Path) -> None:
     store = Files(tmp_path / "files")
     assert taken(store, tmp_path, b"a")[0] != taken(store, tmp_path, b"a")[0]

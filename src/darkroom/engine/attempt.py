@@ -54,7 +54,7 @@ class Attempt:
         """Take the task to its end; a failure ends it, gives it back or leaves it to the lease."""
         folder = self.tools.work_folder / f"{self.claimed.id}-{self.claimed.attempt}"
         try:
-            await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+            await asyncio.to_thread(_make_private, folder)
             made = await self._make(folder)
             stored = [await self._store(output) for output in made]
         except contract.Canceled:
@@ -173,6 +173,11 @@ class Attempt:
             except errors.DatabaseUnavailable as fault:
                 _log.warning("%s: the end could not be written yet: %s", self.claimed.id, fault)
                 await asyncio.sleep(_RETRY_SECONDS)
+
+
+def _make_private(folder: Path) -> None:
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.mkdir(exist_ok=True)
 
 
 def _check_type(path: Path, media_types: frozenset[str]) -> None:

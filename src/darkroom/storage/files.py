@@ -48,7 +48,9 @@ class Files:
             os.fsync(stream.fileno())
         name = ids.file_name(EXTENSIONS[media_type])
         target = self.path(name)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        # Who can list the folder knows every name, and a name is all that opens a file.
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        target.parent.mkdir(exist_ok=True)
         try:
             source.rename(target)
         except OSError:  # another file system: copy beside the target, then rename

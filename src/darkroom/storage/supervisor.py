@@ -167,6 +167,8 @@ class Server:
             prefix += [f"--reuid={uid}", f"--regid={gid}", "--clear-groups"]
         if self.capability:
             prefix += [f"--inh-caps=-all,+{self.capability}", f"--ambient-caps=+{self.capability}"]
+            # Else access(2), with which initdb looks for its sibling, would not count it.
+            prefix += ["--securebits=+no_setuid_fixup"]
         return subprocess.Popen([*prefix, "--", *command], **options)  # noqa: S603
 
     def reaches(self) -> bool:

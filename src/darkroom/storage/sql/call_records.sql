@@ -2,11 +2,12 @@
 -- A batch of finished requests; a repeat after a lost answer changes nothing.
 INSERT INTO call_records (request_id, account_id, api_key_id, at, method, path, status, code,
                           duration_ms, ip, batch_id, task_id, mill)
-SELECT * FROM unnest(%(request_ids)s::text[], %(account_ids)s::text[], %(api_key_ids)s::text[],
-                     %(ats)s::timestamptz[], %(methods)s::text[], %(paths)s::text[],
-                     %(statuses)s::smallint[], %(codes)s::integer[], %(durations)s::real[],
-                     %(ips)s::text[], %(batch_ids)s::bigint[], %(task_ids)s::text[],
-                     %(mills)s::bigint[])
+SELECT request_id, account_id, api_key_id, at, method, path, status, code, duration_ms, ip,
+       batch_id, task_id, mill
+  FROM json_to_recordset(%(records)s::json)
+       AS (request_id text, account_id text, api_key_id text, at timestamptz, method text,
+           path text, status smallint, code integer, duration_ms real, ip text, batch_id bigint,
+           task_id text, mill bigint)
 ON CONFLICT (request_id) DO NOTHING;
 
 -- name: call_records.count

@@ -49,6 +49,34 @@ SELECT t.id, t.account_id, t.batch_id, b.kind, t.model, t.status, t.attempt, t.p
  WHERE t.batch_id = %(batch_id)s AND t.account_id = %(account_id)s
  ORDER BY t.position;
 
+-- name: tasks.waiting
+-- Places of waiting tasks among the first of the queue, and the seconds until they may start:
+-- place × mean duration of the model's latest successes ÷ tasks running now; null when unknown.
+-- Every part reads a bounded piece of an index, however long the queue and the past are: ids are
+-- sorted by time, so what was done lately stands just before the first that waits.
+WITH first AS MATERIALIZED (
+    SELECT id, not_before FROM tasks
+     WHERE status = 'PENDING' ORDER BY not_before, id LIMIT %(counted_max)s
+), place AS (
+    SELECT id, row_number() OVER (ORDER BY not_before, id) AS position FROM first
+), past AS MATERIALIZED (
+    SELECT model, status, finished_at, finished_at - started_at AS took FROM tasks
+     WHERE id < (SELECT min(id) FROM first) ORDER BY id DESC LIMIT %(past_max)s
+), latest AS (
+    SELECT model, took, row_number() OVER (PARTITION BY model ORDER BY finished_at DESC) AS nth
+      FROM past WHERE status = 'SUCCESS'
+), pace AS (
+    SELECT model, extract(epoch FROM avg(took)) AS seconds FROM latest
+     WHERE nth <= %(learned_max)s GROUP BY model
+), running AS (
+    SELECT nullif(count(*), 0) AS tasks FROM tasks WHERE status = 'PROCESSING'
+)
+SELECT t.id, place.position, (place.position * pace.seconds / running.tasks)::float8 AS start_seconds
+  FROM tasks t CROSS JOIN running
+  LEFT JOIN place ON place.id = t.id
+  LEFT JOIN pace ON pace.model = t.model
+ WHERE t.id = ANY(%(ids)s::text[]) AND t.status = 'PENDING';
+
 -- name: tasks.claim
 -- Lease the longest waiting tasks of these models to a worker; the attempt fences later writes.
 WITH next AS (
