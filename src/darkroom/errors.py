@@ -6,7 +6,7 @@ Refusal      the caller can act: answered on the wire with `status`, `code`, `fi
  ├ InsufficientCredits
  ├ UnknownModel · NotOffered
  ├ TaskNotFound · BatchNotFound · FileNotFound · RouteNotFound · MethodNotAllowed
- ├ ContentRefused · InputRefused
+ ├ ContentRefused · InputRefused · IdempotencyConflict
  ├ BodyTooLarge · UploadTooLarge · UnsupportedMedia · UnsupportedFormat
  └ Unavailable
 TaskError    a task ended badly: kept on the task, never an HTTP error
@@ -141,6 +141,13 @@ class InputRefused(Refusal):
     """image url error: the input address may not be fetched."""
 
     status = 422
+
+
+class IdempotencyConflict(Refusal):
+    """This Idempotency-Key belongs to another request. Send the same body again, or a new key."""
+
+    status = 422
+    code = 1012
 
 
 class BodyTooLarge(Refusal):

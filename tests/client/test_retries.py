@@ -40,19 +40,75 @@ def test_a_refused_read_is_not_repeated(scripted, ask, http: int) -> None:
     assert len(scripted.asked) == 1
 
 
-@pytest.mark.parametrize(
-    ("fault", "kind"),
-    [
-        (GONE, client.ServerError),
-        (Answer(429), client.RateLimited),
-        (CUT, client.ConnectionFailed),
-        (Answer(body=b"{}", cut=1), client.ConnectionFailed),
-    ],
-)
-def test_a_submit_is_never_repeated(scripted, ask, fault: Answer, kind: type) -> None:
+FAULTS = [
+    (GONE, client.ServerError),
+    (Answer(429), client.RateLimited),
+    (CUT, client.ConnectionFailed),
+    (Answer(body=b"{}", cut=1), client.ConnectionFailed),
+]
+
+
+def keys(scripted) -> list[str]:
+    return [asked.headers["idempotency-key"] for asked in scripted.asked]
+
+
+@pytest.mark.parametrize("fault", [Answer(502), GONE, Answer(504), Answer(429), CUT])
+def test_a_submit_is_repeated_twice_under_one_key(scripted, ask, fault: Answer) -> None:
+    scripted.answers(fault, fault, said({"task_id": "task_1"}))
+    assert ask(lambda c: c.submit("text-to-image", prompt="a")).task_ids == ("task_1",)
+    assert len(scripted.asked) == 3
+    assert len({*keys(scripted)}) == 1
+    assert {asked.body for asked in scripted.asked} == {b'{"prompt":"a"}'}
+
+
+@pytest.mark.parametrize(("fault", "kind"), FAULTS)
+def test_a_submit_gives_up_and_tells_its_key(scripted, ask, fault: Answer, kind: type) -> None:
     scripted.answers(fault)
     with pytest.raises(kind) as caught:
         ask(lambda c: c.submit("text-to-image"))
+    assert len(scripted.asked) == 3
+    assert {*keys(scripted)} == {caught.value.idempotency_key}
+    said_so = f'idempotency_key="{caught.value.idempotency_key}"' in str(caught.value)
+    assert said_so == (kind is client.ConnectionFailed)
+
+
+def test_a_refused_submit_is_not_repeated(scripted, ask) -> None:
+    scripted.answers(said(None, http=422, status=1012))
+    with pytest.raises(client.BadRequest) as caught:
+        ask(lambda c: c.submit("text-to-image"))
+    assert keys(scripted) == [caught.value.idempotency_key]
+
+
+def test_each_submit_has_a_key_of_its_own(scripted, ask) -> None:
+    scripted.answers(said({"task_id": "task_1"}))
+    for _ in range(3):
+        ask(lambda c: c.submit("text-to-image"))
+    assert len({*keys(scripted)}) == 3
+
+
+def test_a_given_key_is_sent(scripted, ask) -> None:
+    done = said([task()])
+    scripted.answers(said({"task_id": "task_1"}), said({"task_id": "task_1"}), done)
+    ask(lambda c: c.submit("text-to-image", idempotency_key="mine"))
+    ask(lambda c: c.text_to_image("a", "PAINTER", idempotency_key="mine"))
+    first, second, status = scripted.asked
+    assert first.headers["idempotency-key"] == second.headers["idempotency-key"] == "mine"
+    assert "idempotency-key" not in status.headers
+    assert "idempotency_key" not in second.json
+
+
+@pytest.mark.parametrize("key", ["", "a b", "a\n", "é", "k" * 256])
+def test_a_key_that_is_none_is_refused_before_anything_is_sent(scripted, ask, key: str) -> None:
+    with pytest.raises(client.DarkroomError, match="255 visible ASCII"):
+        ask(lambda c: c.submit("image-to-image", images=[b"x"], idempotency_key=key))
+    assert scripted.asked == []
+
+
+@pytest.mark.parametrize(("fault", "kind"), FAULTS)
+def test_an_upload_is_never_repeated(scripted, ask, fault: Answer, kind: type) -> None:
+    scripted.answers(fault)
+    with pytest.raises(kind) as caught:
+        ask(lambda c: c.upload(b"picture"))
     assert len(scripted.asked) == 1
     assert ("history" in str(caught.value)) == (kind is client.ConnectionFailed)
 
@@ -108,6 +164,14 @@ def test_retry_after_that_is_nonsense_is_passed_over(scripted, ask) -> None:
 
 def test_a_silent_server_is_given_up(scripted, ask) -> None:
     scripted.answers(Answer(is_silent=True))
-    with pytest.raises(client.ConnectionFailed, match="look into the history"):
+    with pytest.raises(client.ConnectionFailed, match="it is done once"):
         ask(lambda c: c.submit("text-to-image"), timeout_seconds=0.2)
+    assert len(scripted.asked) == 3
+    assert len({*keys(scripted)}) == 1
+
+
+def test_an_upload_to_a_silent_server_is_not_sent_again(scripted, ask) -> None:
+    scripted.answers(Answer(is_silent=True))
+    with pytest.raises(client.ConnectionFailed, match="look into the history"):
+        ask(lambda c: c.upload(b"picture"), timeout_seconds=0.2)
     assert len(scripted.asked) == 1

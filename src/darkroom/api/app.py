@@ -14,11 +14,22 @@ from darkroom import errors
 from darkroom.api import openapi, problems, trace, wire
 from darkroom.api.call import Call, Edge, Route
 from darkroom.api.middleware import Recorded
-from darkroom.api.routes import balance, files, generation, health, history, models, status, uploads
+from darkroom.api.routes import (
+    balance,
+    events,
+    files,
+    generation,
+    health,
+    history,
+    models,
+    status,
+    uploads,
+)
 
 _ROUTES: tuple[Route, ...] = (
     *generation.ROUTES,
     *status.ROUTES,
+    *events.ROUTES,
     *uploads.ROUTES,
     *balance.ROUTES,
     *models.ROUTES,
@@ -73,14 +84,15 @@ class _Endpoint:
 
     def _route(self, request: Request) -> Route:
         method = "GET" if request.method == "HEAD" else request.method
-        if not self._methods or "\x00" in request.url.path:
+        path = request.scope["path"]
+        if not self._methods or "\x00" in path:
             raise errors.RouteNotFound(
-                f"No such address: {request.method} {request.url.path[:200]}. "
+                f"No such address: {request.method} {path[:200]}. "
                 "GET /openapi.json lists every route."
             )
         if method not in self._methods:
             raise errors.MethodNotAllowed(
-                f"{request.url.path[:200]} takes {' or '.join(self._methods)}, "
+                f"{path[:200]} takes {' or '.join(self._methods)}, "
                 f"not {request.method}.",
                 allow=tuple(self._methods),
             )

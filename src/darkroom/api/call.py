@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,10 +19,13 @@ from darkroom.api.principal import Principal, Principals
 from darkroom.api.recorder import Recorder
 from darkroom.api.together import Together
 from darkroom.config import Config
+from darkroom.domain import tasks
 from darkroom.domain.catalogue import Catalogue
 from darkroom.outbound import Outbound
 from darkroom.storage.database import Database
 from darkroom.storage.files import Files
+
+_HOST = re.compile(r"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +34,7 @@ class Edge:
 
     config: Config
     database: Database
-    submits: Together[groups.Wanted, groups.Outcome]
+    submits: Together[groups.Wanted, tasks.Outcome]
     statuses: groups.Statuses
     files: Files
     catalogue: Catalogue
@@ -37,6 +42,9 @@ class Edge:
     outbound: Outbound
     principals: Principals
     recorder: Recorder
+    # Answers that wait for tasks: so many more may be kept open, and all end with the stop.
+    streams: asyncio.Semaphore
+    stop: asyncio.Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +65,13 @@ class Call:
     @property
     def base_url(self) -> str:
         """The address under which this caller reaches the server, without a slash at the end."""
-        public = self.edge.config.public_url
-        return (public or str(self.request.base_url)).rstrip("/")
+        if public := self.edge.config.public_url:
+            return public.rstrip("/")
+        host = self.request.headers.get("host", "")
+        if not _HOST.fullmatch(host):
+            address, port = self.request.scope["server"]
+            host = f"{address}:{port}"
+        return f"{self.request.scope['scheme']}://{host}"
 
 
 Answer = Response | Any

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import msgspec
 
 from darkroom import config, errors
+from darkroom.api import wire
 from darkroom.api.together import Together
 from darkroom.domain import assets, tasks
 from darkroom.storage.database import Database
@@ -20,21 +24,27 @@ class Wanted:
     stored: Sequence[assets.Asset]
 
 
-Outcome = tasks.Batch | errors.InsufficientCredits
-
-
-def submits(database: Database) -> Together[Wanted, Outcome]:
+def submits(database: Database) -> Together[Wanted, tasks.Outcome]:
     """Submits that share a commit; an outcome for each."""
 
-    async def work(wanted: Sequence[Wanted]) -> Sequence[Outcome]:
+    async def work(wanted: Sequence[Wanted]) -> Sequence[tasks.Outcome]:
         async with database.transaction() as tx:
             outcomes = await tasks.submit(tx, [one.submission for one in wanted])
             for one, outcome in zip(wanted, outcomes, strict=True):
-                if one.stored and isinstance(outcome, tasks.Batch):
+                is_new = isinstance(outcome, tasks.Batch) and not outcome.replayed
+                if one.stored and is_new:
                     await assets.add(tx, one.submission.account_id, one.stored, task_id=None)
         return outcomes
 
     return Together(work, items_max=config.SUBMITS_TOGETHER_MAX)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A task and the `data` of its status answer."""
+
+    task: tasks.Task
+    data: Any
 
 
 class Statuses:
@@ -44,6 +54,21 @@ class Statuses:
         self._database = database
         self._reads = Together(self._read, items_max=config.READS_TOGETHER_MAX)
         self._finished: OrderedDict[tuple[str, str], tasks.Task] = OrderedDict()
+        self._shown: OrderedDict[tuple[str, str, str], msgspec.Raw] = OrderedDict()
+
+    async def show(self, account_id: str, task_id: str, spelling: str, base_url: str) -> Shown:
+        """One task as its status answers it; a finished one is written out once a spelling."""
+        task = await self.get(account_id, task_id)
+        if tasks.TRANSITIONS[task.status]:
+            return Shown(task, wire.task(task, spelling, base_url))
+        key = (task_id, spelling, base_url)
+        data = self._shown.get(key)
+        if data is None:
+            data = msgspec.Raw(wire.encode(wire.task(task, spelling, base_url)))
+            self._shown[key] = data
+            if len(self._shown) > config.FINISHED_CACHED_MAX:
+                self._shown.popitem(last=False)
+        return Shown(task, data)
 
     async def get(self, account_id: str, task_id: str) -> tasks.Task:
         """One task of the account; another account's is not found either."""

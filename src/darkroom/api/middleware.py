@@ -56,7 +56,7 @@ def _record(
         request_id=seen.request_id,
         at=at,
         method=scope["method"],
-        path=scope["path"][:_PATH_CHARS_MAX].replace("\x00", ""),
+        path=_kept(scope["path"][:_PATH_CHARS_MAX]),
         status=status,
         duration_ms=(time.perf_counter() - started) * 1000,
         account_id=seen.account_id,
@@ -67,3 +67,8 @@ def _record(
         task_id=seen.task_id,
         mill=seen.mill,
     )
+
+
+def _kept(path: str) -> str:
+    """A path as PostgreSQL can keep it: without NUL and halves of surrogate pairs."""
+    return path.replace("\x00", "").encode("utf-8", "replace").decode()

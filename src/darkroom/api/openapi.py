@@ -26,6 +26,19 @@ _ENVELOPE = {
         "field": {"type": "string", "description": "The parameter that was refused."},
     },
 }
+_IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "The same key and body within 24 hours answer the first answer again, free.",
+    "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
+}
+_REPLAYED = {
+    "Idempotent-Replayed": {
+        "description": "Sent when the Idempotency-Key made this batch before.",
+        "schema": {"const": "true"},
+    }
+}
 
 
 def route(routes: Sequence[Route]) -> Route:
@@ -85,6 +98,8 @@ def _operation(one: Route) -> dict[str, Any]:
         },
     }
     if one.body is not None:
+        operation["parameters"].append(_IDEMPOTENCY_KEY)
+        operation["responses"]["200"]["headers"] = _REPLAYED
         kind = next(kind for kind in KINDS.values() if kind.input is one.body)
         operation["requestBody"] = {
             "required": True,

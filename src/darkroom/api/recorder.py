@@ -42,31 +42,46 @@ class Recorder:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Write what came in, again and again, and once more after the stop."""
-        while not stop.is_set():
+        ending = False
+        while not ending:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), config.CALL_RECORDS_FLUSH_SECONDS)
+            ending = stop.is_set()
             try:
-                await self.flush(closed=stop.is_set())
+                await self.flush(closed=ending)
             except errors.DatabaseUnavailable as exc:
                 _log.warning("%d call records wait: %s", len(self._waiting), exc)
 
     async def flush(self, *, closed: bool = False) -> None:
-        """Write everything that waits."""
+        """Write everything that waits, and the counters."""
         if not self._waiting and not closed:
             return
-        while True:
-            chunk = [*self._waiting][:_WRITTEN_AT_ONCE_MAX]
-            used = dict(self._used)
-            async with self._database.transaction() as tx:
-                if chunk:
-                    await call_records.write(tx, chunk)
-                if used:
-                    await api_keys.touch(tx, used)
-                self._written += len(chunk)
-                counters = call_records.Counters(self._received, self._written, self._dropped)
-                await call_records.count(tx, self._server_id, counters, closed=closed)
-            for _ in chunk:
-                self._waiting.popleft()
-            self._used = {key: at for key, at in self._used.items() if used.get(key) != at}
-            if len(chunk) < _WRITTEN_AT_ONCE_MAX:
+        while self._waiting:
+            await self._store([*self._waiting][:_WRITTEN_AT_ONCE_MAX])
+        async with self._database.transaction() as tx:
+            if self._used:
+                used, self._used = self._used, {}
+                await api_keys.touch(tx, used)
+            counters = call_records.Counters(self._received, self._written, self._dropped)
+            await call_records.count(tx, self._server_id, counters, closed=closed)
+
+    async def _store(self, chunk: list[call_records.CallRecord]) -> None:
+        """Write the first records that wait; what the database never takes is found by halving."""
+        try:
+            await self._write(chunk)
+        except errors.StatementRefused as exc:
+            half = len(chunk) // 2
+            if half:
+                await self._store(chunk[:half])
+                await self._store(chunk[half:])
                 return
+            _log.error("the call record %s is dropped: %s", chunk[0].request_id, exc)
+            self._waiting.popleft()
+            self._dropped += 1
+
+    async def _write(self, chunk: list[call_records.CallRecord]) -> None:
+        async with self._database.transaction() as tx:
+            await call_records.write(tx, chunk)
+        for _ in chunk:
+            self._waiting.popleft()
+        self._written += len(chunk)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -12,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from darkroom import config, errors
-from darkroom.domain import ledger, tasks
+from darkroom.domain import ledger, places, tasks
 from darkroom.domain.kinds.table import KINDS
 
 Body = TypeVar("Body", bound=msgspec.Struct)
@@ -38,7 +39,9 @@ _PATH = re.compile(r" - at `\$\.?([^`]*)`$")
 encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
-def success(data: Any, request_id: str, *, status: int = 200) -> Response:
+def success(
+    data: Any, request_id: str, *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
     """The envelope of an answer that went well."""
     body = {
         "status": 0,
@@ -48,7 +51,7 @@ def success(data: Any, request_id: str, *, status: int = 200) -> Response:
         "success": True,
         "request_id": request_id,
     }
-    return Response(encode(body), status, _HEADERS, "application/json")
+    return Response(encode(body), status, {**_HEADERS, **(headers or {})}, "application/json")
 
 
 def refusal(refused: errors.Refusal, wire: str, request_id: str) -> Response:
@@ -75,8 +78,8 @@ def refusal(refused: errors.Refusal, wire: str, request_id: str) -> Response:
     return Response(encode(body), status, headers, "application/json")
 
 
-async def read_json(request: Request, into: type[Body]) -> Body:
-    """Decode and validate a JSON body; a field that is null counts as left out."""
+async def read_json(request: Request) -> dict[str, Any]:
+    """Decode a JSON body, an object; a field that is null counts as left out."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
         raise errors.UnsupportedMedia(
@@ -92,8 +95,13 @@ async def read_json(request: Request, into: type[Body]) -> Body:
         raise errors.BadParameter(f"The body is not valid JSON: {exc}.") from exc
     if not isinstance(fields, dict):
         raise errors.BadParameter("The body must be a JSON object.")
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def convert(fields: Mapping[str, Any], into: type[Body]) -> Body:
+    """Validate the fields of a body."""
     try:
-        return msgspec.convert({k: v for k, v in fields.items() if v is not None}, into)
+        return msgspec.convert(fields, into)
     except msgspec.ValidationError as exc:
         raise _parameter(str(exc)) from exc
 
@@ -127,7 +135,7 @@ def _parameter(text: str) -> errors.BadParameter:
 
 def instant(at: datetime | None) -> str | None:
     """An instant as RFC 3339 in UTC, to the millisecond."""
-    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z" if at else None
+    return f"{at.isoformat(timespec='milliseconds')[:23]}Z" if at else None
 
 
 def task(one: tasks.Task, wire: str, base: str) -> dict[str, Any]:
@@ -149,6 +157,8 @@ def task(one: tasks.Task, wire: str, base: str) -> dict[str, Any]:
         "started_at": instant(one.started_at),
         "finished_at": instant(one.finished_at),
     }
+    if one.place is not None:
+        shown |= _place(one.place)
     if one.caller_id is not None:
         shown["caller_id"] = one.caller_id
     if one.notes:
@@ -156,6 +166,15 @@ def task(one: tasks.Task, wire: str, base: str) -> dict[str, Any]:
     if one.status == tasks.FAILED:
         shown |= {"msg": one.error, "error_code": one.error_code}
     return shown
+
+
+def _place(place: places.Place) -> dict[str, Any]:
+    seconds = place.start_seconds
+    return {
+        "queue_position": place.position or config.QUEUE_COUNTED_MAX,
+        "queue_position_is_minimum": place.position is None,
+        "estimated_start_seconds": None if seconds is None else round(seconds, 1),
+    }
 
 
 def batch(made: tasks.Batch, wire: str) -> dict[str, Any]:

@@ -93,6 +93,8 @@ async def _serve(settings: Config) -> None:
                 outbound=Outbound(settings.outbound_allow),
                 principals=Principals(home.database),
                 recorder=Recorder(home.database),
+                streams=asyncio.Semaphore(config.EVENT_STREAMS_MAX),
+                stop=home.stop,
             )
             answered = asyncio.Event()
             async with asyncio.TaskGroup() as group:

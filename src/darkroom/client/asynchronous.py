@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import datetime
 from os import PathLike
 from pathlib import Path
@@ -12,6 +13,7 @@ import httpx
 
 from darkroom.client import flows, operations, sending, shapes
 from darkroom.client.flows import Content, Flow, Progress, Result, Submitted
+from darkroom.client.following import Following
 
 
 class AsyncClient:
@@ -28,9 +30,16 @@ class AsyncClient:
         settings = sending.settings(base_url, api_key, timeout_seconds)
         self._http = httpx.AsyncClient(transport=transport, **settings)
 
-    async def submit(self, kind: str, **fields: Any) -> shapes.Submitted:
+    async def submit(
+        self,
+        kind: str,
+        *,
+        wait_seconds: int | None = None,
+        idempotency_key: str | None = None,
+        **fields: Any,
+    ) -> shapes.Submitted:
         """As `Client.submit`."""
-        return await self._run(flows.submit(kind, fields))
+        return await self._run(flows.submit(kind, fields, wait_seconds, idempotency_key))
 
     async def status(self, task_id: str) -> shapes.Task:
         """As `Client.status`."""
@@ -39,6 +48,27 @@ class AsyncClient:
     async def batch(self, batch_id: int) -> list[shapes.Task]:
         """As `Client.batch`."""
         return await self._run(flows.call(operations.batch(batch_id)))
+
+    async def events(self, task_id: str) -> AsyncIterator[shapes.Task]:
+        """As `Client.events`."""
+        following = Following(task_id)
+        while not following.is_over:
+            try:
+                response = await self._http.send(following.request(self._http), stream=True)
+                try:
+                    if following.is_open(response):
+                        async for line in response.aiter_lines():
+                            if (task := following.read(line)) is not None:
+                                yield task
+                    else:
+                        await response.aread()
+                        following.refused(response)
+                finally:
+                    await response.aclose()
+            except httpx.RequestError as exc:
+                following.failure = exc
+            if not following.is_over:
+                await asyncio.sleep(following.pause_seconds())
 
     async def wait(
         self,
@@ -56,10 +86,13 @@ class AsyncClient:
         *,
         timeout_seconds: float = 600.0,
         on_progress: Progress | None = None,
+        idempotency_key: str | None = None,
         **fields: Any,
     ) -> list[shapes.Task]:
         """As `Client.generate`."""
-        return await self._run(flows.generate(kind, fields, timeout_seconds, on_progress))
+        return await self._run(
+            flows.generate(kind, fields, timeout_seconds, on_progress, idempotency_key)
+        )
 
     async def text_to_image(self, prompt: str, model: str, **more: Any) -> list[shapes.Task]:
         """As `Client.text_to_image`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from datetime import datetime
 from os import PathLike
 from pathlib import Path
@@ -12,6 +13,7 @@ import httpx
 
 from darkroom.client import flows, operations, sending, shapes
 from darkroom.client.flows import Content, Flow, Progress, Result, Submitted
+from darkroom.client.following import Following
 
 
 class Client:
@@ -22,10 +24,10 @@ class Client:
     - `timeout_seconds`: how long the server may be silent within one request.
     - `transport`: an httpx transport to send through instead of the network.
 
-    Requests that only read are repeated up to twice after a failed connection and HTTP 429, 502,
-    503 and 504, as late as Retry-After asks (within 30 s). A submit or an upload is repeated only
-    if the connection was refused, since otherwise it may have arrived. Every error is a
-    `DarkroomError`; see `darkroom.client.errors`.
+    Requests that read, and submits, which carry an idempotency key, are repeated up to twice after
+    a failed connection and HTTP 429, 502, 503 and 504, as late as Retry-After asks (within 30 s).
+    An upload is repeated only if the connection was refused, since otherwise it may have arrived.
+    Every error is a `DarkroomError`; see `darkroom.client.errors`.
     """
 
     def __init__(
@@ -39,7 +41,14 @@ class Client:
         settings = sending.settings(base_url, api_key, timeout_seconds)
         self._http = httpx.Client(transport=transport, **settings)
 
-    def submit(self, kind: str, **fields: Any) -> shapes.Submitted:
+    def submit(
+        self,
+        kind: str,
+        *,
+        wait_seconds: int | None = None,
+        idempotency_key: str | None = None,
+        **fields: Any,
+    ) -> shapes.Submitted:
         """Submit one request of a kind, such as "text-to-image", without waiting for its tasks.
 
         - `model`: a key that `models()` lists. `prompt`: what to show, 1 to 2000 characters.
@@ -50,10 +59,15 @@ class Client:
           files), which are uploaded.
         - `negative_prompt`: what not to show. `seed`: same seed, same picture.
         - `caller_id`: a number of yours that the status repeats.
+        - `idempotency_key`: your name for this request, else a new one; within 24 hours the same
+          name and fields answer the same tasks, free. A local file is uploaded anew each time and
+          so makes other fields: give the address that `upload` answered.
+        - `wait_seconds`: 1 to 60: the server answers when the tasks have ended, at most so much
+          later; then `tasks` of the answer are they, else none.
 
         Fields that are None are left out; any other field that the server knows may be given.
         """
-        return self._run(flows.submit(kind, fields))
+        return self._run(flows.submit(kind, fields, wait_seconds, idempotency_key))
 
     def status(self, task_id: str) -> shapes.Task:
         """The state of one task, with its files once it is SUCCESS."""
@@ -62,6 +76,31 @@ class Client:
     def batch(self, batch_id: int) -> list[shapes.Task]:
         """The state of every task of a batch, in order."""
         return self._run(flows.call(operations.batch(batch_id)))
+
+    def events(self, task_id: str) -> Iterator[shapes.Task]:
+        """The task as it is now and at each change, until it has ended; asks without polling.
+
+        A stream that breaks off is opened again where it was; an outage of half a minute is
+        outlived. A task that FAILED is the last one given, not raised.
+        """
+        following = Following(task_id)
+        while not following.is_over:
+            try:
+                response = self._http.send(following.request(self._http), stream=True)
+                try:
+                    if following.is_open(response):
+                        for line in response.iter_lines():
+                            if (task := following.read(line)) is not None:
+                                yield task
+                    else:
+                        response.read()
+                        following.refused(response)
+                finally:
+                    response.close()
+            except httpx.RequestError as exc:
+                following.failure = exc
+            if not following.is_over:
+                time.sleep(following.pause_seconds())
 
     def wait(
         self,
@@ -87,10 +126,13 @@ class Client:
         *,
         timeout_seconds: float = 600.0,
         on_progress: Progress | None = None,
+        idempotency_key: str | None = None,
         **fields: Any,
     ) -> list[shapes.Task]:
         """Submit and wait; takes what `submit` and `wait` take."""
-        return self._run(flows.generate(kind, fields, timeout_seconds, on_progress))
+        return self._run(
+            flows.generate(kind, fields, timeout_seconds, on_progress, idempotency_key)
+        )
 
     def text_to_image(self, prompt: str, model: str, **more: Any) -> list[shapes.Task]:
         """Make pictures from words; `more` is what `generate` takes."""

@@ -23,7 +23,12 @@ from darkroom.client.shapes import Task
 
 
 class DarkroomError(Exception):
-    """Something went wrong; the text says what to do."""
+    """Something went wrong; the text says what to do.
+
+    `idempotency_key` is that of the submit that failed; under it a repeat is done once.
+    """
+
+    idempotency_key: str | None = None
 
 
 class ConnectionFailed(DarkroomError):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import random
+import re
 import time
+import uuid
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -87,7 +89,7 @@ def _retried(
             # A refused connection carried nothing; of any other failure nobody knows.
             may_repeat = is_repeatable or isinstance(exc, httpx.ConnectError)
             if not may_repeat or not retries_left or _is_over(until, pause_seconds):
-                raise _connection_failed(exc, is_repeatable) from exc
+                raise _connection_failed(exc, step) from exc
         else:
             asked_seconds = _retry_after(response.headers.get("retry-after"))
             pause_seconds = max(pause_seconds, asked_seconds)
@@ -123,7 +125,9 @@ def _retry_after(text: str | None) -> float:
     return max(at.timestamp() - time.time(), 0.0)
 
 
-def _connection_failed(exc: httpx.RequestError, is_repeatable: bool) -> errors.ConnectionFailed:
+def _connection_failed(
+    exc: httpx.RequestError, step: Operation[Any] | Save
+) -> errors.ConnectionFailed:
     said = str(exc) or type(exc).__name__
     where = f"{exc.request.url.scheme}://{exc.request.url.netloc.decode()}"
     if isinstance(exc, httpx.ConnectError | httpx.ConnectTimeout):
@@ -132,13 +136,28 @@ def _connection_failed(exc: httpx.RequestError, is_repeatable: bool) -> errors.C
             "address."
         )
     text = f"The connection to {where} failed before the answer came ({said})."
-    if not is_repeatable:
+    if isinstance(step, Operation) and step.idempotency_key is not None:
+        text += (
+            " The request may have arrived: send it again with "
+            f'idempotency_key="{step.idempotency_key}", and it is done once.'
+        )
+    elif isinstance(step, Operation) and not step.is_repeatable:
         text += " The request may have arrived: look into the history before you send it again."
     return errors.ConnectionFailed(text)
 
 
-def submit(kind: str, given: Mapping[str, Any]) -> Flow[shapes.Submitted]:
-    """Upload the local pictures that `images` names, then submit."""
+def submit(
+    kind: str,
+    given: Mapping[str, Any],
+    wait_seconds: int | None = None,
+    idempotency_key: str | None = None,
+) -> Flow[shapes.Submitted]:
+    """Upload the local pictures that `images` names, then submit under one key for all repeats."""
+    key = uuid.uuid4().hex if idempotency_key is None else idempotency_key
+    if not re.fullmatch("[!-~]{1,255}", key):
+        raise errors.DarkroomError(
+            "idempotency_key is 1 to 255 visible ASCII characters, such as a UUID."
+        )
     fields = dict(given)
     if isinstance(fields.get("images"), str | PathLike | bytes):
         fields["images"] = [fields["images"]]
@@ -147,7 +166,12 @@ def submit(kind: str, given: Mapping[str, Any]) -> Flow[shapes.Submitted]:
         for image in fields["images"]:
             addresses.append(image if _is_address(image) else (yield from upload(image)))
         fields["images"] = addresses
-    return (yield from call(operations.submit(kind, fields)))
+    operation = operations.submit(kind, fields, wait_seconds, idempotency_key=key)
+    try:
+        return (yield from call(operation))
+    except errors.DarkroomError as exc:
+        exc.idempotency_key = key
+        raise
 
 
 def _is_address(image: Content) -> bool:
@@ -213,10 +237,14 @@ def _checked(tasks: list[shapes.Task]) -> list[shapes.Task]:
 
 
 def generate(
-    kind: str, given: Mapping[str, Any], timeout_seconds: float, on_progress: Progress | None
+    kind: str,
+    given: Mapping[str, Any],
+    timeout_seconds: float,
+    on_progress: Progress | None,
+    idempotency_key: str | None,
 ) -> Flow[list[shapes.Task]]:
     """Submit, then wait."""
-    submitted = yield from submit(kind, given)
+    submitted = yield from submit(kind, given, idempotency_key=idempotency_key)
     return (yield from wait(submitted, timeout_seconds, on_progress))
 
 

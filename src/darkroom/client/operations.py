@@ -25,12 +25,15 @@ class Operation(Generic[Answer]):
     read: Callable[[Any, str | None], Answer]
     json: Mapping[str, Any] | None = None
     params: Mapping[str, str] = field(default_factory=dict)
+    idempotency_key: str | None = None
     files: Mapping[str, tuple[str, BinaryIO]] | None = None
+    # What the server is asked to take its time for, before it answers at all.
+    wait_seconds: int | None = None
 
     @property
     def is_repeatable(self) -> bool:
         """Whether sending it twice does what sending it once does."""
-        return self.method == "GET"
+        return self.method == "GET" or self.idempotency_key is not None
 
     def answer(self, status: int, body: Any, request_id: str | None) -> Answer:
         """The value in an answer; raises an `ApiError` when it is a refusal or makes no sense."""
@@ -47,11 +50,23 @@ class Operation(Generic[Answer]):
             ) from exc
 
 
-def submit(kind: str, given: Mapping[str, Any]) -> Operation[shapes.Submitted]:
+def submit(
+    kind: str,
+    given: Mapping[str, Any],
+    wait_seconds: int | None = None,
+    *,
+    idempotency_key: str,
+) -> Operation[shapes.Submitted]:
     """Submit one request of a kind; fields that are None are left out."""
     fields = {name: value for name, value in given.items() if value is not None}
+    path = f"/v1/generation/{quote(kind, safe='')}"
     return Operation(
-        "POST", f"/v1/generation/{quote(kind, safe='')}", shapes.submitted, json=fields
+        "POST",
+        path,
+        shapes.submitted,
+        json=fields,
+        wait_seconds=wait_seconds,
+        idempotency_key=idempotency_key,
     )
 
 

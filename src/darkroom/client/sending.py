@@ -78,11 +78,19 @@ def request(http: httpx.Client | httpx.AsyncClient, step: Send | Save) -> httpx.
     given: dict[str, Any] = {}
     if step.timeout_seconds is not None and http.timeout.read is not None:
         given["timeout"] = _limits(min(step.timeout_seconds, http.timeout.read))
+    headers = {}
+    if operation.idempotency_key is not None:
+        headers["Idempotency-Key"] = operation.idempotency_key
+    if operation.wait_seconds is not None:
+        headers["Prefer"] = f"wait={operation.wait_seconds}"
+        if http.timeout.read is not None:
+            given["timeout"] = _limits(http.timeout.read + operation.wait_seconds)
     return http.build_request(
         operation.method,
         operation.path,
         json=operation.json,
         params=dict(operation.params) or None,
         files=operation.files,
+        headers=headers,
         **given,
     )

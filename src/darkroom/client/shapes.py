@@ -49,13 +49,17 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """What a submit answered: the ids to ask with, and the credits held for it."""
+    """What a submit answered: the ids to ask with, and the credits held for it.
+
+    `tasks` are the finished tasks, if it was to wait for them and they came in time.
+    """
 
     batch_id: int | None
     task_ids: tuple[str, ...]
     request_id: str | None
     cost: float | None
     served_by: str | None
+    tasks: tuple[Task, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,4 +104,5 @@ def submitted(data: Mapping[str, Any], request_id: str | None) -> Submitted:
         request_id=request_id,
         cost=data.get("cost"),
         served_by=data.get("served_by"),
+        tasks=tuple(task(one) for one in data.get("tasks") or ()),
     )

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
+
 from darkroom import errors
 from darkroom.storage.database import Transaction
 
@@ -84,22 +86,8 @@ class _Gone:
 
 async def write(tx: Transaction, records: Sequence[CallRecord]) -> None:
     """Store many records at once; a repeat changes nothing."""
-    await tx.run(
-        "call_records.insert",
-        request_ids=[one.request_id for one in records],
-        account_ids=[one.account_id for one in records],
-        api_key_ids=[one.api_key_id for one in records],
-        ats=[one.at for one in records],
-        methods=[one.method for one in records],
-        paths=[one.path for one in records],
-        statuses=[one.status for one in records],
-        codes=[one.code for one in records],
-        durations=[one.duration_ms for one in records],
-        ips=[one.ip for one in records],
-        batch_ids=[one.batch_id for one in records],
-        task_ids=[one.task_id for one in records],
-        mills=[one.mill for one in records],
-    )
+    # One JSON text costs the server's loop far less than thirteen arrays.
+    await tx.run("call_records.insert", records=msgspec.json.encode(records).decode())
 
 
 async def count(tx: Transaction, server_id: str, counters: Counters, *, closed: bool) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from darkroom import errors, ids
-from darkroom.domain import accounts, assets, ledger
+from darkroom.domain import accounts, assets, idempotency_keys, ledger, places
+from darkroom.domain.idempotency_keys import Kept
 from darkroom.storage.database import Transaction, jsonb
 
 PENDING, PROCESSING, SUCCESS, FAILED = "PENDING", "PROCESSING", "SUCCESS", "FAILED"
@@ -23,7 +24,10 @@ TRANSITIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """One accepted request, priced: `count` tasks, task n with seed + n."""
+    """One accepted request, priced: `count` tasks, task n with seed + n.
+
+    With an idempotency key it is done once; `fingerprint` tells whether it is the same again.
+    """
 
     account_id: str
     api_key_id: str | None
@@ -36,6 +40,8 @@ class Submission:
     count: int
     seed: int
     caller_id: int | None = None
+    idempotency_key: str | None = None
+    fingerprint: bytes = b""
 
     @property
     def total_mill(self) -> int:
@@ -44,11 +50,15 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A submission that became tasks."""
+    """A submission that became tasks, now or, when it is `replayed`, an earlier time."""
 
     id: int
     task_ids: tuple[str, ...]
     price_mill: int
+    replayed: bool = False
+
+
+Outcome = Batch | errors.InsufficientCredits | errors.IdempotencyConflict
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +85,12 @@ class Task:
     started_at: datetime | None
     finished_at: datetime | None
     files: list[str]
+    place: places.Place | None = None
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether nothing may follow."""
+        return not TRANSITIONS[self.status]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,19 +128,24 @@ class _Id:
     id: str
 
 
-async def submit(
-    tx: Transaction, submissions: Sequence[Submission]
-) -> list[Batch | errors.InsufficientCredits]:
+async def submit(tx: Transaction, submissions: Sequence[Submission]) -> list[Outcome]:
     """Hold the credits and create batches and tasks: an outcome for each, in the order given.
 
     Submissions that arrive together share the transaction; an account's are accepted in their
     order while its credits last, and one that it cannot pay is refused without touching another.
+    A submission whose idempotency key made a batch before, in this group or within the day,
+    answers that batch.
     """
     owners = await accounts.lock(tx, {one.account_id for one in submissions})
+    # Behind the lock: whoever used one of these keys before has committed.
+    kept = await idempotency_keys.find(tx, {name for one in submissions if (name := _name(one))})
     left = {owner.id: owner.available_mill for owner in owners.values()}
-    outcomes: list[Batch | errors.InsufficientCredits] = []
+    outcomes: list[Outcome] = []
     accepted: list[Submission] = []
     for one in submissions:
+        if (name := _name(one)) in kept:
+            outcomes.append(_again(one, kept[name]))
+            continue
         if one.total_mill > left[one.account_id]:
             outcomes.append(_refusal(one, left[one.account_id]))
             continue
@@ -132,15 +153,41 @@ async def submit(
         accepted.append(one)
         task_ids = tuple(ids.new("task") for _ in range(one.count))
         outcomes.append(Batch(0, task_ids, one.total_mill))
-    if not accepted:
-        return outcomes
-    made = [outcome for outcome in outcomes if isinstance(outcome, Batch)]
-    numbers = iter(await _insert(tx, accepted, made))
+        if name is not None:
+            kept[name] = Kept(*name, one.fingerprint, 0, task_ids, one.total_mill)
+    return await _create(tx, accepted, outcomes) if accepted else outcomes
+
+
+def _name(one: Submission) -> tuple[str, str] | None:
+    key = one.idempotency_key
+    return None if key is None else (one.account_id, key)
+
+
+def _again(one: Submission, kept: Kept) -> Batch | errors.IdempotencyConflict:
+    if one.fingerprint != kept.fingerprint:
+        return errors.IdempotencyConflict(field="Idempotency-Key")
+    return Batch(kept.batch_id, tuple(kept.task_ids), kept.price_mill, replayed=True)
+
+
+async def _create(
+    tx: Transaction, accepted: Sequence[Submission], outcomes: Sequence[Outcome]
+) -> list[Outcome]:
+    """Insert what was accepted, with its keys; the outcomes with the numbers of their batches."""
+    new = [one for one in outcomes if isinstance(one, Batch) and not one.replayed]
+    numbers = await _insert(tx, accepted, new)
+    await idempotency_keys.keep(
+        tx,
+        [
+            Kept(*name, one.fingerprint, number, batch.task_ids, batch.price_mill)
+            for one, batch, number in zip(accepted, new, numbers, strict=True)
+            if (name := _name(one))
+        ],
+    )
+    # What replays a batch of this very group has its tasks, but did not know its number either.
+    number_of = {batch.task_ids: number for batch, number in zip(new, numbers, strict=True)}
     return [
-        Batch(next(numbers), outcome.task_ids, outcome.price_mill)
-        if isinstance(outcome, Batch)
-        else outcome
-        for outcome in outcomes
+        replace(one, id=number_of.get(one.task_ids, one.id)) if isinstance(one, Batch) else one
+        for one in outcomes
     ]
 
 
@@ -194,7 +241,7 @@ async def get_many(
         account_ids=[account_id for account_id, _ in asked],
         task_ids=[task_id for _, task_id in asked],
     )
-    return {(task.account_id, task.id): task for task in found}
+    return {(task.account_id, task.id): task for task in await _placed(tx, found)}
 
 
 async def of_batch(tx: Transaction, account_id: str, batch_id: int) -> list[Task]:
@@ -202,7 +249,16 @@ async def of_batch(tx: Transaction, account_id: str, batch_id: int) -> list[Task
     found = await tx.all(Task, "tasks.list", account_id=account_id, batch_id=batch_id)
     if not found:
         raise errors.BatchNotFound
-    return found
+    return await _placed(tx, found)
+
+
+async def _placed(tx: Transaction, found: Sequence[Task]) -> list[Task]:
+    """The tasks, those that wait with their place; one statement more if there are any."""
+    pending = [task.id for task in found if task.status == PENDING]
+    if not pending:
+        return list(found)
+    found_places = await places.find(tx, pending)
+    return [replace(task, place=found_places.get(task.id)) for task in found]
 
 
 async def claim(

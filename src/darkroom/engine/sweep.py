@@ -1,4 +1,4 @@
-"""What time broke: tasks of dead workers, call records past their days, leftover work folders."""
+"""What time broke: tasks of dead workers, call records and keys past their days, leftover work."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import time
 from pathlib import Path
 
 from darkroom import config
-from darkroom.domain import call_records, tasks
+from darkroom.domain import call_records, idempotency_keys, tasks
 from darkroom.storage.database import Database
 
 _log = logging.getLogger(__name__)
 _RECORDS_FORGOTTEN_MAX = 5_000
+_KEYS_FORGOTTEN_MAX = 5_000
 _FOLDER_SECONDS_MAX = 86_400.0
 
 
@@ -38,6 +39,14 @@ async def forget_call_records(database: Database, retention_days: int) -> None:
             removed = await call_records.forget(
                 tx, retention_days=retention_days, rows_max=_RECORDS_FORGOTTEN_MAX
             )
+
+
+async def forget_idempotency_keys(database: Database) -> None:
+    """Remove expired idempotency keys, a bounded number a transaction."""
+    removed = _KEYS_FORGOTTEN_MAX
+    while removed == _KEYS_FORGOTTEN_MAX:
+        async with database.statement() as tx:
+            removed = await idempotency_keys.forget(tx, rows_max=_KEYS_FORGOTTEN_MAX)
 
 
 async def clear_work(folder: Path) -> None:

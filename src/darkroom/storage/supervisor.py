@@ -174,7 +174,8 @@ class Server:
     def reaches(self) -> bool:
         """Whether the account can run the programs and enter the folder."""
         commands: list[Command] = [
-            [self.programs / "postgres", "--version"],
+            # It loads a library from beside the programs: to be executed alone proves nothing.
+            [self.programs / "initdb", "--version"],
             ["test", "-d", self.folder / SOCKET],
         ]
         return all(self.launch(one, "KILL", quiet=True).wait() == 0 for one in commands)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import secrets
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 
 from darkroom import errors
-from darkroom.api import inputs, wire
+from darkroom.api import inputs, waiting, wire
 from darkroom.api.call import Call, Route
 from darkroom.api.groups import Wanted
-from darkroom.domain import moderations, tasks
+from darkroom.domain import idempotency_keys, moderations, tasks
 from darkroom.domain.catalogue import Order
 from darkroom.domain.kinds.kind import SEED_MAX, Kind
 from darkroom.domain.kinds.table import KINDS
@@ -23,6 +25,7 @@ ERRORS = (
     errors.UnknownModel,
     errors.NotOffered,
     errors.ContentRefused,
+    errors.IdempotencyConflict,
     errors.InputRefused,
     errors.FileNotFound,
     errors.UnsupportedFormat,
@@ -31,23 +34,47 @@ ERRORS = (
     errors.UploadTooLarge,
     errors.Unavailable,
 )
+_KEY = re.compile("[!-~]{1,255}")
 
 
 async def submit(call: Call, kind: Kind) -> Any:
     """Check, price, moderate, hold the credits, queue the tasks; a refusal leaves nothing."""
-    given: Any = await wire.read_json(call.request, kind.input)
+    key = _idempotency_key(call)
+    fields = await wire.read_json(call.request)
+    given: Any = wire.convert(fields, kind.input)
     order = _order(call, kind, given)
     await _moderate(call, kind, given)
     taken = await inputs.take(call, kind, given)
     submission = _submission(call, kind, given, order, taken)
+    if key is not None:
+        fingerprint = idempotency_keys.fingerprint(kind.name, fields)
+        submission = replace(submission, idempotency_key=key, fingerprint=fingerprint)
     outcome = await call.edge.submits.ask(Wanted(submission, taken.stored))
     if isinstance(outcome, errors.Refusal):
         await taken.discard()
         raise outcome
-    call.trace.batch_id, call.trace.mill = outcome.id, outcome.price_mill
+    if outcome.replayed:
+        await taken.discard()
+    call.trace.batch_id, call.trace.mill = outcome.id, 0 if outcome.replayed else outcome.price_mill
     call.trace.task_id = outcome.task_ids[0]
     answer = wire.batch(outcome, call.principal.wire)
-    return answer | {"served_by": call.edge.catalogue.backend(given.model)}
+    answer |= {"served_by": call.edge.catalogue.backend(given.model)}
+    answer, headers = await waiting.preferred(call, answer, outcome.task_ids)
+    headers |= {"Idempotent-Replayed": "true"} if outcome.replayed else {}
+    return wire.success(answer, call.trace.request_id, headers=headers)
+
+
+def _idempotency_key(call: Call) -> str | None:
+    """The caller's name for this request; two headers of it make no key."""
+    sent = call.request.headers.getlist("idempotency-key")
+    if not sent:
+        return None
+    if len(sent) > 1 or not _KEY.fullmatch(sent[0]):
+        raise errors.BadParameter(
+            "Idempotency-Key is one header of 1 to 255 visible ASCII characters, such as a UUID.",
+            field="Idempotency-Key",
+        )
+    return sent[0]
 
 
 def _order(call: Call, kind: Kind, given: Any) -> Order:

@@ -15,9 +15,10 @@ _BATCH_ID_DIGITS_MAX = 18
 async def of_task(call: Call) -> Any:
     """One task of the caller, with its results when it has ended well."""
     task_id = call.request.path_params["task_id"]
-    task = await call.edge.statuses.get(call.principal.account_id, task_id)
-    call.trace.task_id, call.trace.batch_id = task.id, task.batch_id
-    return wire.task(task, call.principal.wire, call.base_url)
+    caller = call.principal
+    shown = await call.edge.statuses.show(caller.account_id, task_id, caller.wire, call.base_url)
+    call.trace.task_id, call.trace.batch_id = task_id, shown.task.batch_id
+    return shown.data
 
 
 async def of_batch(call: Call) -> Any:
