@@ -11,6 +11,7 @@ Refusal      the caller can act: answered on the wire with `status`, `code`, `fi
  └ Unavailable
 TaskError    a task ended badly: kept on the task, never an HTTP error
  ├ BadInput · BackendFailed · BackendCrashed · OutOfMemory · TimedOut · AttemptsExhausted
+ ├ Canceled · DeadlinePassed
 Fault        ours: logged whole, never shown
  ├ ConfigInvalid · DatabaseUnavailable · StatementRefused
  ├ DatabaseTooOld · DatabaseTooNew · DatabaseCorrupt
@@ -221,6 +222,18 @@ class AttemptsExhausted(TaskError):
     """The task was given up after its worker was lost too many times."""
 
     code = 6001
+
+
+class Canceled(TaskError):
+    """The task was canceled."""
+
+    code = 6005
+
+
+class DeadlinePassed(TaskError):
+    """The task had not begun when its deadline passed."""
+
+    code = 6006
 
 
 class Fault(DarkroomError):

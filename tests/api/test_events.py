@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,28 +17,19 @@ from darkroom.api.routes import events
 from darkroom.domain import tasks
 from darkroom.domain.places import Place
 
-TASK = tasks.Task(
-    id="task_1",
-    account_id="acc_1",
-    batch_id=1,
-    kind="text-to-image",
-    model="PAINTER",
-    status=tasks.PENDING,
-    attempt=0,
-    progress=0,
-    seed=1,
-    served_by=None,
-    error_code=None,
-    error=None,
-    notes=None,
-    price_mill=1,
-    charged_mill=None,
-    caller_id=None,
-    created_at=datetime(2026, 1, 31, tzinfo=UTC),
-    started_at=None,
-    finished_at=None,
-    files=[],
-)
+SAID = {
+    "id": "task_1",
+    "batch_id": 1,
+    "kind": "text-to-image",
+    "model": "PAINTER",
+    "status": tasks.PENDING,
+    "attempt": 0,
+    "progress": 0.0,
+    "price_mill": 1,
+    "created_at": datetime(2026, 1, 31, tzinfo=UTC),
+    "files": [],
+}
+TASK = tasks.Task(**{one.name: None for one in fields(tasks.Task)} | SAID)
 
 
 def path(task_id: str) -> str:
@@ -48,9 +39,9 @@ def path(task_id: str) -> str:
 def parsed(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
     """Id and task of each event of a stream, whose every event is called `task`."""
     for block in text.removesuffix("\n\n").split("\n\n"):
-        fields = dict(line.split(": ", 1) for line in block.splitlines())
-        assert fields["event"] == "task"
-        yield int(fields["id"]), json.loads(fields["data"])
+        said = dict(line.split(": ", 1) for line in block.splitlines())
+        assert said["event"] == "task"
+        yield int(said["id"]), json.loads(said["data"])
 
 
 def followed(caller: httpx.Client, task_id: str, **headers: str) -> list[tuple[int, dict]]:

@@ -14,7 +14,7 @@ from darkroom import errors, ids
 from darkroom.domain import accounts, idempotency_keys, rates, tasks
 from darkroom.domain.tasks import Batch, Submission
 from darkroom.engine import sweep
-from darkroom.storage.database import Database, Transaction
+from darkroom.storage.database import Database
 from ground import Ground
 
 KIND = "text-to-image"
@@ -39,15 +39,16 @@ def _asked(account_id: str, key: str | None, said: bytes = b"a", mill: int = 100
     )
 
 
-async def _made(tx: Transaction, asked: Sequence[Submission]) -> list[tasks.Outcome]:
-    found = await rates.publish(tx, [rates.Asked("M", KIND, "image", 100)])
-    rate_id = found["M", KIND].id
-    return await tasks.submit(tx, [dataclasses.replace(one, rate_id=rate_id) for one in asked])
+async def _priced(database: Database, asked: Sequence[Submission]) -> list[Submission]:
+    async with database.transaction() as tx:
+        found = await rates.publish(tx, [rates.Asked("M", KIND, "image", 100)])
+    return [dataclasses.replace(one, rate_id=found["M", KIND].id) for one in asked]
 
 
 async def _group(database: Database, asked: Sequence[Submission]) -> list[tasks.Outcome]:
+    priced = await _priced(database, asked)
     async with database.transaction() as tx:
-        return await _made(tx, asked)
+        return await tasks.submit(tx, priced)
 
 
 def _submit(ground: Ground, *groups: Sequence[Submission]) -> list[tasks.Outcome]:
@@ -183,19 +184,40 @@ def test_a_key_is_kept_for_a_day(ground: Ground, hours: float, replayed: bool) -
 
 def test_groups_that_race_make_one_batch_for_a_key(ground: Ground) -> None:
     one, other = ground.account().id, ground.account().id
+    names = [(one, "k"), (other, "k"), (one, "l")]
 
     async def story(database: Database) -> list[list[tasks.Outcome]]:
-        await _group(database, [])
-        group = [_asked(one, "k"), _asked(other, "k"), _asked(one, "l")]
-        turned = group[::-1]
-        return await asyncio.gather(
-            *(_group(database, turned if number % 2 else group) for number in range(10))
-        )
+        groups = [await _priced(database, [_asked(*name) for name in names]) for _ in range(10)]
+        all_open = asyncio.Barrier(len(groups))
+
+        async def submit(asked: Sequence[Submission]) -> list[tasks.Outcome]:
+            async with database.transaction() as tx:
+                await all_open.wait()
+                return await tasks.submit(tx, asked)
+
+        turned = [one[::-1] if number % 2 else one for number, one in enumerate(groups)]
+        return await asyncio.gather(*map(submit, turned))
 
     batches = [batch for group in ground.run(story) for batch in group]
     assert len({batch.id for batch in batches}) == 3
     assert sum(not batch.replayed for batch in batches) == 3
     assert (_spent(ground, one), _spent(ground, other)) == (400, 200)
+
+
+def test_a_key_that_stands_is_never_given_another_batch(ground: Ground) -> None:
+    account = ground.account().id
+    [first, other] = _submit(ground, [_asked(account, "k"), _asked(account, None)])
+    assert isinstance(other, Batch)
+    taken = idempotency_keys.Kept(account, "k", b"a", other.id, other.task_ids, 200)
+
+    async def story(database: Database) -> None:
+        async with database.transaction() as tx:
+            await idempotency_keys.keep(tx, [taken])
+
+    with pytest.raises(errors.StatementRefused):
+        ground.run(story)
+    [again] = _submit(ground, [_asked(account, "k")])
+    assert _is_replay(again, first)
 
 
 def test_a_sweep_forgets_expired_keys_only(ground: Ground) -> None:
@@ -226,12 +248,13 @@ def test_a_sweep_passes_by_the_key_that_a_submit_makes_anew(ground: Ground) -> N
     _age(ground, "k", 25)
 
     async def story(database: Database) -> None:
+        again = await _priced(database, [_asked(account, "k")])
         async with database.transaction() as tx:
-            [made] = await _made(tx, [_asked(account, "k")])
+            [made] = await tasks.submit(tx, again)
             assert (await idempotency_keys.find(tx, {(account, "k")}))[account, "k"]
             await sweep.forget_idempotency_keys(database)
-        [again] = await _group(database, [_asked(account, "k")])
-        assert _is_replay(again, made)
+        [replay] = await _group(database, again)
+        assert _is_replay(replay, made)
 
     ground.run(story)
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
 import httpx
@@ -34,7 +33,7 @@ def test_a_submit_sent_again_after_a_kill_made_one_batch(house: House) -> None:
     with ThreadPoolExecutor(1) as pool:
         for number in range(ROUNDS_COUNT):
             sent: Future[dict[str, Any] | None] = pool.submit(_send, client, f"k{number}")
-            time.sleep(number * KILLED_LATER_BY_SECONDS)
+            wait([sent], number * KILLED_LATER_BY_SECONDS)
             house.kill(server)
             first = sent.result(30)
             server = house.start("serve", "--workers", "0")

@@ -16,6 +16,7 @@ from darkroom.api.call import Call, Edge, Route
 from darkroom.api.middleware import Recorded
 from darkroom.api.routes import (
     balance,
+    cancel,
     events,
     files,
     generation,
@@ -30,6 +31,7 @@ _ROUTES: tuple[Route, ...] = (
     *generation.ROUTES,
     *status.ROUTES,
     *events.ROUTES,
+    *cancel.ROUTES,
     *uploads.ROUTES,
     *balance.ROUTES,
     *models.ROUTES,
@@ -92,8 +94,7 @@ class _Endpoint:
             )
         if method not in self._methods:
             raise errors.MethodNotAllowed(
-                f"{path[:200]} takes {' or '.join(self._methods)}, "
-                f"not {request.method}.",
+                f"{path[:200]} takes {' or '.join(self._methods)}, not {request.method}.",
                 allow=tuple(self._methods),
             )
         return self._methods[method]

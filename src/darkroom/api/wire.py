@@ -161,6 +161,10 @@ def task(one: tasks.Task, wire: str, base: str) -> dict[str, Any]:
         shown |= _place(one.place)
     if one.caller_id is not None:
         shown["caller_id"] = one.caller_id
+    if one.deadline_at is not None:
+        shown["deadline_at"] = instant(one.deadline_at)
+    if one.cancel_asked_at is not None:
+        shown["cancel_asked_at"] = instant(one.cancel_asked_at)
     if one.notes:
         shown["notes"] = one.notes
     if one.status == tasks.FAILED:

@@ -34,6 +34,7 @@ FIELDS = (
     Field("--number", "image_number", "How many pictures.", type=int),
     Field("--seed", "seed", "Same seed, same picture.", type=int),
     Field("--negative-prompt", "negative_prompt", "What not to show."),
+    Field("--deadline", "deadline_seconds", "Seconds in which it must begin.", type=int),
 )
 
 

@@ -61,6 +61,7 @@ COMMANDS = {
     "work": Entry("darkroom.cli.processes:work", "Run tasks for the servers on one database."),
     "daemon": Entry("darkroom.cli.processes:daemon", "Take back lost tasks, forget old records."),
     "generate": Entry("darkroom.cli.generate:generate", "Make pictures and save them."),
+    "cancel": Entry("darkroom.cli.cancel:cancel", "Cancel a task, or all tasks of a batch."),
     "models": Entry("darkroom.cli.models:models", "List the models, their bounds and rates."),
     "account": Entry("darkroom.cli.accounts:account", "Create and list accounts."),
     "key": Entry("darkroom.cli.keys:key", "Create, list and revoke API keys."),

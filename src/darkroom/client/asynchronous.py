@@ -70,6 +70,14 @@ class AsyncClient:
             if not following.is_over:
                 await asyncio.sleep(following.pause_seconds())
 
+    async def cancel(self, task_id: str) -> shapes.Task:
+        """As `Client.cancel`."""
+        return await self._run(flows.call(operations.cancel(task_id)))
+
+    async def cancel_batch(self, batch_id: int) -> list[shapes.Task]:
+        """As `Client.cancel_batch`."""
+        return await self._run(flows.call(operations.cancel_batch(batch_id)))
+
     async def wait(
         self,
         submitted: Submitted,

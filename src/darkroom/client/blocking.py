@@ -59,6 +59,7 @@ class Client:
           files), which are uploaded.
         - `negative_prompt`: what not to show. `seed`: same seed, same picture.
         - `caller_id`: a number of yours that the status repeats.
+        - `deadline_seconds`: a task that has not begun after so long ends FAILED, for free.
         - `idempotency_key`: your name for this request, else a new one; within 24 hours the same
           name and fields answer the same tasks, free. A local file is uploaded anew each time and
           so makes other fields: give the address that `upload` answered.
@@ -101,6 +102,17 @@ class Client:
                 following.failure = exc
             if not following.is_over:
                 time.sleep(following.pause_seconds())
+
+    def cancel(self, task_id: str) -> shapes.Task:
+        """End a waiting task, or ask for the stop of a running one; refunded if it stops.
+
+        `data["cancel"]["effect"]` tells which: "ended", "asked", or "already finished".
+        """
+        return self._run(flows.call(operations.cancel(task_id)))
+
+    def cancel_batch(self, batch_id: int) -> list[shapes.Task]:
+        """Cancel every task of a batch, in order."""
+        return self._run(flows.call(operations.cancel_batch(batch_id)))
 
     def wait(
         self,

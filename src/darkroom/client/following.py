@@ -28,10 +28,11 @@ class Following:
     The format is that of https://html.spec.whatwg.org/multipage/server-sent-events.html.
     """
 
-    def __init__(self, task_id: str) -> None:
+    def __init__(self, task_id: str, *, outage_seconds_max: float = OUTAGE_SECONDS_MAX) -> None:
         self.is_over = False
         self.failure: Exception | None = None
         self._task_id = task_id
+        self._outage_seconds_max = outage_seconds_max
         self._last_id: str | None = None
         self._fields: dict[str, str] = {}
         self._silent_since: float | None = None
@@ -83,12 +84,12 @@ class Following:
     def pause_seconds(self) -> float:
         """How long to wait before the next stream; grows while nothing is heard.
 
-        Raises what went wrong once new streams have told nothing for `OUTAGE_SECONDS_MAX`.
+        Raises what went wrong once new streams have told nothing for `outage_seconds_max`.
         """
         now = time.monotonic()
         if self._silent_since is None:
             self._silent_since = now
-        if now - self._silent_since > OUTAGE_SECONDS_MAX:
+        if now - self._silent_since > self._outage_seconds_max:
             if isinstance(self.failure, errors.DarkroomError):
                 raise self.failure
             said = str(self.failure or "the stream ended without an event")

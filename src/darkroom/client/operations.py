@@ -83,6 +83,19 @@ def batch(batch_id: int) -> Operation[list[shapes.Task]]:
     )
 
 
+def cancel(task_id: str) -> Operation[shapes.Task]:
+    """Cancel one task."""
+    path = f"/v1/generation/{quote(task_id, safe='')}/cancel"
+    return Operation("POST", path, lambda data, _: shapes.tasks(data)[0])
+
+
+def cancel_batch(batch_id: int) -> Operation[list[shapes.Task]]:
+    """Cancel every task of a batch."""
+    return Operation(
+        "POST", f"/v1/generation/batch/{batch_id}/cancel", lambda data, _: shapes.tasks(data)
+    )
+
+
 def upload(name: str, content: BinaryIO) -> Operation[str]:
     """Store a file; its address can be named as an input."""
     return Operation(

@@ -15,7 +15,7 @@ from darkroom.storage.database import Transaction, jsonb
 PENDING, PROCESSING, SUCCESS, FAILED = "PENDING", "PROCESSING", "SUCCESS", "FAILED"
 # What may follow what; every change is one statement guarded by the state it leaves.
 TRANSITIONS = {
-    PENDING: (PROCESSING,),
+    PENDING: (PROCESSING, FAILED),
     PROCESSING: (SUCCESS, FAILED, PENDING),
     SUCCESS: (),
     FAILED: (),
@@ -42,6 +42,8 @@ class Submission:
     caller_id: int | None = None
     idempotency_key: str | None = None
     fingerprint: bytes = b""
+    # How long the tasks may wait to begin.
+    deadline_seconds: int | None = None
 
     @property
     def total_mill(self) -> int:
@@ -84,6 +86,8 @@ class Task:
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    cancel_asked_at: datetime | None
+    deadline_at: datetime | None
     files: list[str]
     place: places.Place | None = None
 
@@ -109,18 +113,15 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
-    """A task whose lease ran out."""
-
-    id: str
-    attempt: int
-    strikes: int
-
-
-@dataclass(frozen=True, slots=True)
 class _Numbered:
     id: int
     request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    id: str
+    is_canceled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +227,7 @@ async def _insert(
         positions=[position for _, _, position in rows],
         seeds=[one.seed + position for _, one, position in rows],
         prices=[one.price_mill for _, one, _ in rows],
+        deadlines_seconds=[one.deadline_seconds for _, one, _ in rows],
     )
     number_of = {row.request_id: row.id for row in numbered}
     return [number_of[one.request_id] for one in submissions]
@@ -282,17 +284,20 @@ async def claim(
 
 async def beat(
     tx: Transaction, progress_of: Mapping[tuple[str, int], float], *, lease_seconds: float
-) -> set[str]:
-    """Renew the leases of running (task, attempt) pairs; a task not in the answer is lost."""
+) -> dict[str, bool]:
+    """Renew the leases of running (task, attempt) pairs; answers whether each is canceled.
+
+    A task that is not in the answer is lost.
+    """
     rows = await tx.all(
-        _Id,
+        _Kept,
         "tasks.beat",
         ids=[task_id for task_id, _ in progress_of],
         attempts=[attempt for _, attempt in progress_of],
         progresses=list(progress_of.values()),
         lease_seconds=lease_seconds,
     )
-    return {row.id for row in rows}
+    return {row.id: row.is_canceled for row in rows}
 
 
 async def succeed(
@@ -342,7 +347,8 @@ async def fail(
 async def requeue(tx: Transaction, claimed: Claim, *, delay_seconds: float, strikes: int) -> bool:
     """Give a task back to the queue after a pause; False when the lease was lost.
 
-    A strike counts against the task; a worker that stops in good order gives none.
+    A strike counts against the task; a worker that stops in good order gives none. A task that was
+    canceled meanwhile ends instead.
     """
     row = await tx.first(
         _Id,
@@ -352,31 +358,8 @@ async def requeue(tx: Transaction, claimed: Claim, *, delay_seconds: float, stri
         delay_seconds=delay_seconds,
         strikes=strikes,
     )
-    await tx.run("tasks.notify")
-    return row is not None
-
-
-async def lost(tx: Transaction, *, tasks_max: int) -> list[Lost]:
-    """Tasks whose lease ran out, the longest lost first."""
-    return await tx.all(Lost, "tasks.lost", tasks_max=tasks_max)
-
-
-async def recover(tx: Transaction, task: Lost, *, strikes_max: int) -> bool:
-    """Requeue a lost task, or fail and refund it after its last strike; False: it came back."""
-    if task.strikes + 1 < strikes_max:
-        row = await tx.first(_Id, "tasks.requeue_lost", task_id=task.id, attempt=task.attempt)
-        await tx.run("tasks.notify")
-        return row is not None
-    error = errors.AttemptsExhausted()
-    row = await tx.first(
-        _Id,
-        "tasks.fail_lost",
-        task_id=task.id,
-        attempt=task.attempt,
-        error_code=error.code,
-        error=error.message,
-    )
     if row is None:
-        return False
-    await ledger.refund(tx, task.id)
+        # Canceled, or another's: then the attempt's number fences this end off as well.
+        return await fail(tx, claimed, errors.Canceled(), served_by=None)
+    await tx.run("tasks.notify")
     return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,8 +47,11 @@ class Attempt:
     progress: float = 0.0
     # The end is being written: from here on the attempt is not stopped any more.
     ending: bool = False
-    # When its lease was seen to be another's, on the monotonic clock; 0: it is ours.
-    abandoned_at: float = 0.0
+    # When it was told to stop, on the monotonic clock; 0: it was not.
+    stopped_at: float = 0.0
+    # Its owner canceled it, so that its end is ours to write; else a stop means a lost lease.
+    is_canceled: bool = False
+    fetching: asyncio.Task[dict[str, list[str]]] | None = None
     notes: dict[str, Any] = field(default_factory=dict)
 
     async def run(self) -> None:
@@ -58,9 +62,14 @@ class Attempt:
             made = await self._make(folder)
             stored = [await self._store(output) for output in made]
         except contract.Canceled:
-            _log.info("%s: stopped, the lease is another's", self.claimed.id)
+            if self.is_canceled:
+                await self._fail(errors.Canceled())
+            else:
+                _log.info("%s: stopped, the lease is another's", self.claimed.id)
         except errors.TaskError as error:
-            await self._fail(error)
+            # A child that does not listen is killed: that is no crash, it is the cancel's end.
+            is_killed = self.is_canceled and error.transient
+            await self._fail(errors.Canceled() if is_killed else error)
         except OSError as exc:
             # A full disk, most likely: the fault is this machine's, another attempt may end better.
             _log.error("%s: %s", self.claimed.id, exc)
@@ -70,13 +79,27 @@ class Attempt:
         finally:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
+    def cancel(self) -> None:
+        """Stop because the owner asked for it: the task ends as canceled."""
+        self.is_canceled = True
+        self.stop()
+
+    def stop(self) -> None:
+        """Ask for the stop of what runs: the download of inputs, or the child at its next step."""
+        if self.stopped_at or self.ending:
+            return
+        self.stopped_at = time.monotonic()
+        if self.fetching is not None:
+            self.fetching.cancel()
+        self.process.cancel()
+
     async def give_back(self) -> None:
         """Return an unfinished task to the queue, without a strike."""
         async with self.tools.database.transaction() as tx:
             await tasks.requeue(tx, self.claimed, delay_seconds=0, strikes=0)
 
     async def _make(self, folder: Path) -> list[protocol.Made]:
-        files = await self._fetch(folder)
+        files = await self._fetch_unless_stopped(folder)
         asked = protocol.Run(
             backend=self.backend,
             model=self.claimed.model,
@@ -102,6 +125,21 @@ class Attempt:
         if not made:
             raise errors.BackendFailed("The model ended without a result.")
         return made
+
+    async def _fetch_unless_stopped(self, folder: Path) -> dict[str, list[str]]:
+        """The inputs; raises `Canceled` on a stop, since there is no child yet that would."""
+        self.fetching = asyncio.create_task(self._fetch(folder))
+        try:
+            files = await self.fetching
+        except asyncio.CancelledError:
+            if not self.stopped_at:
+                raise
+            raise contract.Canceled from None
+        finally:
+            self.fetching = None
+        if self.stopped_at:
+            raise contract.Canceled
+        return files
 
     async def _fetch(self, folder: Path) -> dict[str, list[str]]:
         fetched: dict[str, list[str]] = {}

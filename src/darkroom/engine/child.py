@@ -40,6 +40,8 @@ class _Line:
             if isinstance(message, protocol.Cancel):
                 self.canceled.set()
             else:
+                # Here, not where the task begins: a cancel may come before the child gets to it.
+                self.canceled.clear()
                 self.asked.put(message)
         # Not sys.exit: the main thread may be deep in a model and must not hold up the end.
         os._exit(0)
@@ -95,7 +97,6 @@ def main() -> None:
 
 
 def _run(line: _Line, loaded: _Loaded, asked: protocol.Run) -> protocol.ToWorker:
-    line.canceled.clear()
     try:
         backend = loaded.load(asked.backend, asked.model)
         context = _Context(line, Path(asked.folder), asked.seed)

@@ -9,6 +9,7 @@ from darkroom.engine import loop, sweep
 from darkroom.storage.database import Database
 
 _RECOVER_SECONDS = 1.0
+_EXPIRE_SECONDS = 1.0
 _TIDY_SECONDS = 3600.0
 
 
@@ -23,10 +24,14 @@ class Daemon:
         """Run every loop until the stop."""
         async with asyncio.TaskGroup() as group:
             group.create_task(loop.every(_RECOVER_SECONDS, self._recover, stop))
+            group.create_task(loop.every(_EXPIRE_SECONDS, self._expire, stop))
             group.create_task(loop.every(_TIDY_SECONDS, self._tidy, stop))
 
     async def _recover(self) -> None:
         await sweep.recover_tasks(self._database)
+
+    async def _expire(self) -> None:
+        await sweep.expire_tasks(self._database)
 
     async def _tidy(self) -> None:
         await sweep.forget_call_records(self._database, self._config.history_days)

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from darkroom import config
-from darkroom.domain import call_records, idempotency_keys, tasks
+from darkroom.domain import call_records, endings, idempotency_keys
 from darkroom.storage.database import Database
 
 _log = logging.getLogger(__name__)
@@ -21,14 +21,25 @@ _FOLDER_SECONDS_MAX = 86_400.0
 async def recover_tasks(database: Database) -> int:
     """Requeue tasks whose lease ran out, or fail and refund them; one transaction each."""
     async with database.statement() as tx:
-        lost = await tasks.lost(tx, tasks_max=config.SWEEP_TASKS_MAX)
+        lost = await endings.lost(tx, tasks_max=config.SWEEP_TASKS_MAX)
     recovered = 0
     for task in lost:
         async with database.transaction() as tx:
-            if await tasks.recover(tx, task, strikes_max=config.STRIKES_MAX):
+            if await endings.recover(tx, task, strikes_max=config.STRIKES_MAX):
                 recovered += 1
                 _log.warning("%s: attempt %d was lost", task.id, task.attempt)
     return recovered
+
+
+async def expire_tasks(database: Database) -> int:
+    """Fail and refund tasks that have not begun by their deadline; one transaction each."""
+    for expired in range(config.SWEEP_TASKS_MAX):
+        async with database.transaction() as tx:
+            task_id = await endings.expire(tx)
+        if task_id is None:
+            return expired
+        _log.info("%s: the deadline passed", task_id)
+    return config.SWEEP_TASKS_MAX
 
 
 async def forget_call_records(database: Database, retention_days: int) -> None:

@@ -60,12 +60,14 @@ class Worker:
             await self._warm_up()
             async with asyncio.TaskGroup() as group:
                 listening = group.create_task(loop.every(0.5, self._listen, stop))
+                hearing = group.create_task(loop.every(0.5, self._hear_cancels, drained))
                 group.create_task(loop.every(_BEAT_SECONDS, self._beat, drained))
                 group.create_task(self._wake_at(stop))
                 await loop.every(0.0, self._claim, stop)
                 listening.cancel()
                 await self._drain()
                 drained.set()
+                hearing.cancel()
             await asyncio.gather(*(process.kill() for process in self._idle))
 
     async def _warm_up(self) -> None:
@@ -84,6 +86,13 @@ class Worker:
         async with contextlib.aclosing(self._database.listen("tasks")) as notices:
             async for _ in notices:
                 self._wake.set()
+
+    async def _hear_cancels(self) -> None:
+        async with contextlib.aclosing(self._database.listen("cancels")) as task_ids:
+            async for task_id in task_ids:
+                for attempt in self._running.values():
+                    if attempt.claimed.id == task_id:
+                        attempt.cancel()
 
     async def _claim(self) -> None:
         """Claim as many tasks as there are free places, or wait until there is reason to ask."""
@@ -135,6 +144,7 @@ class Worker:
     async def _beat(self) -> None:
         """Tell the progress and renew the leases, in one statement, when there is news or need."""
         now = time.monotonic()
+        await self._kill_deaf(now)
         running = {one.claimed.id: one for one in self._running.values()}
         news = any(one.progress > self._told.get(one.claimed.id, 0) for one in running.values())
         due = now - self._beaten_at > self._config.lease_seconds / _LEASE_PARTS
@@ -146,16 +156,17 @@ class Worker:
         self._beaten_at = now
         self._told = {task_id: progress for (task_id, _), progress in told.items()}
         for attempt in running.values():
-            if attempt.claimed.id not in ours and not attempt.ending:
-                await self._abandon(attempt)
+            if attempt.claimed.id not in ours:
+                attempt.stop()
+            elif ours[attempt.claimed.id]:
+                attempt.cancel()
 
-    async def _abandon(self, attempt: Attempt) -> None:
-        """Stop a task whose lease went to another; a child that does not listen is killed."""
-        if not attempt.abandoned_at:
-            attempt.abandoned_at = time.monotonic()
-            attempt.process.cancel()
-        elif time.monotonic() - attempt.abandoned_at > _STOP_SECONDS_MAX:
-            await attempt.process.kill()
+    async def _kill_deaf(self, now: float) -> None:
+        """Kill the children of stopped attempts that have not listened for a while."""
+        for attempt in [*self._running.values()]:
+            is_late = attempt.stopped_at and now - attempt.stopped_at > _STOP_SECONDS_MAX
+            if is_late and not attempt.ending:
+                await attempt.process.kill()
 
     async def _drain(self) -> None:
         """Let running tasks finish for `drain_seconds`, then kill the children and requeue."""

@@ -18,8 +18,8 @@ from darkroom.domain import tasks
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 _MEDIA_TYPE = "text/event-stream"
 _ID_DIGITS_MAX = 18
-# Versions of one attempt: its running, then its waiting for the next, then its end.
-_ATTEMPT, _WAITS, _ENDED = 10_000, 1_000, 9_000
+# Versions of one attempt: its running, its cancel, its waiting for the next attempt, its end.
+_ATTEMPT, _CANCELED, _WAITS, _ENDED = 10_000, 200, 1_000, 9_000
 
 
 async def of_task(call: Call) -> Response:
@@ -55,7 +55,7 @@ def version(task: tasks.Task) -> int:
     if task.is_ended:
         return base + _ENDED
     if task.status == tasks.PROCESSING:
-        return base + int(task.progress * 100)
+        return base + int(task.progress * 100) + (_CANCELED if task.cancel_asked_at else 0)
     position = task.place.position if task.place else None
     return base + _WAITS + config.QUEUE_COUNTED_MAX - (position or config.QUEUE_COUNTED_MAX)
 

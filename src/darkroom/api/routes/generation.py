@@ -116,7 +116,7 @@ def _submission(
     call: Call, kind: Kind, given: Any, order: Order, taken: inputs.Taken
 ) -> tasks.Submission:
     fields = msgspec.to_builtins(given)
-    for name in (*kind.files, "webhook_url", "caller_id"):
+    for name in (*kind.files, "webhook_url", "caller_id", "deadline_seconds"):
         fields.pop(name, None)
     fields |= {"width": order.size.width, "height": order.size.height}
     seed = secrets.randbelow(SEED_MAX - order.count) if given.seed is None else given.seed
@@ -132,6 +132,7 @@ def _submission(
         count=order.count,
         seed=seed,
         caller_id=given.caller_id,
+        deadline_seconds=given.deadline_seconds,
     )
 
 

@@ -23,13 +23,19 @@ async def of_task(call: Call) -> Any:
 
 async def of_batch(call: Call) -> Any:
     """Every task of one batch of the caller, in order."""
+    number = batch_id(call)
+    async with call.edge.database.statement() as tx:
+        found = await tasks.of_batch(tx, call.principal.account_id, number)
+    call.trace.batch_id = number
+    return [wire.task(task, call.principal.wire, call.base_url) for task in found]
+
+
+def batch_id(call: Call) -> int:
+    """The batch id of the path; raises `BatchNotFound` for what cannot be one."""
     text = call.request.path_params["batch_id"]
     if not text.isascii() or not text.isdecimal() or len(text) > _BATCH_ID_DIGITS_MAX:
         raise errors.BatchNotFound
-    async with call.edge.database.statement() as tx:
-        found = await tasks.of_batch(tx, call.principal.account_id, int(text))
-    call.trace.batch_id = int(text)
-    return [wire.task(task, call.principal.wire, call.base_url) for task in found]
+    return int(text)
 
 
 ROUTES = (

@@ -11,6 +11,7 @@ import msgspec
 PROMPT_CHARS_MAX = 2000
 NEGATIVE_PROMPT_CHARS_MAX = 1000
 SEED_MAX = 2**31 - 1
+DEADLINE_SECONDS_MAX = 86_400
 
 
 class Submit(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -22,6 +23,10 @@ class Submit(msgspec.Struct, kw_only=True, omit_defaults=True):
     caller_id: Annotated[
         Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | None,
         msgspec.Meta(description="A tag of your own, echoed in status."),
+    ] = None
+    deadline_seconds: Annotated[
+        Annotated[int, msgspec.Meta(ge=1, le=DEADLINE_SECONDS_MAX)] | None,
+        msgspec.Meta(description="A task that has not begun after so long ends FAILED, for free."),
     ] = None
 
 

@@ -9,14 +9,16 @@ SELECT k.account_id, k.key, k.fingerprint, k.batch_id,
  GROUP BY k.account_id, k.key;
 
 -- name: idempotency_keys.keep
--- Keys with what they made; one that has outlived its hours is made anew, a younger one never.
+-- Keys with what they made; one that has outlived its hours is made anew. The second seat-belt: a
+-- younger one would get no batch, which its column refuses, and the whole transaction with it.
 INSERT INTO idempotency_keys AS k (account_id, key, fingerprint, batch_id)
 SELECT account_id, key, fingerprint, batch_id
   FROM unnest(%(account_ids)s::text[], %(keys)s::text[], %(fingerprints)s::bytea[],
               %(batch_ids)s::bigint[]) AS made (account_id, key, fingerprint, batch_id)
 ON CONFLICT (account_id, key) DO UPDATE
-   SET fingerprint = excluded.fingerprint, batch_id = excluded.batch_id, created_at = now()
- WHERE k.created_at <= now() - make_interval(hours => %(hours)s);
+   SET fingerprint = excluded.fingerprint, created_at = now(),
+       batch_id = CASE WHEN k.created_at <= now() - make_interval(hours => %(hours)s)
+                       THEN excluded.batch_id END;
 
 -- name: idempotency_keys.forget
 -- Remove keys that have outlived their hours, a bounded number at a time; the lock looks again at
