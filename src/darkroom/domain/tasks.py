@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from darkroom import errors, ids
 from darkroom.domain import accounts, assets, idempotency_keys, ledger, places
 from darkroom.domain.idempotency_keys import Kept
@@ -214,23 +216,40 @@ async def _insert(
     numbered = await tx.all(
         _Numbered,
         "tasks.submit",
-        account_ids=[one.account_id for one in submissions],
-        api_key_ids=[one.api_key_id for one in submissions],
-        request_ids=[one.request_id for one in submissions],
-        kinds=[one.kind for one in submissions],
-        models=[one.model for one in submissions],
-        inputs=[jsonb(one.input) for one in submissions],
-        rate_ids=[one.rate_id for one in submissions],
-        caller_ids=[one.caller_id for one in submissions],
-        ids=[task_id for task_id, _, _ in rows],
-        of_request_ids=[one.request_id for _, one, _ in rows],
-        positions=[position for _, _, position in rows],
-        seeds=[one.seed + position for _, one, position in rows],
-        prices=[one.price_mill for _, one, _ in rows],
-        deadlines_seconds=[one.deadline_seconds for _, one, _ in rows],
+        # Two JSON texts cost the server's loop far less than fourteen arrays.
+        batches=_json([_batch_row(one) for one in submissions]),
+        tasks=_json([_task_row(*row) for row in rows]),
     )
     number_of = {row.request_id: row.id for row in numbered}
     return [number_of[one.request_id] for one in submissions]
+
+
+def _json(rows: Sequence[Mapping[str, Any]]) -> str:
+    return msgspec.json.encode(rows).decode()
+
+
+def _batch_row(one: Submission) -> dict[str, Any]:
+    return {
+        "account_id": one.account_id,
+        "api_key_id": one.api_key_id,
+        "request_id": one.request_id,
+        "kind": one.kind,
+        "model": one.model,
+        "input": one.input,
+        "rate_id": one.rate_id,
+        "caller_id": one.caller_id,
+    }
+
+
+def _task_row(task_id: str, one: Submission, position: int) -> dict[str, Any]:
+    return {
+        "id": task_id,
+        "request_id": one.request_id,
+        "position": position,
+        "seed": one.seed + position,
+        "price": one.price_mill,
+        "deadline_seconds": one.deadline_seconds,
+    }
 
 
 async def get_many(

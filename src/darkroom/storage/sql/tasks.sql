@@ -5,20 +5,19 @@ WITH batch AS (
                          caller_id)
     SELECT nextval('batch_ids'), account_id, api_key_id, request_id, kind, model, input, rate_id,
            caller_id
-      FROM unnest(%(account_ids)s::text[], %(api_key_ids)s::text[], %(request_ids)s::text[],
-                  %(kinds)s::text[], %(models)s::text[], %(inputs)s::jsonb[],
-                  %(rate_ids)s::bigint[], %(caller_ids)s::bigint[])
-           WITH ORDINALITY AS asked (account_id, api_key_id, request_id, kind, model, input,
-                                     rate_id, caller_id, place)
-     ORDER BY place
+      FROM ROWS FROM (json_to_recordset(%(batches)s::json)
+                      AS (account_id text, api_key_id text, request_id text, kind text, model text,
+                          input jsonb, rate_id bigint, caller_id bigint))
+           WITH ORDINALITY
+     ORDER BY ordinality
     RETURNING id, account_id, request_id, model
 ), task AS (
     INSERT INTO tasks (id, batch_id, account_id, position, model, seed, price_mill, deadline_at)
     SELECT asked.id, batch.id, batch.account_id, asked.position, batch.model, asked.seed,
            asked.price, now() + make_interval(secs => asked.deadline_seconds)
-      FROM unnest(%(ids)s::text[], %(of_request_ids)s::text[], %(positions)s::smallint[],
-                  %(seeds)s::bigint[], %(prices)s::bigint[], %(deadlines_seconds)s::integer[])
-           AS asked (id, request_id, position, seed, price, deadline_seconds)
+      FROM json_to_recordset(%(tasks)s::json)
+           AS asked (id text, request_id text, position smallint, seed bigint, price bigint,
+                     deadline_seconds integer)
       JOIN batch USING (request_id)
 )
 SELECT id, request_id FROM batch;
