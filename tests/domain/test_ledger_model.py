@@ -13,13 +13,13 @@ from darkroom.storage.database import Database
 from ground import Ground
 
 # Small, so that a settle often asks for just what is held, or one more.
-AMOUNTS = st.integers(1, 5)
+AMOUNTS = st.integers(1, 3)
 # A hold is named by a number that may be too high: then there is no such hold.
 STEPS = st.one_of(
     st.tuples(st.just("grant"), AMOUNTS, st.just(0)),
     st.tuples(st.just("hold"), AMOUNTS, st.just(0)),
-    st.tuples(st.just("settle"), AMOUNTS, st.integers(0, 5)),
-    st.tuples(st.just("refund"), st.just(0), st.integers(0, 5)),
+    st.tuples(st.just("settle"), AMOUNTS, st.integers(0, 2)),
+    st.tuples(st.just("refund"), st.just(0), st.integers(0, 2)),
 )
 
 
@@ -82,8 +82,8 @@ async def compare(database: Database, account_id: str, steps: list[tuple[str, in
         )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[*HealthCheck])
-@given(steps=st.lists(STEPS, max_size=25))
+@settings(max_examples=40, deadline=None, suppress_health_check=[*HealthCheck])
+@given(steps=st.lists(STEPS, min_size=10, max_size=30))
 def test_any_history_is_what_the_model_says(ground: Ground, steps) -> None:
     account = ground.account(credits_given=0)
     ground.run(lambda database: compare(database, account.id, steps))
