@@ -172,3 +172,10 @@ def test_a_private_or_overriding_function_needs_no_docstring(text: str) -> None:
 def test_a_singular_module_of_domain_is_refused() -> None:
     assert list(singular(Source("src/darkroom/domain/task.py", "")))
     assert not list(singular(Source("src/darkroom/domain/kinds/image.py", "")))
+
+
+def test_test_files_have_names_of_their_own() -> None:
+    """pytest finds a module by its name alone, so two of one name cannot run together."""
+    names = [source.path.rpartition("/")[2] for source in sources("tests")]
+    twice = sorted({name for name in names if names.count(name) > 1 and name != "conftest.py"})
+    refuse(f"tests: two files are named {name}; rename one" for name in twice)
