@@ -33,6 +33,14 @@ class _Line:
         self._connection.sendall(protocol.encode(message))
 
     def listen(self) -> None:
+        try:
+            self._listen()
+        finally:
+            # However the line ended, by a reset in the middle of a message too. Not sys.exit: the
+            # main thread may be deep in a model and must not hold up the end.
+            os._exit(0)
+
+    def _listen(self) -> None:
         stream = self._connection.makefile("rb")
         while head := stream.read(protocol.LENGTH.size):
             (size,) = protocol.LENGTH.unpack(head)
@@ -43,8 +51,6 @@ class _Line:
                 # Here, not where the task begins: a cancel may come before the child gets to it.
                 self.canceled.clear()
                 self.asked.put(message)
-        # Not sys.exit: the main thread may be deep in a model and must not hold up the end.
-        os._exit(0)
 
 
 class _Context:
