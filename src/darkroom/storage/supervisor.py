@@ -155,21 +155,22 @@ class Server:
             "stderr": DEVNULL if quiet else None,
             "env": {k: v for k, v in os.environ.items() if not k.startswith("PG")},
         }
-        setpriv = shutil.which("setpriv")
-        if setpriv is None:
-            # No Linux, or a bare one: the next supervisor stops what outlives this one.
+        prefix: Command = []
+        if setpriv := shutil.which("setpriv"):
+            # It sets the signal last; a change of user after that would clear it.
+            prefix = [setpriv, "--pdeathsig", signal_at_death]
             if root:
-                options |= {"user": uid, "group": gid, "extra_groups": []}
-            return subprocess.Popen(command, **options)  # noqa: S603 - the wheel's programs
-        # It sets the signal last; a change of user after that would clear it.
-        prefix = [setpriv, "--pdeathsig", signal_at_death]
-        if root:
-            prefix += [f"--reuid={uid}", f"--regid={gid}", "--clear-groups"]
-        if self.capability:
-            prefix += [f"--inh-caps=-all,+{self.capability}", f"--ambient-caps=+{self.capability}"]
-            # Else access(2), with which initdb looks for its sibling, would not count it.
-            prefix += ["--securebits=+no_setuid_fixup"]
-        return subprocess.Popen([*prefix, "--", *command], **options)  # noqa: S603
+                prefix += [f"--reuid={uid}", f"--regid={gid}", "--clear-groups"]
+            if self.capability:
+                only = self.capability
+                prefix += [f"--inh-caps=-all,+{only}", f"--ambient-caps=+{only}"]
+                # Else access(2), with which initdb looks for its sibling, would not count it.
+                prefix += ["--securebits=+no_setuid_fixup"]
+            prefix += ["--"]
+        elif root:
+            # No Linux, or a bare one: the next supervisor stops what outlives this one.
+            options |= {"user": uid, "group": gid, "extra_groups": []}
+        return subprocess.Popen([*prefix, *command], **options)  # noqa: S603 - the wheel's programs
 
     def reaches(self) -> bool:
         """Whether the account can run the programs and enter the folder."""
@@ -286,7 +287,8 @@ def is_postmaster(pid: int, cluster: Path) -> bool:
             command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ")
         else:
             ps = ["/bin/ps", "-ww", "-o", "command=", "-p", str(pid)]
-            command = subprocess.run(ps, capture_output=True, check=False).stdout  # noqa: S603
+            told = subprocess.run(ps, capture_output=True, check=False)  # noqa: S603 - a number
+            command = told.stdout
     except (FileNotFoundError, ProcessLookupError):
         return False
     return os.fsencode(f"/postgres -D {cluster} -c ") in command

@@ -16,7 +16,7 @@ SUBJECTS = {"abstract": abstract, "city": city, "flowers": flowers, "forest": fo
 
 
 def painted(subject: str, width: int = 192, height: int = 128, **choices: object) -> FloatArray:
-    scene = Scene(subject, **{"seed": 7, **choices})  # type: ignore[arg-type]
+    scene = Scene(subject, **{"seed": 7, **choices})  # type: ignore[arg-type]  # by name
     return SUBJECTS[subject](scene, width, height, lambda done: None)
 
 
