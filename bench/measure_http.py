@@ -75,7 +75,11 @@ def _tasks(one: Home, server: Server, key: str, count: int) -> tuple[list[str], 
     async def story(database: Database) -> tuple[list[str], list[str]]:
         async with database.transaction() as tx:
             claimed = await tasks.claim(
-                tx, "bench", ["FLUX_PRO"], tasks_max=2 * count, lease_seconds=_LEASE_SECONDS
+                tx,
+                "bench",
+                tasks.Wanted(["FLUX_PRO"]),
+                tasks_max=2 * count,
+                lease_seconds=_LEASE_SECONDS,
             )
         for task in claimed[count:]:
             made = Asset(f"{task.id}.png", "image/png", 1_000_000, b"0" * 32, 1920, 1080)

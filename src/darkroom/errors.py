@@ -8,7 +8,7 @@ Refusal      the caller can act: answered on the wire with `status`, `code`, `fi
  ├ TaskNotFound · BatchNotFound · FileNotFound · RouteNotFound · MethodNotAllowed
  ├ ContentRefused · InputRefused · IdempotencyConflict
  ├ BodyTooLarge · UploadTooLarge · UnsupportedMedia · UnsupportedFormat
- └ Unavailable
+ └ QueueFull · RateLimited · Unavailable
 TaskError    a task ended badly: kept on the task, never an HTTP error
  ├ BadInput · BackendFailed · BackendCrashed · OutOfMemory · TimedOut · AttemptsExhausted
  ├ Canceled · DeadlinePassed
@@ -176,6 +176,20 @@ class UnsupportedFormat(Refusal):
 
     status = 415
     code = 2004
+
+
+class QueueFull(Refusal):
+    """queue full: too many tasks of this account wait. Try again when some of them have ended."""
+
+    status = 503
+    code = 1007
+
+
+class RateLimited(Refusal):
+    """rate limit: too many requests. Try again after the seconds of Retry-After."""
+
+    status = 429
+    code = 1001
 
 
 class Unavailable(Refusal):

@@ -61,7 +61,9 @@ def _claim(idle: Server, tasks_max: int = 1000) -> list[tasks.Claim]:
 
     async def story(database):
         async with database.statement() as tx:
-            return await tasks.claim(tx, "w", [MODEL], tasks_max=tasks_max, lease_seconds=600)
+            return await tasks.claim(
+                tx, "w", tasks.Wanted([MODEL]), tasks_max=tasks_max, lease_seconds=600
+            )
 
     return idle.ground.run(story)
 

@@ -155,7 +155,7 @@ def test_a_snapshot_is_an_event_of_four_lines():
 
 def test_versions_grow_through_waiting_running_and_every_attempt():
     def at(attempt: int, name: str, progress: float = 0, position: int | None = None) -> int:
-        place = Place("task_1", position, None) if name == tasks.PENDING else None
+        place = Place("task_1", position, False, None) if position else None
         one = replace(TASK, status=name, attempt=attempt, progress=progress, place=place)
         return events.version(one)
 

@@ -58,17 +58,3 @@ def test_racing_creators_of_one_address_make_one_account(ground):
         return await asyncio.gather(*(create(database, number) for number in range(20)))
 
     assert sum(ground.run(story)) == 1
-
-
-def test_locks_of_many_accounts_in_any_order_never_deadlock(ground):
-    owners = [ground.account().id for _ in range(4)]
-
-    async def lock(database, number):
-        async with database.transaction() as tx:
-            chosen = owners[number % 4 :] + owners[: number % 4]
-            return len(await accounts.lock(tx, set(chosen[:3])))
-
-    async def story(database):
-        return await asyncio.gather(*(lock(database, number) for number in range(60)))
-
-    assert ground.run(story) == [3] * 60

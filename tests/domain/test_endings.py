@@ -44,7 +44,9 @@ async def _one(database, account_id, *, count=1, deadline_seconds=None):
 
 async def _claim(database, lease_seconds=60.0):
     async with database.statement() as tx:
-        return await tasks.claim(tx, "w", ["M"], tasks_max=1, lease_seconds=lease_seconds)
+        return await tasks.claim(
+            tx, "w", tasks.Wanted(["M"]), tasks_max=1, lease_seconds=lease_seconds
+        )
 
 
 async def _running(database, account_id, lease_seconds=60.0):

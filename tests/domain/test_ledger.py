@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from darkroom import errors, ids
-from darkroom.domain import accounts, ledger
+from darkroom.domain import accounts, lanes, ledger
 from darkroom.domain.ledger import Hold
 from darkroom.storage.database import Database
 
@@ -16,7 +16,7 @@ from darkroom.storage.database import Database
 async def _hold(database: Database, account_id: str, mill: int) -> str | None:
     """Hold as submit does: lock, look, hold; None when the credits do not suffice."""
     async with database.transaction() as tx:
-        owner = (await accounts.lock(tx, {account_id}))[account_id]
+        owner = (await lanes.lock(tx, {account_id}))[account_id]
         if owner.available_mill < mill:
             return None
         hold = Hold(ids.new("task"), account_id, mill)

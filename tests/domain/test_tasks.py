@@ -51,7 +51,7 @@ async def _one(database, account_id, model="M"):
 async def _claim(database, model="M", worker="w", tasks_max=1, lease_seconds=60.0):
     async with database.transaction() as tx:
         return await tasks.claim(
-            tx, worker, [model], tasks_max=tasks_max, lease_seconds=lease_seconds
+            tx, worker, tasks.Wanted([model]), tasks_max=tasks_max, lease_seconds=lease_seconds
         )
 
 
@@ -114,7 +114,7 @@ async def _in_state(database, account_id, state, model):
     """A task in this state, with its lease run out, as the worker that had it knows it."""
     task_id = await _one(database, account_id, model)
     if state == PENDING:
-        return tasks.Claim(task_id, 0, 0, account_id, 7, 100, KIND, model, {})
+        return tasks.Claim(task_id, 0, 0, account_id, 7, 100, 0, KIND, model, {})
     [claimed] = await _claim(database, model, lease_seconds=-1)
     if state in INTO:
         assert await INTO[state](database, claimed)

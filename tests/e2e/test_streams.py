@@ -65,8 +65,13 @@ def test_a_wait_is_estimated_from_what_was_done_and_what_runs(house: House) -> N
     submit(client, "hang")
     wait_until(lambda: len(house.marks()) == 4)
     ids = submit(client, "plain", 2)
-    found = [status(client, one) for one in ids]
-    told = {one["queue_position"]: one["estimated_start_seconds"] for one in found}
+
+    def estimated() -> dict[int, float | None]:
+        found = [status(client, one) for one in ids]
+        return {one["queue_position"]: one["estimated_start_seconds"] for one in found}
+
+    wait_until(lambda: None not in estimated().values(), what="an estimate")
+    told = estimated()
     assert 0 < told[1] < told[2] < 30
     house.kill(house.running[0])
 

@@ -175,8 +175,8 @@ def task(one: tasks.Task, wire: str, base: str) -> dict[str, Any]:
 def _place(place: places.Place) -> dict[str, Any]:
     seconds = place.start_seconds
     return {
-        "queue_position": place.position or config.QUEUE_COUNTED_MAX,
-        "queue_position_is_minimum": place.position is None,
+        "queue_position": place.position,
+        "queue_position_is_minimum": place.is_minimum,
         "estimated_start_seconds": None if seconds is None else round(seconds, 1),
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,14 +16,32 @@ _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}")
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One account and its two balances, in mill."""
+    """One account, its two balances in mill, and its limits.
+
+    `weight` is its share of the workers beside other accounts; at most `running_max` of its tasks
+    run at once and `waiting_max` more may wait; `requests_per_minute` None: as many as it likes.
+    """
 
     id: str
     email: str
     is_admin: bool
     available_mill: int
     held_mill: int
+    weight: float
+    running_max: int
+    waiting_max: int
+    requests_per_minute: int | None
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Limits to set; None leaves one as it is, 0 requests a minute means as many as it likes."""
+
+    weight: float | None = None
+    running_max: int | None = None
+    waiting_max: int | None = None
+    requests_per_minute: int | None = None
 
 
 async def create(tx: Transaction, email: str, *, is_admin: bool = False) -> Account:
@@ -52,7 +71,8 @@ async def list_all(tx: Transaction, *, rows_max: int = 10_000) -> list[Account]:
     return await tx.all(Account, "accounts.list", rows_max=rows_max)
 
 
-async def lock(tx: Transaction, account_ids: set[str]) -> dict[str, Account]:
-    """The named accounts, locked until the transaction ends, always in the same order."""
-    rows = await tx.all(Account, "accounts.lock_many", account_ids=list(account_ids))
-    return {account.id: account for account in rows}
+async def limit(tx: Transaction, account_id: str, limits: Limits) -> Account:
+    """Set limits of an account; tasks that are already admitted are not taken back."""
+    return await tx.one(
+        Account, "accounts.limit", account_id=account_id, **dataclasses.asdict(limits)
+    )

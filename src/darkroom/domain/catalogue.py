@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import msgspec
 
 from darkroom import errors
-from darkroom.domain import ledger, rates, sizes
+from darkroom.domain import ledger, paces, rates, sizes
 from darkroom.domain.kinds.kind import Kind
 from darkroom.domain.kinds.table import KINDS
 
@@ -47,6 +47,11 @@ class Order:
     size: sizes.Size
     rate: rates.Rate
     price_mill: int
+
+    @property
+    def half_octaves(self) -> int:
+        """The size of each task, by which its work is estimated."""
+        return paces.half_octaves(self.size.pixels)
 
 
 @dataclass(frozen=True, slots=True)

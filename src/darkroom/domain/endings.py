@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from darkroom import errors
-from darkroom.domain import ledger, tasks
+from darkroom.domain import lanes, ledger, tasks
 from darkroom.storage.database import Transaction
 
 # What a cancel did: ended a waiting task, asked a running one to stop, or came after the end.
@@ -54,6 +54,7 @@ async def cancel(tx: Transaction, account_id: str, task_id: str) -> Cancel:
     if changed is not None and changed.status == tasks.FAILED:
         effect = ENDED
         await ledger.refund(tx, task_id)
+        await lanes.release(tx, task_id)
     elif changed is not None:
         effect = ASKED
         await tx.run("tasks.notify_cancel", task_id=task_id)
@@ -70,6 +71,7 @@ async def expire(tx: Transaction) -> str | None:
     if expired is None:
         return None
     await ledger.refund(tx, expired.id)
+    await lanes.release(tx, expired.id)
     return expired.id
 
 
@@ -99,4 +101,5 @@ async def recover(tx: Transaction, task: Lost, *, strikes_max: int) -> bool:
     if row is None:
         return False
     await ledger.refund(tx, task.id)
+    await lanes.release(tx, task.id)
     return True

@@ -92,6 +92,7 @@ AUDIT_CHECKS = {
     "every hold is opened once and closed at most once": "ledger.audit_holds",
     "held credits are the open holds": "ledger.audit_held",
     "every task's money fits its state": "ledger.audit_tasks",
+    "every lane counts its account's tasks": "lanes.audit",
 }
 
 

@@ -11,13 +11,15 @@ from darkroom.storage.database import Transaction
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a waiting task stands; `position` None: behind the `QUEUE_COUNTED_MAX` first.
+    """Where a waiting task stands, counted up to `QUEUE_COUNTED_MAX`.
 
-    `start_seconds` is an estimate, None where nothing is known to make it from.
+    `is_minimum`: more may come before it, since it is parked or stands farther back than is
+    counted. `start_seconds` is an estimate, None where nothing is known to make it from.
     """
 
     id: str
-    position: int | None
+    position: int
+    is_minimum: bool
     start_seconds: float | None
 
 
@@ -28,7 +30,6 @@ async def find(tx: Transaction, task_ids: Sequence[str]) -> dict[str, Place]:
         "tasks.waiting",
         ids=list(task_ids),
         counted_max=config.QUEUE_COUNTED_MAX,
-        past_max=config.PACE_LOOKED_AT_MAX,
-        learned_max=config.PACE_LEARNED_MAX,
+        alive_seconds=config.WORKER_ALIVE_SECONDS,
     )
     return {row.id: row for row in rows}

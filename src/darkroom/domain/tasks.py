@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from darkroom import errors, ids
-from darkroom.domain import accounts, assets, idempotency_keys, ledger, places
+from darkroom import config, errors, ids
+from darkroom.domain import assets, idempotency_keys, lanes, ledger, paces, places
 from darkroom.domain.idempotency_keys import Kept
 from darkroom.storage.database import Transaction, jsonb
+
+# What a caller whose queue is full is told to wait.
+_FULL_SECONDS = 10
 
 PENDING, PROCESSING, SUCCESS, FAILED = "PENDING", "PROCESSING", "SUCCESS", "FAILED"
 # What may follow what; every change is one statement guarded by the state it leaves.
@@ -41,6 +44,10 @@ class Submission:
     price_mill: int
     count: int
     seed: int
+    # The size of each task in half octaves, from which its work is estimated.
+    size: int = 0
+    # Of the account's own waiting tasks, those of a higher priority begin first.
+    priority: int = 0
     caller_id: int | None = None
     idempotency_key: str | None = None
     fingerprint: bytes = b""
@@ -62,7 +69,7 @@ class Batch:
     replayed: bool = False
 
 
-Outcome = Batch | errors.InsufficientCredits | errors.IdempotencyConflict
+Outcome = Batch | errors.InsufficientCredits | errors.IdempotencyConflict | errors.QueueFull
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +107,14 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a worker can run: its models, and those of them that need no loading now."""
+
+    models: Sequence[str]
+    loaded: Collection[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """One task leased to a worker; the attempt number fences every later write."""
 
@@ -109,9 +124,11 @@ class Claim:
     account_id: str
     seed: int
     price_mill: int
+    size: int
     kind: str
     model: str
     input: dict[str, Any]
+    overtook: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +156,11 @@ async def submit(tx: Transaction, submissions: Sequence[Submission]) -> list[Out
     A submission whose idempotency key made a batch before, in this group or within the day,
     answers that batch.
     """
-    owners = await accounts.lock(tx, {one.account_id for one in submissions})
+    owners = await lanes.lock(tx, {one.account_id for one in submissions})
     # Behind the lock: whoever used one of these keys before has committed.
     kept = await idempotency_keys.find(tx, {name for one in submissions if (name := _name(one))})
-    left = {owner.id: owner.available_mill for owner in owners.values()}
+    left = {account_id: lane.available_mill for account_id, lane in owners.items()}
+    room = {account_id: lane.room for account_id, lane in owners.items()}
     outcomes: list[Outcome] = []
     accepted: list[Submission] = []
     for one in submissions:
@@ -152,7 +170,11 @@ async def submit(tx: Transaction, submissions: Sequence[Submission]) -> list[Out
         if one.total_mill > left[one.account_id]:
             outcomes.append(_refusal(one, left[one.account_id]))
             continue
+        if one.count > room[one.account_id]:
+            outcomes.append(errors.QueueFull(retry_after_seconds=_FULL_SECONDS))
+            continue
         left[one.account_id] -= one.total_mill
+        room[one.account_id] -= one.count
         accepted.append(one)
         task_ids = tuple(ids.new("task") for _ in range(one.count))
         outcomes.append(Batch(0, task_ids, one.total_mill))
@@ -219,7 +241,9 @@ async def _insert(
         # Two JSON texts cost the server's loop far less than fourteen arrays.
         batches=_json([_batch_row(one) for one in submissions]),
         tasks=_json([_task_row(*row) for row in rows]),
+        unknown_seconds=paces.UNKNOWN_SECONDS,
     )
+    await lanes.deal(tx, {one.account_id for one in submissions if one.priority})
     number_of = {row.request_id: row.id for row in numbered}
     return [number_of[one.request_id] for one in submissions]
 
@@ -249,6 +273,8 @@ def _task_row(task_id: str, one: Submission, position: int) -> dict[str, Any]:
         "seed": one.seed + position,
         "price": one.price_mill,
         "deadline_seconds": one.deadline_seconds,
+        "priority": one.priority,
+        "size": one.size,
     }
 
 
@@ -283,19 +309,20 @@ async def _placed(tx: Transaction, found: Sequence[Task]) -> list[Task]:
 
 
 async def claim(
-    tx: Transaction,
-    worker_id: str,
-    models: Sequence[str],
-    *,
-    tasks_max: int,
-    lease_seconds: float,
+    tx: Transaction, worker_id: str, wanted: Wanted, *, tasks_max: int, lease_seconds: float
 ) -> list[Claim]:
-    """Lease up to `tasks_max` of the longest waiting tasks of these models to a worker."""
+    """Lease up to `tasks_max` tasks to a worker, in the order of the queue.
+
+    Those of a model that it has loaded come before the others of the first few: a worker that was
+    told that it overtook asks for nothing loaded soon, so that nobody is overtaken for ever.
+    """
     return await tx.all(
         Claim,
         "tasks.claim",
         worker_id=worker_id,
-        models=list(models),
+        models=list(wanted.models),
+        loaded=list(wanted.loaded),
+        first_max=config.CLAIM_LOOKED_AT_MAX + tasks_max,
         tasks_max=tasks_max,
         lease_seconds=lease_seconds,
     )
@@ -341,6 +368,7 @@ async def succeed(
         return False
     await assets.add(tx, claimed.account_id, outputs, task_id=claimed.id)
     await ledger.settle(tx, claimed.id, claimed.price_mill)
+    await lanes.release(tx, claimed.id)
     return True
 
 
@@ -360,6 +388,7 @@ async def fail(
     if row is None:
         return False
     await ledger.refund(tx, claimed.id)
+    await lanes.release(tx, claimed.id)
     return True
 
 

@@ -53,10 +53,13 @@ class Attempt:
     is_canceled: bool = False
     fetching: asyncio.Task[dict[str, list[str]]] | None = None
     notes: dict[str, Any] = field(default_factory=dict)
+    # How long it took from its claim to its end; None unless it ended well.
+    seconds: float | None = None
 
     async def run(self) -> None:
         """Take the task to its end; a failure ends it, gives it back or leaves it to the lease."""
         folder = self.tools.work_folder / f"{self.claimed.id}-{self.claimed.attempt}"
+        began = time.monotonic()
         try:
             await asyncio.to_thread(_make_private, folder)
             made = await self._make(folder)
@@ -76,6 +79,7 @@ class Attempt:
             await self._fail(errors.BackendCrashed(f"The worker could not keep the files: {exc}."))
         else:
             await self._succeed(stored)
+            self.seconds = time.monotonic() - began
         finally:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from darkroom import config
-from darkroom.domain import call_records, endings, idempotency_keys
+from darkroom.domain import call_records, endings, idempotency_keys, workers
 from darkroom.storage.database import Database
 
 _log = logging.getLogger(__name__)
@@ -58,6 +58,12 @@ async def forget_idempotency_keys(database: Database) -> None:
     while removed == _KEYS_FORGOTTEN_MAX:
         async with database.statement() as tx:
             removed = await idempotency_keys.forget(tx, rows_max=_KEYS_FORGOTTEN_MAX)
+
+
+async def forget_workers(database: Database) -> None:
+    """Remove workers that have been gone for a day."""
+    async with database.statement() as tx:
+        await workers.forget(tx)
 
 
 async def clear_work(folder: Path) -> None:

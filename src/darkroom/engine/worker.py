@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import socket
 import time
+from collections import deque
 
+from darkroom import config as bounds
 from darkroom import errors, ids
 from darkroom.config import Config
-from darkroom.domain import tasks
+from darkroom.domain import paces, tasks, workers
 from darkroom.domain.catalogue import SANDBOX_BACKEND, Catalogue
 from darkroom.engine import loop
 from darkroom.engine.attempt import Attempt, Tools
+from darkroom.engine.patience import Patience
 from darkroom.engine.process import Process
 from darkroom.outbound import Outbound
 from darkroom.storage.database import Database
@@ -51,6 +55,8 @@ class Worker:
         self._wake = asyncio.Event()
         self._told: dict[str, float] = {}
         self._beaten_at = 0.0
+        self._patience = Patience()
+        self._measured: deque[paces.Measured] = deque(maxlen=bounds.MEASURED_MAX)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until the stop, let running tasks finish for a while, then give back the rest."""
@@ -61,6 +67,7 @@ class Worker:
             async with asyncio.TaskGroup() as group:
                 listening = group.create_task(loop.every(0.5, self._listen, stop))
                 hearing = group.create_task(loop.every(0.5, self._hear_cancels, drained))
+                group.create_task(loop.every(bounds.WORKER_SEEN_SECONDS, self._see, drained))
                 group.create_task(loop.every(_BEAT_SECONDS, self._beat, drained))
                 group.create_task(self._wake_at(stop))
                 await loop.every(0.0, self._claim, stop)
@@ -68,6 +75,7 @@ class Worker:
                 await self._drain()
                 drained.set()
                 hearing.cancel()
+            await self._finish()
             await asyncio.gather(*(process.kill() for process in self._idle))
 
     async def _warm_up(self) -> None:
@@ -94,6 +102,27 @@ class Worker:
                     if attempt.claimed.id == task_id:
                         attempt.cancel()
 
+    async def _see(self) -> None:
+        """Tell the database that this worker lives, and how long its tasks took."""
+        measured = [*self._measured]
+        async with self._database.transaction() as tx:
+            await workers.see(
+                tx,
+                self.id,
+                host=socket.gethostname(),
+                models=self._models,
+                slots=self._config.workers_count,
+            )
+            if measured:
+                await paces.learn(tx, measured)
+        for _ in measured:
+            self._measured.popleft()
+
+    async def _finish(self) -> None:
+        with contextlib.suppress(errors.DatabaseUnavailable):
+            async with self._database.statement() as tx:
+                await workers.finish(tx, self.id)
+
     async def _claim(self) -> None:
         """Claim as many tasks as there are free places, or wait until there is reason to ask."""
         self._wake.clear()
@@ -104,15 +133,21 @@ class Worker:
                 claimed = await tasks.claim(
                     tx,
                     self.id,
-                    self._models,
+                    self._patience.wanted(self._models, self._loaded()),
                     tasks_max=free,
                     lease_seconds=self._config.lease_seconds,
                 )
+            if claimed:
+                self._patience.count(claimed)
             for one in claimed:
                 await self._begin(one)
         if len(claimed) < free or free == 0:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), _POLL_SECONDS)
+
+    def _loaded(self) -> set[str]:
+        """The models of idle children."""
+        return {process.model for process in self._idle if process.model}
 
     async def _begin(self, claimed: tasks.Claim) -> None:
         backend = self._catalogue.backend(claimed.model)
@@ -136,6 +171,9 @@ class Worker:
         self._told.pop(attempt.claimed.id, None)
         if attempt.process.alive:
             self._idle.append(attempt.process)
+        if attempt.seconds is not None:
+            one = attempt.claimed
+            self._measured.append(paces.Measured(one.model, one.kind, one.size, attempt.seconds))
         if not task.cancelled() and (exc := task.exception()) is not None:
             # The lease runs out and the sweep takes the task back.
             _log.error("%s: the attempt broke", attempt.claimed.id, exc_info=exc)

@@ -56,8 +56,8 @@ def version(task: tasks.Task) -> int:
         return base + _ENDED
     if task.status == tasks.PROCESSING:
         return base + int(task.progress * 100) + (_CANCELED if task.cancel_asked_at else 0)
-    position = task.place.position if task.place else None
-    return base + _WAITS + config.QUEUE_COUNTED_MAX - (position or config.QUEUE_COUNTED_MAX)
+    position = task.place.position if task.place else config.QUEUE_COUNTED_MAX
+    return base + _WAITS + config.QUEUE_COUNTED_MAX - position
 
 
 async def written(

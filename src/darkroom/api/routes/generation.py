@@ -32,6 +32,7 @@ ERRORS = (
     errors.UnsupportedMedia,
     errors.BodyTooLarge,
     errors.UploadTooLarge,
+    errors.QueueFull,
     errors.Unavailable,
 )
 _KEY = re.compile("[!-~]{1,255}")
@@ -116,7 +117,7 @@ def _submission(
     call: Call, kind: Kind, given: Any, order: Order, taken: inputs.Taken
 ) -> tasks.Submission:
     fields = msgspec.to_builtins(given)
-    for name in (*kind.files, "webhook_url", "caller_id", "deadline_seconds"):
+    for name in (*kind.files, "webhook_url", "caller_id", "deadline_seconds", "priority"):
         fields.pop(name, None)
     fields |= {"width": order.size.width, "height": order.size.height}
     seed = secrets.randbelow(SEED_MAX - order.count) if given.seed is None else given.seed
@@ -131,6 +132,8 @@ def _submission(
         price_mill=order.price_mill,
         count=order.count,
         seed=seed,
+        size=order.half_octaves,
+        priority=given.priority,
         caller_id=given.caller_id,
         deadline_seconds=given.deadline_seconds,
     )

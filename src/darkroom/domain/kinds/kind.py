@@ -12,6 +12,7 @@ PROMPT_CHARS_MAX = 2000
 NEGATIVE_PROMPT_CHARS_MAX = 1000
 SEED_MAX = 2**31 - 1
 DEADLINE_SECONDS_MAX = 86_400
+PRIORITY_MAX = 9
 
 
 class Submit(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -28,6 +29,12 @@ class Submit(msgspec.Struct, kw_only=True, omit_defaults=True):
         Annotated[int, msgspec.Meta(ge=1, le=DEADLINE_SECONDS_MAX)] | None,
         msgspec.Meta(description="A task that has not begun after so long ends FAILED, for free."),
     ] = None
+    priority: Annotated[
+        int,
+        msgspec.Meta(
+            ge=0, le=PRIORITY_MAX, description="Of your own waiting tasks the highest begin first."
+        ),
+    ] = 0
 
 
 @dataclass(frozen=True, slots=True)

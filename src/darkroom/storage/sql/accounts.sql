@@ -1,25 +1,43 @@
 -- name: accounts.insert
--- A new account without credits; no row when the e-mail is taken.
-INSERT INTO accounts (id, email, is_admin) VALUES (%(id)s, %(email)s, %(is_admin)s)
-ON CONFLICT (lower(email)) DO NOTHING
-RETURNING id, email, is_admin, available_mill, held_mill, created_at;
+-- A new account without credits, with its lane; no row when the e-mail is taken.
+WITH account AS (
+    INSERT INTO accounts (id, email, is_admin) VALUES (%(id)s, %(email)s, %(is_admin)s)
+    ON CONFLICT (lower(email)) DO NOTHING
+    RETURNING *
+), lane AS (
+    INSERT INTO lanes (account_id) SELECT id FROM account
+)
+SELECT id, email, is_admin, available_mill, held_mill, weight, running_max, waiting_max,
+       requests_per_minute, created_at
+  FROM account;
 
 -- name: accounts.get (caller)
 -- One account by id.
-SELECT id, email, is_admin, available_mill, held_mill, created_at
+SELECT id, email, is_admin, available_mill, held_mill, weight, running_max, waiting_max,
+       requests_per_minute, created_at
   FROM accounts WHERE id = %(account_id)s;
 
 -- name: accounts.find
 -- One account by e-mail, whatever its case.
-SELECT id, email, is_admin, available_mill, held_mill, created_at
+SELECT id, email, is_admin, available_mill, held_mill, weight, running_max, waiting_max,
+       requests_per_minute, created_at
   FROM accounts WHERE lower(email) = lower(%(email)s);
 
 -- name: accounts.list
 -- Accounts for the operator, the oldest first.
-SELECT id, email, is_admin, available_mill, held_mill, created_at
+SELECT id, email, is_admin, available_mill, held_mill, weight, running_max, waiting_max,
+       requests_per_minute, created_at
   FROM accounts ORDER BY created_at, id LIMIT %(rows_max)s;
 
--- name: accounts.lock_many
--- The named accounts, locked in the order of their ids so that groups never deadlock.
-SELECT id, email, is_admin, available_mill, held_mill, created_at
-  FROM accounts WHERE id = ANY(%(account_ids)s) ORDER BY id FOR UPDATE;
+-- name: accounts.limit
+-- Set the limits of an account that are not null; 0 requests a minute: as many as it likes.
+UPDATE accounts
+   SET weight = coalesce(%(weight)s::real, weight),
+       running_max = coalesce(%(running_max)s::integer, running_max),
+       waiting_max = coalesce(%(waiting_max)s::integer, waiting_max),
+       requests_per_minute = CASE WHEN %(requests_per_minute)s::integer IS NULL
+                                  THEN requests_per_minute
+                                  ELSE nullif(%(requests_per_minute)s::integer, 0) END
+ WHERE id = %(account_id)s
+RETURNING id, email, is_admin, available_mill, held_mill, weight, running_max, waiting_max,
+          requests_per_minute, created_at;

@@ -1,5 +1,9 @@
 -- name: tasks.submit
 -- New batches, one for each submission of a group, numbered in the order asked, and their tasks.
+-- A task that its account's lane has room for gets its start tag (start-time fair queueing, Goyal
+-- et al. 1996): the virtual time of the workers of its model, or where the account's work before it
+-- ends, whichever is later. The others are parked. The work is estimated from the pace of the
+-- nearest size that is known; half an octave of size is one step.
 WITH batch AS (
     INSERT INTO batches (id, account_id, api_key_id, request_id, kind, model, input, rate_id,
                          caller_id)
@@ -10,15 +14,60 @@ WITH batch AS (
                           input jsonb, rate_id bigint, caller_id bigint))
            WITH ORDINALITY
      ORDER BY ordinality
-    RETURNING id, account_id, request_id, model
-), task AS (
-    INSERT INTO tasks (id, batch_id, account_id, position, model, seed, price_mill, deadline_at)
-    SELECT asked.id, batch.id, batch.account_id, asked.position, batch.model, asked.seed,
-           asked.price, now() + make_interval(secs => asked.deadline_seconds)
-      FROM json_to_recordset(%(tasks)s::json)
-           AS asked (id text, request_id text, position smallint, seed bigint, price bigint,
-                     deadline_seconds integer)
+    RETURNING id, account_id, request_id, kind, model
+), asked AS MATERIALIZED (
+    SELECT asked.*, batch.id AS batch_id, batch.account_id, batch.model,
+           coalesce(pace.seconds, %(unknown_seconds)s) AS work_seconds
+      FROM ROWS FROM (json_to_recordset(%(tasks)s::json)
+                      AS (id text, request_id text, position smallint, seed bigint, price bigint,
+                          deadline_seconds integer, priority smallint, size smallint))
+           WITH ORDINALITY AS asked (id, request_id, position, seed, price, deadline_seconds,
+                                     priority, size, place)
       JOIN batch USING (request_id)
+      LEFT JOIN LATERAL (
+          SELECT seconds * 2 ^ ((asked.size - paces.size) / 2.0) AS seconds FROM paces
+           WHERE model = batch.model AND kind = batch.kind
+           ORDER BY abs(paces.size - asked.size) LIMIT 1) AS pace ON true
+), present AS MATERIALIZED (
+    SELECT model, coalesce(max(w.virtual_time), 0) AS virtual_time
+      FROM (SELECT model FROM asked
+             UNION SELECT model FROM lanes WHERE account_id IN (SELECT account_id FROM asked)) m
+      LEFT JOIN workers w ON m.model = ANY(w.models)
+     GROUP BY model
+), lane AS MATERIALIZED (
+    SELECT l.account_id, a.weight,
+           CASE WHEN l.parked = 0 THEN a.running_max - l.admitted ELSE 0 END AS room,
+           greatest(0, l.finish_tag - coalesce(present.virtual_time, 0)) AS lead
+      FROM lanes l JOIN accounts a ON a.id = l.account_id LEFT JOIN present USING (model)
+     WHERE l.account_id IN (SELECT account_id FROM asked)
+), numbered AS (
+    SELECT asked.*, row_number() OVER own AS nth, sum(work_seconds) OVER own AS work_upto
+      FROM asked WINDOW own AS (PARTITION BY account_id ORDER BY place)
+), placed AS MATERIALIZED (
+    SELECT n.*, n.work_seconds / lane.weight AS share,
+           CASE WHEN n.nth <= lane.room
+                THEN present.virtual_time + lane.lead + (n.work_upto - n.work_seconds) / lane.weight
+                END AS start_tag
+      FROM numbered n JOIN lane USING (account_id) JOIN present USING (model)
+), task AS (
+    INSERT INTO tasks (id, batch_id, account_id, position, model, seed, price_mill, deadline_at,
+                       priority, size, work_seconds, start_tag)
+    SELECT id, batch_id, account_id, position, model, seed, price,
+           now() + make_interval(secs => deadline_seconds), priority, size, work_seconds, start_tag
+      FROM placed
+), last AS (
+    SELECT DISTINCT ON (account_id) account_id, model, start_tag + share AS finish_tag
+      FROM placed WHERE start_tag IS NOT NULL ORDER BY account_id, place DESC
+), counted AS (
+    SELECT account_id, count(start_tag)::int AS admitted, count(*)::int AS every
+      FROM placed GROUP BY account_id
+), laned AS (
+    UPDATE lanes l SET admitted = l.admitted + counted.admitted,
+                       parked = l.parked + counted.every - counted.admitted,
+                       finish_tag = coalesce(last.finish_tag, l.finish_tag),
+                       model = coalesce(last.model, l.model)
+      FROM counted LEFT JOIN last USING (account_id)
+     WHERE l.account_id = counted.account_id
 )
 SELECT id, request_id FROM batch;
 
@@ -49,52 +98,84 @@ SELECT t.id, t.account_id, t.batch_id, b.kind, t.model, t.status, t.attempt, t.p
  ORDER BY t.position;
 
 -- name: tasks.waiting
--- Places of waiting tasks among the first of the queue, and the seconds until they may start:
--- place × mean duration of the model's latest successes ÷ tasks running now; null when unknown.
--- Every part reads a bounded piece of an index, however long the queue and the past are: ids are
--- sorted by time, so what was done lately stands just before the first that waits.
-WITH first AS MATERIALIZED (
-    SELECT id, not_before FROM tasks
-     WHERE status = 'PENDING' ORDER BY not_before, id LIMIT %(counted_max)s
-), place AS MATERIALIZED (
-    SELECT id, row_number() OVER (ORDER BY not_before, id) AS position FROM first
-), past AS MATERIALIZED (
-    SELECT model, status, finished_at, finished_at - started_at AS took FROM tasks
-     WHERE id < (SELECT min(id) FROM first) ORDER BY id DESC LIMIT %(past_max)s
-), latest AS (
-    SELECT model, took, row_number() OVER (PARTITION BY model ORDER BY finished_at DESC) AS nth
-      FROM past WHERE status = 'SUCCESS'
-), pace AS MATERIALIZED (
-    SELECT model, extract(epoch FROM avg(took)) AS seconds FROM latest
-     WHERE nth <= %(learned_max)s GROUP BY model
+-- Places of waiting tasks among the first of the queue, and an estimate of the seconds until they
+-- start: the work before them, shared by the slots of the living workers of their model; null when
+-- its pace is not known or nobody serves it. A parked task comes after all that is queued and what
+-- of its account is parked before it, at the least. Every part reads a bounded piece of an index.
+WITH asked AS MATERIALIZED (
+    SELECT id, account_id, model, start_tag FROM tasks
+     WHERE id = ANY(%(ids)s::text[]) AND status = 'PENDING'
+), first AS MATERIALIZED (
+    SELECT id, work_seconds, start_tag FROM tasks
+     WHERE status = 'PENDING' AND start_tag IS NOT NULL
+     ORDER BY start_tag, id LIMIT %(counted_max)s
+), queued AS (
+    SELECT id, row_number() OVER own AS position, sum(work_seconds) OVER own AS work_upto
+      FROM first WINDOW own AS (ORDER BY start_tag, id)
+), every AS MATERIALIZED (
+    SELECT count(*) AS tasks, coalesce(sum(work_seconds), 0) AS work FROM first
+), parked AS (
+    SELECT own.id, every.tasks + own.nth AS position, every.work + own.work_upto AS work_upto
+      FROM (SELECT DISTINCT account_id FROM asked WHERE start_tag IS NULL) AS lane
+     CROSS JOIN every
+     CROSS JOIN LATERAL (
+         SELECT id, row_number() OVER mine AS nth, sum(work_seconds) OVER mine AS work_upto
+           FROM (SELECT id, priority, batch_id, position, work_seconds FROM tasks
+                  WHERE account_id = lane.account_id AND status = 'PENDING'
+                    AND start_tag IS NULL
+                  ORDER BY priority DESC, batch_id, position LIMIT %(counted_max)s) AS next
+         WINDOW mine AS (ORDER BY priority DESC, batch_id, position)) AS own
+), place AS (
+    SELECT id, position, work_upto, false AS is_minimum FROM queued
+    UNION ALL SELECT id, position, work_upto, true FROM parked
 ), running AS (
-    SELECT nullif(count(*), 0) AS tasks FROM tasks WHERE status = 'PROCESSING'
+    SELECT coalesce(sum(work_seconds * (1 - progress)), 0) AS work
+      FROM tasks WHERE status = 'PROCESSING'
+), served AS (
+    SELECT model, sum(w.slots) AS slots
+      FROM (SELECT DISTINCT model FROM asked) AS m JOIN workers w ON m.model = ANY(w.models)
+     WHERE w.ended_at IS NULL AND w.seen_at > now() - make_interval(secs => %(alive_seconds)s)
+       AND EXISTS (SELECT 1 FROM paces WHERE paces.model = m.model)
+     GROUP BY model
 )
-SELECT t.id, place.position,
-       (place.position * pace.seconds / running.tasks)::float8 AS start_seconds
-  FROM tasks t CROSS JOIN running
-  LEFT JOIN place ON place.id = t.id
-  LEFT JOIN pace ON pace.model = t.model
- WHERE t.id = ANY(%(ids)s::text[]) AND t.status = 'PENDING';
+SELECT a.id, least(coalesce(place.position, %(counted_max)s), %(counted_max)s) AS position,
+       coalesce(place.is_minimum, true) OR place.position > %(counted_max)s AS is_minimum,
+       ((place.work_upto - t.work_seconds + running.work) / served.slots)::float8 AS start_seconds
+  FROM asked a JOIN tasks t USING (id) CROSS JOIN running
+  LEFT JOIN place USING (id) LEFT JOIN served ON served.model = a.model;
 
 -- name: tasks.claim
--- Lease the longest waiting tasks of these models to a worker; the attempt fences later writes.
--- One that has not begun by its deadline is left for the sweep to end.
-WITH next AS (
-    SELECT id FROM tasks
-     WHERE status = 'PENDING' AND not_before <= now() AND model = ANY(%(models)s::text[])
+-- Lease the tasks of these models that come first in the queue to a worker, those of the models
+-- that it has loaded before the others of the first few; the attempt fences later writes.
+-- `overtook` tells whether one that comes before it was left behind. One that has not begun by its
+-- deadline is left for the sweep to end. Ids go on as arrays: a LIMIT by parameter is planned as a
+-- tenth of the table, and a join with so much as a scan of all of it.
+WITH first AS MATERIALIZED (
+    SELECT id, start_tag FROM tasks
+     WHERE status = 'PENDING' AND start_tag IS NOT NULL AND not_before <= now()
+       AND model = ANY(%(models)s::text[])
        AND (deadline_at > now() OR deadline_at IS NULL OR started_at IS NOT NULL)
-     ORDER BY not_before, id LIMIT %(tasks_max)s FOR UPDATE SKIP LOCKED
+     ORDER BY start_tag, id LIMIT %(first_max)s
+), next AS MATERIALIZED (
+    SELECT id FROM tasks
+     WHERE id = ANY(ARRAY(SELECT id FROM first)) AND status = 'PENDING' AND start_tag IS NOT NULL
+     ORDER BY model = ANY(%(loaded)s::text[]) DESC, start_tag, id
+     LIMIT %(tasks_max)s FOR UPDATE SKIP LOCKED
 ), claimed AS (
     UPDATE tasks SET status = 'PROCESSING', attempt = attempt + 1, worker_id = %(worker_id)s,
                      lease_until = now() + make_interval(secs => %(lease_seconds)s),
                      started_at = coalesce(started_at, now()), progress = 0
-      FROM next WHERE tasks.id = next.id
-    RETURNING tasks.id, tasks.attempt, tasks.strikes, tasks.account_id, tasks.batch_id, tasks.seed,
-              tasks.price_mill
+     WHERE id = ANY(ARRAY(SELECT id FROM next))
+    RETURNING id, attempt, strikes, account_id, batch_id, seed, price_mill, size, start_tag
+), told AS (
+    UPDATE workers SET virtual_time = greatest(virtual_time, (SELECT max(start_tag) FROM claimed)),
+                       seen_at = now()
+     WHERE id = %(worker_id)s AND EXISTS (SELECT 1 FROM claimed)
 )
-SELECT c.id, c.attempt, c.strikes, c.account_id, c.seed, c.price_mill, b.kind, b.model, b.input
-  FROM claimed c JOIN batches b ON b.id = c.batch_id ORDER BY c.id;
+SELECT c.id, c.attempt, c.strikes, c.account_id, c.seed, c.price_mill, c.size, b.kind, b.model,
+       b.input, EXISTS (SELECT 1 FROM first WHERE (first.start_tag, first.id) < (c.start_tag, c.id)
+                           AND first.id NOT IN (SELECT id FROM claimed)) AS overtook
+  FROM claimed c JOIN batches b ON b.id = c.batch_id ORDER BY c.start_tag, c.id;
 
 -- name: tasks.beat
 -- Renew a worker's leases and store the progress; a task that does not come back is no longer its.

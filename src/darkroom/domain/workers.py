@@ -1,0 +1,51 @@
+"""Workers: who runs tasks, of which models, how many at once, and when it was seen last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from darkroom import config
+from darkroom.storage.database import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """One worker as the operator sees it; `models` and `running` are counts."""
+
+    id: str
+    host: str
+    models: int
+    slots: int
+    running: int
+    started_at: datetime
+    seen_at: datetime
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Gone:
+    total: int
+
+
+async def see(
+    tx: Transaction, worker_id: str, *, host: str, models: Sequence[str], slots: int
+) -> None:
+    """Register a worker, or record that it still lives."""
+    await tx.run("workers.see", id=worker_id, host=host, models=list(models), slots=slots)
+
+
+async def finish(tx: Transaction, worker_id: str) -> None:
+    """Record that a worker ended in good order."""
+    await tx.run("workers.finish", id=worker_id)
+
+
+async def list_all(tx: Transaction, *, rows_max: int = config.WORKERS_LISTED_MAX) -> list[Worker]:
+    """Workers for the operator: those that live first, then the newest."""
+    return await tx.all(Worker, "workers.list", rows_max=rows_max)
+
+
+async def forget(tx: Transaction) -> int:
+    """Remove workers that have been gone for a day; answers how many."""
+    return (await tx.one(_Gone, "workers.forget")).total
