@@ -91,6 +91,15 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     moderation_on_error: Annotated[
         Literal["allow", "refuse"], _said("What happens when the moderation API does not answer.")
     ] = "allow"
+    account_running_max: Annotated[
+        int, _said("Tasks of a new account that run at once; more of them wait.", ge=1, le=100_000)
+    ] = 64
+    account_waiting_max: Annotated[
+        int, _said("Tasks of a new account that may wait beyond these.", ge=0, le=10_000_000)
+    ] = 10_000
+    account_requests_per_minute: Annotated[
+        int, _said("Requests a minute of a new account; 0: as many as it likes.", ge=0)
+    ] = 0
     history_days: Annotated[int, _said("Days that call records are kept.", ge=1, le=3650)] = 90
     task_seconds_max: Annotated[
         float, _said("Seconds that one attempt of a task may take.", gt=0, le=86_400)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import psycopg
 import pytest
 
+from ground import wait_until
+
 EMAIL = "ann@example.com"
 
 
@@ -88,3 +90,48 @@ def test_audit_tells_what_is_wrong(darkroom, database_conninfo: str) -> None:
 )
 def test_database_that_is_not_there_is_one_sentence(bare, url: str, said: str) -> None:
     assert said in bare("audit", "--database-url", url).sentence
+
+
+def test_account_limit_sets_what_is_named_and_keeps_the_rest(darkroom) -> None:
+    darkroom("account", "create", EMAIL)
+    said = darkroom("account", "limit", EMAIL, "--weight", "2", "--running", "3", "--json").json
+    assert said == {
+        "weight": 2,
+        "running_max": 3,
+        "waiting_max": 10_000,
+        "requests_per_minute": 0,
+    }
+    darkroom("account", "limit", EMAIL, "--requests", "60")
+    [row] = darkroom("account", "list", "--json").json
+    assert (row["running_max"], row["requests_per_minute"]) == (3, 60)
+    assert "requests_per_minute" in darkroom("account", "limit", EMAIL, "--requests", "0").out
+    assert darkroom("account", "limit", EMAIL, "--running", "0").code == 2
+
+
+def test_a_new_account_has_the_limits_of_the_settings(darkroom) -> None:
+    darkroom.environment["DARKROOM_ACCOUNT_RUNNING_MAX"] = "5"
+    darkroom.environment["DARKROOM_ACCOUNT_REQUESTS_PER_MINUTE"] = "100"
+    darkroom("account", "create", EMAIL)
+    [row] = darkroom("account", "list", "--json").json
+    assert (row["running_max"], row["waiting_max"], row["requests_per_minute"]) == (5, 10_000, 100)
+
+
+def test_key_limit_is_shown_and_lifted(darkroom) -> None:
+    darkroom("account", "create", EMAIL)
+    key_id = darkroom("key", "create", EMAIL, "--json").json["key_id"]
+    assert "30 requests a minute" in darkroom("key", "limit", key_id, "--requests", "30").out
+    [row] = darkroom("key", "list", EMAIL, "--json").json
+    assert row["requests_per_minute"] == 30
+    [row] = darkroom("key", "limit", key_id, "--requests", "0", "--json").json
+    assert row["requests_per_minute"] == 0
+    assert "No live key is named" in darkroom("key", "limit", "x", "--requests", "1").sentence
+
+
+def test_workers_are_listed_while_they_live_and_after(darkroom) -> None:
+    assert darkroom("workers", "--json").json == []
+    with darkroom.running("work", "--workers", "3") as worker:
+        assert worker.stdout.readline() == "Darkroom works.\n"
+        [row] = wait_until(lambda: darkroom("workers", "--json").json)
+        assert (row["state"], row["slots"], row["running"]) == ("alive", 3, 0)
+        assert row["worker_id"] in darkroom("workers").out
+    assert [one["state"] for one in darkroom("workers", "--json").json] == ["ended"]

@@ -46,8 +46,7 @@ def test_a_key_is_found_until_it_is_revoked(ground):
     account = ground.account()
     key, row = _run(ground, api_keys.create, account.id, name="ci", wire="reference")
     found = _run(ground, api_keys.find, key)
-    assert found == row
-    assert (found.account_id, found.name, found.wire) == (account.id, "ci", "reference")
+    assert (found.id, found.account_id, found.wire) == (row.id, account.id, "reference")
     [ended] = _run(ground, api_keys.revoke, row.id)
     assert ended.revoked_at is not None
     assert _run(ground, api_keys.find, key) is None

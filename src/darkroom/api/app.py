@@ -72,6 +72,8 @@ class _Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         seen = trace.of(scope)
         response = await problems.answer(self._answer(Request(scope, receive), seen), seen)
+        if seen.limits:
+            response.headers.update(self._edge.limiter.told(seen.limits))
         await response(scope, receive, send)
 
     async def _answer(self, request: Request, seen: trace.Trace) -> Response:
@@ -81,6 +83,9 @@ class _Endpoint:
             caller = await self._edge.principals.find(request.headers)
             seen.wire, seen.account_id = caller.wire, caller.account_id
             seen.api_key_id = caller.api_key_id
+            if caller.limits:
+                seen.limits = caller.limits
+                await self._edge.limiter.admit(caller.limits)
         answer = await route.handler(Call(request, self._edge, seen, caller))
         return answer if isinstance(answer, Response) else wire.success(answer, seen.request_id)
 

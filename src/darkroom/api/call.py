@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from darkroom import errors
 from darkroom.api import groups, trace
+from darkroom.api.limiter import Limiter
 from darkroom.api.moderate import Moderator
 from darkroom.api.principal import Principal, Principals
 from darkroom.api.recorder import Recorder
@@ -41,6 +42,7 @@ class Edge:
     moderator: Moderator
     outbound: Outbound
     principals: Principals
+    limiter: Limiter
     recorder: Recorder
     # Answers that wait for tasks: so many more may be kept open, and all end with the stop.
     streams: asyncio.Semaphore

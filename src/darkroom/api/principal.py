@@ -11,16 +11,18 @@ from starlette.datastructures import Headers
 
 from darkroom import config, errors
 from darkroom.domain import api_keys
+from darkroom.domain.buckets import Limit
 from darkroom.storage.database import Database
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The account and key behind a request, and the spelling its answers take."""
+    """The account and key behind a request, its spelling, and the request limits it is under."""
 
     account_id: str
     api_key_id: str
     wire: str
+    limits: tuple[Limit, ...] = ()
 
 
 class Principals:
@@ -70,7 +72,16 @@ class Principals:
     async def _look_up(self, key: str) -> Principal | None:
         async with self._database.statement() as tx:
             row = await api_keys.find(tx, key)
-        return Principal(row.account_id, row.id, row.wire) if row else None
+        return Principal(row.account_id, row.id, row.wire, _limits(row)) if row else None
+
+
+def _limits(key: api_keys.Known) -> tuple[Limit, ...]:
+    # The key's comes first: what it refuses is not taken from the account.
+    every = (
+        ("key", key.id, key.requests_per_minute),
+        ("account", key.account_id, key.account_requests_per_minute),
+    )
+    return tuple(Limit(name, one, count) for name, one, count in every if count is not None)
 
 
 def _failed(look_up: asyncio.Task[Principal | None]) -> bool:

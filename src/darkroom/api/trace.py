@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from starlette.types import Scope
+
+from darkroom.domain.buckets import Limit
 
 SCOPE_KEY = "darkroom.trace"
 
@@ -21,6 +24,7 @@ class Trace:
     batch_id: int | None = None
     task_id: str | None = None
     mill: int | None = None
+    limits: Sequence[Limit] = ()
 
 
 def of(scope: Scope) -> Trace:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import click
 
+from darkroom import config
 from darkroom.cli import connect, output
 from darkroom.cli.grants import to_mill
 from darkroom.domain import accounts, ledger
@@ -33,10 +35,11 @@ def account() -> None:
 @output.json_option
 def create(email: str, amount_mill: int, admin: bool, as_json: bool, **flags: Any) -> None:
     """Create an account for the e-mail address EMAIL."""
+    limits = accounts.first_limits(config.load(flags, os.environ))
 
     async def story(database: Database) -> Account:
         async with database.transaction() as tx:
-            made = await accounts.create(tx, email, is_admin=admin)
+            made = await accounts.create(tx, email, is_admin=admin, limits=limits)
             if amount_mill:
                 await ledger.grant(tx, made.id, amount_mill, "granted with the account")
             return await accounts.get(tx, made.id)
@@ -69,6 +72,32 @@ def list_accounts(as_json: bool, **flags: Any) -> None:
         output.table(columns, rows, numbers="balance held")
 
 
+@account.command()
+@click.argument("email")
+@click.option("--weight", type=click.FloatRange(0.01, 100), help="Its share beside others (1).")
+@click.option("--running", type=click.IntRange(1), help="Tasks that run at once.")
+@click.option("--waiting", type=click.IntRange(0), help="Tasks that may wait beyond these.")
+@click.option("--requests", type=click.IntRange(0), help="Requests a minute; 0: no limit.")
+@connect.options
+@output.json_option
+def limit(email: str, as_json: bool, **flags: Any) -> None:
+    """Set limits of the account of EMAIL; those that are not named stay as they are."""
+    limits = accounts.Limits(
+        flags.pop("weight"), flags.pop("running"), flags.pop("waiting"), flags.pop("requests")
+    )
+
+    async def story(database: Database) -> Account:
+        async with database.transaction() as tx:
+            found = await connect.find_account(tx, email)
+            return await accounts.limit(tx, found.id, limits)
+
+    shown = _limits(connect.run(flags, story))
+    if as_json:
+        output.document(shown)
+    else:
+        output.table([*shown], [[*shown.values()]])
+
+
 def _shown(one: Account) -> dict[str, Any]:
     return {
         "account_id": one.id,
@@ -76,5 +105,15 @@ def _shown(one: Account) -> dict[str, Any]:
         "balance": ledger.credits_of(one.available_mill),
         "held": ledger.credits_of(one.held_mill),
         "is_admin": one.is_admin,
+        **_limits(one),
         "created_at": one.created_at.isoformat(timespec="seconds"),
+    }
+
+
+def _limits(one: Account) -> dict[str, Any]:
+    return {
+        "weight": round(one.weight, 3),
+        "running_max": one.running_max,
+        "waiting_max": one.waiting_max,
+        "requests_per_minute": one.requests_per_minute or 0,
     }

@@ -71,7 +71,44 @@ def _shown(row: ApiKey) -> dict[str, Any]:
             ("revoked_at", row.revoked_at),
         )
     }
-    return {"key_id": row.id, "name": row.name, "mask": row.mask, "wire": row.wire, **ats}
+    return {
+        "key_id": row.id,
+        "name": row.name,
+        "mask": row.mask,
+        "wire": row.wire,
+        "requests_per_minute": row.requests_per_minute or 0,
+        **ats,
+    }
+
+
+def _found(named: str, rows: list[ApiKey]) -> list[ApiKey]:
+    if not rows:
+        raise errors.BadParameter(
+            f"No live key is named {named}: `darkroom key list EMAIL` shows ids and masks."
+        )
+    return rows
+
+
+@key.command()
+@click.argument("named", metavar="KEY_ID_OR_MASK")
+@click.option(
+    "--requests", type=click.IntRange(0), required=True, help="Requests a minute; 0: no limit."
+)
+@connect.options
+@output.json_option
+def limit(named: str, requests: int, as_json: bool, **flags: Any) -> None:
+    """Set how many requests a minute the API key with this id or mask may send."""
+
+    async def story(database: Database) -> list[ApiKey]:
+        async with database.transaction() as tx:
+            return await api_keys.limit(tx, named, requests)
+
+    limited = _found(named, connect.run(flags, story))
+    if as_json:
+        output.document([_shown(row) for row in limited])
+    else:
+        said = f"{requests} requests a minute" if requests else "as many requests as it likes"
+        click.echo("\n".join(f"{row.id} ({row.mask}): {said}." for row in limited))
 
 
 @key.command()
@@ -85,11 +122,7 @@ def revoke(named: str, as_json: bool, **flags: Any) -> None:
         async with database.transaction() as tx:
             return await api_keys.revoke(tx, named)
 
-    revoked = connect.run(flags, story)
-    if not revoked:
-        raise errors.BadParameter(
-            f"No live key is named {named}: `darkroom key list EMAIL` shows ids and masks."
-        )
+    revoked = _found(named, connect.run(flags, story))
     if as_json:
         output.document({"revoked": [row.id for row in revoked]})
     else:

@@ -63,6 +63,7 @@ COMMANDS = {
     "generate": Entry("darkroom.cli.generate:generate", "Make pictures and save them."),
     "cancel": Entry("darkroom.cli.cancel:cancel", "Cancel a task, or all tasks of a batch."),
     "models": Entry("darkroom.cli.models:models", "List the models, their bounds and rates."),
+    "workers": Entry("darkroom.cli.workers:list_workers", "List the workers and what they run."),
     "account": Entry("darkroom.cli.accounts:account", "Create and list accounts."),
     "key": Entry("darkroom.cli.keys:key", "Create, list and revoke API keys."),
     "grant": Entry("darkroom.cli.grants:grant", "Give an account credits."),

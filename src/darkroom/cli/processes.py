@@ -16,6 +16,7 @@ import uvicorn
 from darkroom import config, errors
 from darkroom.api import app, groups
 from darkroom.api.call import Edge
+from darkroom.api.limiter import Limiter
 from darkroom.api.moderate import Endpoint, Moderator
 from darkroom.api.principal import Principals
 from darkroom.api.recorder import Recorder
@@ -92,6 +93,7 @@ async def _serve(settings: Config) -> None:
                 moderator=moderator,
                 outbound=Outbound(settings.outbound_allow),
                 principals=Principals(home.database),
+                limiter=Limiter(home.database),
                 recorder=Recorder(home.database),
                 streams=asyncio.Semaphore(config.EVENT_STREAMS_MAX),
                 stop=home.stop,

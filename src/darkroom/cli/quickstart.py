@@ -127,7 +127,8 @@ async def _make_key(settings: Config) -> str:
     ):
         account = await accounts.find(tx, EMAIL)
         if account is None:
-            account = await accounts.create(tx, EMAIL, is_admin=True)
+            limits = accounts.first_limits(settings)
+            account = await accounts.create(tx, EMAIL, is_admin=True, limits=limits)
             first_mill = FIRST_CREDITS * ledger.MILL_PER_CREDIT
             await ledger.grant(tx, account.id, first_mill, "the quickstart's first credits")
         key, _ = await api_keys.create(tx, account.id, name="quickstart", wire=settings.wire)

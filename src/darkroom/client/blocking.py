@@ -60,6 +60,7 @@ class Client:
         - `negative_prompt`: what not to show. `seed`: same seed, same picture.
         - `caller_id`: a number of yours that the status repeats.
         - `deadline_seconds`: a task that has not begun after so long ends FAILED, for free.
+        - `priority`: 0 to 9; of your own waiting tasks the highest begin first.
         - `idempotency_key`: your name for this request, else a new one; within 24 hours the same
           name and fields answer the same tasks, free. A local file is uploaded anew each time and
           so makes other fields: give the address that `upload` answered.

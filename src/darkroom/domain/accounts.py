@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
-from darkroom import errors, ids
+from darkroom import config, errors, ids
 from darkroom.storage.database import Transaction
 
 # Deliberately loose (one @, no spaces): only a delivered letter proves an address.
@@ -44,7 +44,18 @@ class Limits:
     requests_per_minute: int | None = None
 
 
-async def create(tx: Transaction, email: str, *, is_admin: bool = False) -> Account:
+def first_limits(settings: config.Config) -> Limits:
+    """The limits of a new account."""
+    return Limits(
+        running_max=settings.account_running_max,
+        waiting_max=settings.account_waiting_max,
+        requests_per_minute=settings.account_requests_per_minute,
+    )
+
+
+async def create(
+    tx: Transaction, email: str, *, is_admin: bool = False, limits: Limits | None = None
+) -> Account:
     """Create an account without credits; an e-mail address belongs to one account only."""
     if not _EMAIL.fullmatch(email):
         raise errors.BadParameter(f'"{email}" is not an e-mail address.', field="email")
@@ -53,7 +64,7 @@ async def create(tx: Transaction, email: str, *, is_admin: bool = False) -> Acco
     )
     if account is None:
         raise errors.BadParameter(f"{email} has an account already.", field="email")
-    return account
+    return account if limits is None else await limit(tx, account.id, limits)
 
 
 async def get(tx: Transaction, account_id: str) -> Account:

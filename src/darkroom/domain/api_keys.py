@@ -26,9 +26,21 @@ class ApiKey:
     name: str
     mask: str
     wire: str
+    requests_per_minute: int | None
     created_at: datetime
     last_used_at: datetime | None
     revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A live key as a call needs it; requests a minute None: as many as it likes."""
+
+    id: str
+    account_id: str
+    wire: str
+    requests_per_minute: int | None
+    account_requests_per_minute: int | None
 
 
 def make() -> str:
@@ -75,14 +87,21 @@ async def create(
     return key, row
 
 
-async def find(tx: Transaction, key: str) -> ApiKey | None:
+async def find(tx: Transaction, key: str) -> Known | None:
     """The live key with this text."""
-    return await tx.first(ApiKey, "api_keys.find", hash=hash_of(key))
+    return await tx.first(Known, "api_keys.find", hash=hash_of(key))
 
 
 async def list_for(tx: Transaction, account_id: str) -> list[ApiKey]:
     """An account's keys, revoked ones included, newest first."""
     return await tx.all(ApiKey, "api_keys.list", account_id=account_id)
+
+
+async def limit(tx: Transaction, named: str, requests_per_minute: int) -> list[ApiKey]:
+    """Set the requests a minute of the live keys with this id or mask; 0: as many as they like."""
+    return await tx.all(
+        ApiKey, "api_keys.limit", named=named, requests_per_minute=requests_per_minute
+    )
 
 
 async def revoke(tx: Transaction, named: str) -> list[ApiKey]:

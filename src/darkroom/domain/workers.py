@@ -12,16 +12,16 @@ from darkroom.storage.database import Transaction
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """One worker as the operator sees it; `models` and `running` are counts."""
+    """One worker, its `state` alive, ended or lost; `models` and `running` are counts."""
 
     id: str
     host: str
+    state: str
     models: int
     slots: int
     running: int
     started_at: datetime
     seen_at: datetime
-    ended_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,9 @@ async def finish(tx: Transaction, worker_id: str) -> None:
 
 async def list_all(tx: Transaction, *, rows_max: int = config.WORKERS_LISTED_MAX) -> list[Worker]:
     """Workers for the operator: those that live first, then the newest."""
-    return await tx.all(Worker, "workers.list", rows_max=rows_max)
+    return await tx.all(
+        Worker, "workers.list", rows_max=rows_max, alive_seconds=config.WORKER_ALIVE_SECONDS
+    )
 
 
 async def forget(tx: Transaction) -> int:

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from darkroom import config
-from darkroom.domain import call_records, endings, idempotency_keys, workers
+from darkroom.domain import buckets, call_records, endings, idempotency_keys, workers
 from darkroom.storage.database import Database
 
 _log = logging.getLogger(__name__)
@@ -64,6 +64,12 @@ async def forget_workers(database: Database) -> None:
     """Remove workers that have been gone for a day."""
     async with database.statement() as tx:
         await workers.forget(tx)
+
+
+async def forget_buckets(database: Database) -> None:
+    """Remove the buckets of request limits that are full again."""
+    async with database.statement() as tx:
+        await buckets.forget(tx)
 
 
 async def clear_work(folder: Path) -> None:

@@ -22,6 +22,6 @@ ROUTES = (
         "/v1/generation/balance",
         balance,
         "The credits that the account has to spend.",
-        (errors.Unauthenticated,),
+        (errors.Unauthenticated, errors.RateLimited),
     ),
 )

@@ -50,13 +50,13 @@ ROUTES = (
         "/v1/generation/{task_id}/cancel",
         cancel_task,
         "Cancel one task: a waiting one ends at once, a running one is asked to stop.",
-        (errors.Unauthenticated, errors.TaskNotFound),
+        (errors.Unauthenticated, errors.RateLimited, errors.TaskNotFound),
     ),
     Route(
         "POST",
         "/v1/generation/batch/{batch_id}/cancel",
         cancel_batch,
         "Cancel every task of a batch.",
-        (errors.Unauthenticated, errors.BatchNotFound),
+        (errors.Unauthenticated, errors.RateLimited, errors.BatchNotFound),
     ),
 )

@@ -108,6 +108,6 @@ ROUTES = (
         "/v1/generation/{task_id}/events",
         of_task,
         "One task followed as it goes, as Server-Sent Events until its end.",
-        (errors.Unauthenticated, errors.TaskNotFound, errors.Unavailable),
+        (errors.Unauthenticated, errors.RateLimited, errors.TaskNotFound, errors.Unavailable),
     ),
 )

@@ -21,6 +21,7 @@ from darkroom.domain.kinds.table import KINDS
 ERRORS = (
     errors.BadParameter,
     errors.Unauthenticated,
+    errors.RateLimited,
     errors.InsufficientCredits,
     errors.UnknownModel,
     errors.NotOffered,

@@ -95,6 +95,6 @@ ROUTES = (
         "/v1/history",
         list_history,
         "The account's API requests, newest first, searched by id, method, path, status and time.",
-        (errors.Unauthenticated, errors.BadParameter),
+        (errors.Unauthenticated, errors.RateLimited, errors.BadParameter),
     ),
 )

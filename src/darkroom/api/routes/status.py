@@ -44,13 +44,13 @@ ROUTES = (
         "/v1/generation/{task_id}/status",
         of_task,
         "The state of one task, and its results when it is done.",
-        (errors.Unauthenticated, errors.TaskNotFound),
+        (errors.Unauthenticated, errors.RateLimited, errors.TaskNotFound),
     ),
     Route(
         "GET",
         "/v1/generation/batch/{batch_id}/status",
         of_batch,
         "The state of every task of a batch.",
-        (errors.Unauthenticated, errors.BatchNotFound),
+        (errors.Unauthenticated, errors.RateLimited, errors.BatchNotFound),
     ),
 )

@@ -87,6 +87,7 @@ ROUTES = (
         "Upload a picture; the answer's address can be named as an input.",
         (
             errors.Unauthenticated,
+            errors.RateLimited,
             errors.BadParameter,
             errors.UploadTooLarge,
             errors.UnsupportedMedia,

@@ -10,11 +10,17 @@ ON CONFLICT (id) DO UPDATE SET seen_at = now();
 UPDATE workers SET ended_at = now() WHERE id = %(id)s;
 
 -- name: workers.list
--- The workers that were seen lately, and those that ended lately, the newest first.
-SELECT id, host, cardinality(models) AS models, slots, started_at, seen_at, ended_at,
-       (SELECT count(*) FROM tasks WHERE status = 'PROCESSING' AND worker_id = workers.id)
-           AS running
-  FROM workers ORDER BY ended_at IS NOT NULL, started_at DESC LIMIT %(rows_max)s;
+-- The workers, those that live before those that ended and those that were lost, newest first.
+WITH running AS (
+    SELECT worker_id, count(*) AS tasks FROM tasks WHERE status = 'PROCESSING' GROUP BY worker_id
+)
+SELECT id, host, cardinality(models) AS models, slots, started_at, seen_at,
+       CASE WHEN ended_at IS NOT NULL THEN 'ended'
+            WHEN seen_at > now() - make_interval(secs => %(alive_seconds)s) THEN 'alive'
+            ELSE 'lost' END AS state,
+       coalesce(running.tasks, 0) AS running
+  FROM workers LEFT JOIN running ON running.worker_id = workers.id
+ ORDER BY state, started_at DESC LIMIT %(rows_max)s;
 
 -- name: workers.forget
 -- Remove workers that have been gone for a day, unless one is the last to know how far the virtual
