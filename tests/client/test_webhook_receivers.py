@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import re
 import shutil
@@ -31,9 +30,10 @@ RUN = {
     "Express": ("receiver.mjs", ["node", "receiver.mjs"]),
 }
 NEW, OLD = signing.new_secret(), signing.new_secret()
-TASK = {"task_id": "task_1", "task_status": "SUCCESS", "images": ["https://a.example/a.png"]}
-BODY = json.dumps(
-    {"status": 0, "message": "success", "data": TASK, "type": "task.ended", "version": 3}
+# Parsed and written again, by Python or by JavaScript, these are other bytes.
+BODY = (
+    '{"status":0,"message":"success","data":{"task_id":"task_1","task_status":"SUCCESS",'
+    '"images":["https://a.example/a.png"],"cost":2.0,"prompt":"Bär"},"type":"task.ended","version":3}'
 ).encode()
 SEEN = "task.ended task_1 SUCCESS https://a.example/a.png"
 
