@@ -52,7 +52,11 @@ class House:
 
     def client(self, credits_given: int = 1000) -> httpx.Client:
         """An HTTP client of a fresh account."""
-        key = self.ground.key(self.ground.account(credits_given).id)
+        return self.client_of(self.ground.account(credits_given).id)
+
+    def client_of(self, account_id: str) -> httpx.Client:
+        """An HTTP client of an account."""
+        key = self.ground.key(account_id)
         client = httpx.Client(
             base_url=self.url, headers={"Authorization": f"Bearer {key}"}, timeout=30
         )
