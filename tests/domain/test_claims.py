@@ -173,10 +173,8 @@ def test_admitting_the_next_reads_a_short_piece_of_an_index(crowded, mode: str):
         "UPDATE lanes SET admitted = 1, parked = %s WHERE account_id = %s",
         (WAITING // 2, account_id),
     )
-    connection.execute("UPDATE tasks SET attempt = 1 WHERE id = 'task_' || lpad('2', 26, '0')")
     connection.execute("UPDATE accounts SET running_max = 3 WHERE id = %s", (account_id,))
-    task_id = "task_" + "2".zfill(26)
-    plan = _plan(connection, "lanes.release", {"task_id": task_id}, mode)
+    plan = _plan(connection, "lanes.admit", {"account_id": account_id}, mode)
     assert "Seq Scan" not in [
         one["Node Type"] for one in _nodes(plan) if one.get("Relation Name") == "tasks"
     ]

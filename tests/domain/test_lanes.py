@@ -6,12 +6,14 @@ import asyncio
 import random
 from collections import Counter
 
+import psycopg
 import pytest
 from queueing import Queue, opened
 
 from darkroom import errors
 from darkroom.domain import lanes, tasks
 from darkroom.domain.tasks import Batch
+from darkroom.engine import sweep
 
 
 def _story(ground, told):
@@ -115,6 +117,38 @@ def test_a_raised_cap_is_filled_at_the_next_end(ground):
         return len(await queue.claim(8))
 
     assert _story(ground, told) == 4
+
+
+def test_a_raised_cap_needs_no_end_to_be_filled(ground):
+    account = ground.account()
+
+    async def told(queue: Queue):
+        await queue.limit(account.id, running_max=1)
+        await queue.submit(account.id, 10)
+        await queue.limit(account.id, running_max=4)
+        await sweep.fill_lanes(queue.database)
+        return len(await queue.claim(8))
+
+    assert _story(ground, told) == 4
+
+
+def test_a_parked_task_whose_cancel_failed_is_admitted_all_the_same(ground):
+    """A cancel that has the task's row and is cut before its end: the end passes the task over."""
+    account = ground.account()
+
+    async def told(queue: Queue):
+        await queue.limit(account.id, running_max=1)
+        _, second = await queue.submit(account.id, 2)
+        [running] = await queue.claim()
+        async with await psycopg.AsyncConnection.connect(ground.conninfo) as cut:
+            await cut.execute("SELECT 1 FROM tasks WHERE id = %s FOR UPDATE", [second])
+            await queue.end(running)
+            assert await queue.claim() == []
+            await cut.rollback()
+        await sweep.fill_lanes(queue.database)
+        return [one.id for one in await queue.claim()] == [second]
+
+    assert _story(ground, told)
 
 
 def test_a_full_queue_refuses_one_account_and_costs_it_nothing(ground):

@@ -368,7 +368,7 @@ async def succeed(
         return False
     await assets.add(tx, claimed.account_id, outputs, task_id=claimed.id)
     await ledger.settle(tx, claimed.id, claimed.price_mill)
-    await lanes.release(tx, claimed.id)
+    await lanes.release(tx, claimed.account_id, claimed.id)
     return True
 
 
@@ -388,7 +388,7 @@ async def fail(
     if row is None:
         return False
     await ledger.refund(tx, claimed.id)
-    await lanes.release(tx, claimed.id)
+    await lanes.release(tx, claimed.account_id, claimed.id)
     return True
 
 

@@ -224,7 +224,7 @@ UPDATE tasks SET status = 'PENDING', lease_until = NULL, worker_id = NULL, progr
                  strikes = strikes + 1, not_before = now()
  WHERE id = %(task_id)s AND attempt = %(attempt)s AND status = 'PROCESSING'
    AND lease_until < now() AND cancel_asked_at IS NULL
-RETURNING id, status;
+RETURNING id, account_id, status;
 
 -- name: tasks.fail_lost
 -- A lost task to FAILED, free of charge, unless its lease was renewed meanwhile.
@@ -232,7 +232,7 @@ UPDATE tasks SET status = 'FAILED', lease_until = NULL, finished_at = now(),
                  error_code = %(error_code)s, error = %(error)s, charged_mill = 0
  WHERE id = %(task_id)s AND attempt = %(attempt)s AND status = 'PROCESSING'
    AND lease_until < now()
-RETURNING id, status;
+RETURNING id, account_id, status;
 
 -- name: tasks.cancel (caller)
 -- PENDING to FAILED, free of charge; a PROCESSING task is asked to stop. One statement, so that a
@@ -245,7 +245,7 @@ UPDATE tasks
        error_code = CASE status WHEN 'PENDING' THEN %(error_code)s::integer END,
        error = CASE status WHEN 'PENDING' THEN %(error)s::text END
  WHERE id = %(task_id)s AND account_id = %(account_id)s AND status IN ('PENDING', 'PROCESSING')
-RETURNING id, status;
+RETURNING id, account_id, status;
 
 -- name: tasks.notify_cancel
 -- Tell the worker that holds the task, when this transaction commits.
@@ -261,4 +261,4 @@ WITH next AS (
 UPDATE tasks SET status = 'FAILED', finished_at = now(), error_code = %(error_code)s,
                  error = %(error)s, charged_mill = 0
   FROM next WHERE tasks.id = next.id
-RETURNING tasks.id, tasks.status;
+RETURNING tasks.id, tasks.account_id, tasks.status;
