@@ -82,7 +82,8 @@ def test_tasks_of_a_database_without_lanes_go_on_in_one(empty: str) -> None:
     apply(empty, *every[:3])
     with psycopg.connect(empty) as connection:
         connection.execute(
-            "INSERT INTO accounts (id, email, available_mill, held_mill) VALUES ('acc', 'a@b', 8, 1);"
+            "INSERT INTO accounts (id, email, available_mill, held_mill)"
+            " VALUES ('acc', 'a@b', 8, 1);"
             "INSERT INTO holds (id, account_id, mill, status, closed_at) VALUES"
             " ('task_1', 'acc', 1, 'open', NULL), ('task_2', 'acc', 1, 'settled', now());"
             "INSERT INTO ledger_entries (account_id, type, available_mill, held_mill,"
@@ -95,8 +96,8 @@ def test_tasks_of_a_database_without_lanes_go_on_in_one(empty: str) -> None:
             " VALUES (1, 'acc', 'req', 'text-to-image', 'M', '{}', 1);"
             "INSERT INTO tasks (id, batch_id, account_id, position, model, seed, price_mill)"
             " VALUES ('task_1', 1, 'acc', 0, 'M', 0, 1);"
-            "INSERT INTO tasks (id, batch_id, account_id, position, model, seed, price_mill, status,"
-            " attempt, finished_at, charged_mill)"
+            "INSERT INTO tasks (id, batch_id, account_id, position, model, seed, price_mill,"
+            " status, attempt, finished_at, charged_mill)"
             " VALUES ('task_2', 1, 'acc', 1, 'M', 0, 1, 'SUCCESS', 1, now(), 1)"
         )
     apply(empty, *every)
