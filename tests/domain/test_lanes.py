@@ -49,6 +49,18 @@ def test_who_was_away_is_neither_paid_nor_punished_for_it(ground):
     assert _story(ground, told) == {first.id: 10, second.id: 10}
 
 
+def test_many_small_submits_get_no_more_than_one_large(ground):
+    small, large = ground.account(), ground.account()
+
+    async def told(queue: Queue):
+        await queue.submit(large.id, 30)
+        for _ in range(30):
+            await queue.submit(small.id)
+        return Counter(claimed.account_id for claimed in await queue.serve(20))
+
+    assert _story(ground, told) == {small.id: 10, large.id: 10}
+
+
 @pytest.mark.parametrize(("weight", "share"), [(1, 20), (3, 30), (0.25, 8)])
 def test_accounts_share_by_weight(ground, weight: float, share: int):
     heavy, plain = ground.account(), ground.account()
