@@ -128,6 +128,7 @@ class Claim:
     kind: str
     model: str
     input: dict[str, Any]
+    crashes: int = 0
     overtook: bool = False
 
 
@@ -325,6 +326,7 @@ async def claim(
         first_max=config.CLAIM_LOOKED_AT_MAX + tasks_max,
         tasks_max=tasks_max,
         lease_seconds=lease_seconds,
+        avoid_seconds=config.AVOID_SECONDS,
     )
 
 
@@ -392,11 +394,13 @@ async def fail(
     return True
 
 
-async def requeue(tx: Transaction, claimed: Claim, *, delay_seconds: float, strikes: int) -> bool:
+async def requeue(
+    tx: Transaction, claimed: Claim, *, delay_seconds: float, strikes: int, crashes: int = 0
+) -> bool:
     """Give a task back to the queue after a pause; False when the lease was lost.
 
-    A strike counts against the task; a worker that stops in good order gives none. A task that was
-    canceled meanwhile ends instead.
+    Strikes and crashes count against the task; a worker that stops in good order gives none. For
+    a moment after the pause it is other workers' alone. Canceled meanwhile, it ends instead.
     """
     row = await tx.first(
         _Id,
@@ -405,6 +409,7 @@ async def requeue(tx: Transaction, claimed: Claim, *, delay_seconds: float, stri
         attempt=claimed.attempt,
         delay_seconds=delay_seconds,
         strikes=strikes,
+        crashes=crashes,
     )
     if row is None:
         # Canceled, or another's: then the attempt's number fences this end off as well.

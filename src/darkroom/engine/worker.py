@@ -47,7 +47,6 @@ class Worker:
             files,
             Outbound(config.outbound_allow),
             config.work_folder,
-            config.task_seconds_max,
         )
         self._models = [key for key in catalogue.models if catalogue.backend(key)]
         self._idle: list[Process] = []
@@ -80,11 +79,27 @@ class Worker:
 
     async def _warm_up(self) -> None:
         """Start the children before the first task comes, so that it finds the models loaded."""
-        for _ in range(self._config.workers_count):
-            process = await Process.start()
-            if self._config.sandbox:
+        await self._start_children(self._config.workers_count)
+        if self._config.sandbox:
+            for process in self._idle:
                 process.warm(SANDBOX_BACKEND, "")
+
+    async def _start_children(self, count: int) -> int:
+        """How many idle children there are: as many as asked for, or as the system will start."""
+        dead = [process for process in self._idle if not process.alive]
+        self._idle = [process for process in self._idle if process.alive]
+        for process in dead:
+            await process.kill()
+        while len(self._idle) < count:
+            try:
+                process = await Process.start(
+                    threads=self._config.child_threads, memory_mb=self._config.child_memory_mb
+                )
+            except OSError as exc:
+                _log.error("no child can be started: %s", exc)
+                break
             self._idle.append(process)
+        return len(self._idle)
 
     async def _wake_at(self, stop: asyncio.Event) -> None:
         await stop.wait()
@@ -128,20 +143,22 @@ class Worker:
         self._wake.clear()
         free = self._config.workers_count - len(self._running)
         claimed: list[tasks.Claim] = []
-        if free > 0:
+        # Children come first: what cannot be run here is left to other workers.
+        children = await self._start_children(free)
+        if children:
             async with self._database.statement() as tx:
                 claimed = await tasks.claim(
                     tx,
                     self.id,
                     self._patience.wanted(self._models, self._loaded()),
-                    tasks_max=free,
+                    tasks_max=children,
                     lease_seconds=self._config.lease_seconds,
                 )
             if claimed:
                 self._patience.count(claimed)
             for one in claimed:
-                await self._begin(one)
-        if len(claimed) < free or free == 0:
+                self._begin(one)
+        if not children or len(claimed) < children:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), _POLL_SECONDS)
 
@@ -149,20 +166,20 @@ class Worker:
         """The models of idle children."""
         return {process.model for process in self._idle if process.model}
 
-    async def _begin(self, claimed: tasks.Claim) -> None:
+    def _begin(self, claimed: tasks.Claim) -> None:
         backend = self._catalogue.backend(claimed.model)
         assert backend is not None, "only models with a backend are claimed"
-        process = await self._take_process(backend, claimed.model)
-        attempt = Attempt(claimed, backend, process, self._tools)
+        process = self._take_process(backend, claimed.model)
+        seconds_max = self._catalogue.models[claimed.model].seconds_max
+        attempt = Attempt(
+            claimed, backend, process, self._tools, seconds_max or self._config.task_seconds_max
+        )
         task = asyncio.create_task(attempt.run(), name=claimed.id)
         self._running[task] = attempt
         task.add_done_callback(self._ended)
 
-    async def _take_process(self, backend: str, model: str) -> Process:
-        """An idle child, one that holds the model if there is any; a dead one is replaced."""
-        self._idle = [process for process in self._idle if process.alive]
-        if not self._idle:
-            return await Process.start()
+    def _take_process(self, backend: str, model: str) -> Process:
+        """An idle child, one that holds the model if there is any."""
         self._idle.sort(key=lambda process: (process.backend == backend, process.model == model))
         return self._idle.pop()
 

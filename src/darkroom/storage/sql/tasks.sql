@@ -148,13 +148,16 @@ SELECT a.id, least(coalesce(place.position, %(counted_max)s), %(counted_max)s) A
 -- Lease the tasks of these models that come first in the queue to a worker, those of the models
 -- that it has loaded before the others of the first few; the attempt fences later writes.
 -- `overtook` tells whether one that comes before it was left behind. One that has not begun by its
--- deadline is left for the sweep to end. Ids go on as arrays: a LIMIT by parameter is planned as a
--- tenth of the table, and a join with so much as a scan of all of it.
+-- deadline is left for the sweep to end, one that this worker gave back to the others for a while.
+-- Ids go on as arrays: a LIMIT by parameter is planned as a tenth of the table, and a join with so
+-- much as a scan of all of it.
 WITH first AS MATERIALIZED (
     SELECT id, start_tag FROM tasks
      WHERE status = 'PENDING' AND start_tag IS NOT NULL AND not_before <= now()
        AND model = ANY(%(models)s::text[])
        AND (deadline_at > now() OR deadline_at IS NULL OR started_at IS NOT NULL)
+       AND (avoid_worker IS DISTINCT FROM %(worker_id)s
+            OR not_before < now() - make_interval(secs => %(avoid_seconds)s))
      ORDER BY start_tag, id LIMIT %(first_max)s
 ), next AS MATERIALIZED (
     SELECT id FROM tasks
@@ -164,17 +167,19 @@ WITH first AS MATERIALIZED (
 ), claimed AS (
     UPDATE tasks SET status = 'PROCESSING', attempt = attempt + 1, worker_id = %(worker_id)s,
                      lease_until = now() + make_interval(secs => %(lease_seconds)s),
-                     started_at = coalesce(started_at, now()), progress = 0
+                     started_at = coalesce(started_at, now()), progress = 0, avoid_worker = NULL
      WHERE id = ANY(ARRAY(SELECT id FROM next))
-    RETURNING id, attempt, strikes, account_id, batch_id, seed, price_mill, size, start_tag
+    RETURNING id, attempt, strikes, crashes, account_id, batch_id, seed, price_mill, size,
+              start_tag
 ), told AS (
     UPDATE workers SET virtual_time = greatest(virtual_time, (SELECT max(start_tag) FROM claimed)),
                        seen_at = now()
      WHERE id = %(worker_id)s AND EXISTS (SELECT 1 FROM claimed)
 )
-SELECT c.id, c.attempt, c.strikes, c.account_id, c.seed, c.price_mill, c.size, b.kind, b.model,
-       b.input, EXISTS (SELECT 1 FROM first WHERE (first.start_tag, first.id) < (c.start_tag, c.id)
-                           AND first.id NOT IN (SELECT id FROM claimed)) AS overtook
+SELECT c.id, c.attempt, c.strikes, c.crashes, c.account_id, c.seed, c.price_mill, c.size, b.kind,
+       b.model, b.input,
+       EXISTS (SELECT 1 FROM first WHERE (first.start_tag, first.id) < (c.start_tag, c.id)
+                 AND first.id NOT IN (SELECT id FROM claimed)) AS overtook
   FROM claimed c JOIN batches b ON b.id = c.batch_id ORDER BY c.start_tag, c.id;
 
 -- name: tasks.beat
@@ -204,9 +209,10 @@ RETURNING id;
 
 -- name: tasks.requeue
 -- PROCESSING back to PENDING after a pause, only by the attempt that holds the lease; not one that
--- was canceled.
+-- was canceled. The worker that gives it back is the last that should take it again.
 UPDATE tasks SET status = 'PENDING', lease_until = NULL, worker_id = NULL, progress = 0,
-                 strikes = strikes + %(strikes)s,
+                 avoid_worker = worker_id, strikes = strikes + %(strikes)s,
+                 crashes = crashes + %(crashes)s,
                  not_before = now() + make_interval(secs => %(delay_seconds)s)
  WHERE id = %(task_id)s AND attempt = %(attempt)s AND status = 'PROCESSING'
    AND cancel_asked_at IS NULL
@@ -221,7 +227,7 @@ SELECT id, attempt, strikes, cancel_asked_at IS NOT NULL AS is_canceled FROM tas
 -- name: tasks.requeue_lost
 -- A lost task back to PENDING, unless its lease was renewed or it was canceled meanwhile.
 UPDATE tasks SET status = 'PENDING', lease_until = NULL, worker_id = NULL, progress = 0,
-                 strikes = strikes + 1, not_before = now()
+                 avoid_worker = worker_id, strikes = strikes + 1, not_before = now()
  WHERE id = %(task_id)s AND attempt = %(attempt)s AND status = 'PROCESSING'
    AND lease_until < now() AND cancel_asked_at IS NULL
 RETURNING id, account_id, status;
