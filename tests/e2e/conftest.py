@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 from e2e_house import House
 
-from ground import Ground
+from ground import Ground, install_probe
 
-PROBE = Path(__file__).parent.parent / "engine"
 CATALOGUE = """
 [PROBE]
 name = "Probe"
@@ -27,10 +26,6 @@ credits = 2
 @pytest.fixture
 def house(ground: Ground, tmp_path: Path) -> Iterator[House]:
     """A house over a database of its own, with the probe among its models, audited at the end."""
-    package = tmp_path / "probe" / "probe-1.0.dist-info"
-    package.mkdir(parents=True)
-    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: probe\nVersion: 1.0\n")
-    (package / "entry_points.txt").write_text("[darkroom.backends]\nprobe = probe_backend:Probe\n")
     (tmp_path / "catalogue.toml").write_text(CATALOGUE)
     (tmp_path / "marks").mkdir()
     one = House(
@@ -38,7 +33,7 @@ def house(ground: Ground, tmp_path: Path) -> Iterator[House]:
         tmp_path,
         {
             **os.environ,
-            "PYTHONPATH": f"{package.parent}{os.pathsep}{PROBE}",
+            "PYTHONPATH": install_probe(tmp_path),
             "PROBE_MARKS": str(tmp_path / "marks"),
             "DARKROOM_DATABASE_URL": ground.conninfo,
             "DARKROOM_DATA": str(tmp_path / "data"),

@@ -41,8 +41,10 @@ def apply(memory_mb: int) -> None:
         _bound_memory(memory_mb * 2**20)
     # A child is a session of its own, and between sessions the kernel weighs this instead:
     # sched(7), "The autogroup feature".
-    _tell(Path("/proc/self/autogroup"), _NICE)
-    _tell(Path("/proc/self/oom_score_adj"), _OOM_SCORE)
+    _tell_autogroup()
+    with contextlib.suppress(OSError):
+        score = Path("/proc/self/oom_score_adj")
+        score.write_text(str(min(int(score.read_text(encoding="ascii")) + _OOM_SCORE, 1000)))
     # The end of the line tells it too, but not while a library keeps Python from running.
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
@@ -60,12 +62,12 @@ def _bound_memory(size: int) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (size, size))
 
 
-def _tell(file: Path, value: int) -> None:
-    """Write a number for the kernel; where it may not be, the child runs without."""
+def _tell_autogroup() -> None:
+    """Lower the session's weight; where it cannot be told, the child runs without."""
     for _ in range(20):
         try:
-            file.write_text(str(value))
-        except BlockingIOError:  # all users together may write to `autogroup` ten times a second
+            Path("/proc/self/autogroup").write_text(str(_NICE))
+        except BlockingIOError:  # all of a system's users may do it ten times a second
             time.sleep(0.1)
         except OSError:
             return

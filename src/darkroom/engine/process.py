@@ -125,7 +125,8 @@ class Process:
     async def _obituary(self, begun: bool, oom_kills: int) -> errors.TaskError:
         await self.kill()
         code = self._child.returncode or 0
-        how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
+        name = next((one.name for one in signal.Signals if one == -code), f"signal {-code}")
+        how = f"was ended by {name}" if code < 0 else f"ended with exit status {code}"
         if not begun:
             return errors.Hindered(f"The model's process {how} before it took up the task.")
         if code == -signal.SIGKILL and bounds.oom_kills() > oom_kills:
