@@ -1,4 +1,4 @@
-"""Each class of failure has its own end: at once, after another attempt, or no fault of the task."""
+"""Each class of failure has its own end: at once, after another attempt, or no task's fault."""
 
 from __future__ import annotations
 
