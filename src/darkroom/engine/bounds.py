@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import resource
-import signal
 import sys
 import time
 from pathlib import Path
@@ -15,7 +13,6 @@ from pathlib import Path
 _NICE = 10
 # Before them where there is too little memory: as if half of the machine's were the child's.
 _OOM_SCORE = 500
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _THREADS = (
     *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"),
     *("VECLIB_MAXIMUM_THREADS", "OPENCV_FOR_THREADS_NUM", "RAYON_NUM_THREADS"),
@@ -45,8 +42,6 @@ def apply(memory_mb: int) -> None:
     with contextlib.suppress(OSError):
         score = Path("/proc/self/oom_score_adj")
         score.write_text(str(min(int(score.read_text(encoding="ascii")) + _OOM_SCORE, 1000)))
-    # The end of the line tells it too, but not while a library keeps Python from running.
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _bound_memory(size: int) -> None:

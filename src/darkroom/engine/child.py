@@ -41,7 +41,9 @@ class _Line:
         finally:
             # However the line ended, by a reset in the middle of a message too. Not sys.exit: the
             # main thread may be deep in a model and must not hold up the end.
-            if os.getpgrp() == os.getpid():  # with what the model started
+            # What the model started ends as well: nobody else is left who knows of it. (A death
+            # signal of the kernel's would come first, and take this process alone.)
+            if os.getpgrp() == os.getpid():
                 os.killpg(0, signal.SIGKILL)
             os._exit(0)
 
