@@ -9,8 +9,7 @@ import socket
 import time
 from collections import deque
 
-from darkroom import config as bounds
-from darkroom import errors, ids
+from darkroom import config, errors, ids
 from darkroom.config import Config
 from darkroom.domain import paces, tasks, workers
 from darkroom.domain.catalogue import SANDBOX_BACKEND, Catalogue
@@ -36,17 +35,17 @@ class Worker:
     """Runs up to `config.workers_count` tasks at once, each in a child process of its own."""
 
     def __init__(
-        self, database: Database, files: Files, catalogue: Catalogue, config: Config
+        self, database: Database, files: Files, catalogue: Catalogue, settings: Config
     ) -> None:
         self.id = ids.new("wrk")
         self._database = database
         self._catalogue = catalogue
-        self._config = config
+        self._config = settings
         self._tools = Tools(
             database,
             files,
-            Outbound(config.outbound_allow),
-            config.work_folder,
+            Outbound(settings.outbound_allow),
+            settings.work_folder,
         )
         self._models = [key for key in catalogue.models if catalogue.backend(key)]
         self._idle: list[Process] = []
@@ -55,7 +54,7 @@ class Worker:
         self._told: dict[str, float] = {}
         self._beaten_at = 0.0
         self._patience = Patience()
-        self._measured: deque[paces.Measured] = deque(maxlen=bounds.MEASURED_MAX)
+        self._measured: deque[paces.Measured] = deque(maxlen=config.MEASURED_MAX)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until the stop, let running tasks finish for a while, then give back the rest."""
@@ -66,7 +65,7 @@ class Worker:
             async with asyncio.TaskGroup() as group:
                 listening = group.create_task(loop.every(0.5, self._listen, stop))
                 hearing = group.create_task(loop.every(0.5, self._hear_cancels, drained))
-                group.create_task(loop.every(bounds.WORKER_SEEN_SECONDS, self._see, drained))
+                group.create_task(loop.every(config.WORKER_SEEN_SECONDS, self._see, drained))
                 group.create_task(loop.every(_BEAT_SECONDS, self._beat, drained))
                 group.create_task(self._wake_at(stop))
                 await loop.every(0.0, self._claim, stop)
