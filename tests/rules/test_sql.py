@@ -31,7 +31,10 @@ EXCEPTIONS = {
         r"SELECT 1$|SELECT set_config|SET |LISTEN ",
         "sets up connections",
     ),
-    "darkroom.storage.migrate": (r"SELECT pg_advisory|.*\bschema_migrations\b", "makes the schema"),
+    "darkroom.storage.migrate": (
+        r"SELECT pg_try_advisory|.*\bschema_migrations\b",
+        "makes the schema",
+    ),
     "darkroom.storage.supervisor": (r"CREATE DATABASE ", "runs before there is a database"),
 }
 
