@@ -123,6 +123,15 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     drain_seconds: Annotated[
         float, _said("Seconds that running tasks get to finish at a stop.", ge=0, le=3600)
     ] = 30.0
+    notice_seconds: Annotated[
+        float,
+        _said(
+            "Seconds that a server asked to end by SIGTERM says so on `/health/ready` and still "
+            "takes requests.",
+            ge=0,
+            le=600,
+        ),
+    ] = 5.0
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], _said("How much is logged.")
     ] = "info"

@@ -39,6 +39,7 @@ def house(ground: Ground, tmp_path: Path) -> Iterator[House]:
             "DARKROOM_DATA": str(tmp_path / "data"),
             "DARKROOM_CATALOGUE_FILE": str(tmp_path / "catalogue.toml"),
             "DARKROOM_PORT": "0",
+            "DARKROOM_NOTICE_SECONDS": "0",
             "DARKROOM_LEASE_SECONDS": "2",
             "DARKROOM_WORKERS": "2",
         },
