@@ -33,7 +33,11 @@ class _Line:
         self.canceled = threading.Event()
 
     def send(self, message: protocol.ToWorker) -> None:
-        self._connection.sendall(protocol.encode(message))
+        try:
+            self._connection.sendall(protocol.encode(message))
+        except OSError:
+            # The worker is gone, and that is no failure of the model's to tell of.
+            os._exit(0)
 
     def listen(self) -> None:
         try:
