@@ -34,15 +34,6 @@ def wait_until(condition: Callable[[], Any], *, seconds_max: float = 30, what: s
     raise AssertionError(f"{what} did not happen within {seconds_max:g} seconds")
 
 
-def install_probe(folder: Path) -> str:
-    """Declare the probe as a package's backend, below the folder; the PYTHONPATH that finds it."""
-    package = folder / "probe" / "probe-1.0.dist-info"
-    package.mkdir(parents=True)
-    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: probe\nVersion: 1.0\n")
-    (package / "entry_points.txt").write_text("[darkroom.backends]\nprobe = probe_backend:Probe\n")
-    return f"{package.parent}{os.pathsep}{Path(__file__).parent / 'engine'}"
-
-
 def create_database(postgres: str, name: str, template: str | None) -> None:
     """Create a database, empty or as a copy of the template, that does not wait for the disk.
 

@@ -12,19 +12,20 @@ from typing import Any
 import pytest
 from probe_backend import MARKS, UNLOADABLE
 
+import probes
 from darkroom import errors
 from darkroom.engine import protocol
 from darkroom.engine.process import Process
-from ground import install_probe, wait_until
+from ground import wait_until
 
 
 @pytest.fixture(autouse=True)
 def probe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The probe among the installed packages, its marks in a folder."""
-    (tmp_path / "marks").mkdir()
     (tmp_path / "work").mkdir()
-    monkeypatch.setenv("PYTHONPATH", install_probe(tmp_path))
-    monkeypatch.setenv(MARKS, str(tmp_path / "marks"))
+    environment = probes.install(tmp_path)
+    for name in ("PYTHONPATH", MARKS):
+        monkeypatch.setenv(name, environment[name])
 
 
 def _run(tmp_path: Path, story: Callable[[Process], Awaitable[Any]], **bounds: int) -> Any:
