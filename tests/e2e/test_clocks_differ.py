@@ -23,6 +23,8 @@ time.time_ns = lambda: real_time_ns() + int(shift * 1e9)
 time.gmtime = lambda seconds=None: real_gmtime(time.time() if seconds is None else seconds)
 
 class Shifted(real := datetime.datetime):
+    __slots__ = ()
+
     @classmethod
     def now(cls, tz=None):
         return real.fromtimestamp(time.time(), tz)
