@@ -6,7 +6,7 @@ import hashlib
 import json
 import subprocess
 import sys
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,7 @@ def violations(stage: Stage, accounts: list[Account], callers: list[Caller]) -> 
     tasks = {task["id"]: task for task in rows(stage, TASKS)}
     marks = _marks(stage)
     for task in tasks.values():
-        yield from _of_task(task, marks)
+        yield from _of_task(task, marks[task["id"]])
     for account in accounts:
         yield from _of_account(account, tasks)
         yield from _of_submits(account, tasks, rows(stage, "SELECT * FROM idempotency_keys"))
@@ -61,17 +61,19 @@ def violations(stage: Stage, accounts: list[Account], callers: list[Caller]) -> 
         yield f"{left} tasks have not ended"
 
 
-def _marks(stage: Stage) -> Counter[tuple[str, int]]:
-    """How often the probe began each attempt, and each (task, attempt)'s process."""
-    folder = Path(stage.environment["PROBE_MARKS"])
-    names = [mark.stem.partition("-") for mark in folder.iterdir()]
-    return Counter((task_id, int(attempt)) for task_id, _, attempt in names)
+def _marks(stage: Stage) -> dict[str, dict[int, list[int]]]:
+    """The probe's processes that began each attempt at each task."""
+    marks: dict[str, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for mark in Path(stage.environment["PROBE_MARKS"]).iterdir():
+        task_id, _, attempt = mark.stem.partition("-")
+        marks[task_id][int(attempt)].append(int(mark.suffix.removeprefix(".")))
+    return marks
 
 
-def _of_task(task: dict[str, Any], marks: Counter[tuple[str, int]]) -> Iterator[str]:
-    """Ended, paid or refunded once, and begun no more often than its attempts and strikes allow."""
-    task_id, is_success = task["id"], task["status"] == "SUCCESS"
-    said = f"{task_id} ({task['status']}, attempt {task['attempt']}, strikes {task['strikes']})"
+def _of_task(task: dict[str, Any], runs: dict[int, list[int]]) -> Iterator[str]:
+    """Ended by its last attempt, paid or refunded once, and each attempt begun once at most."""
+    is_success = task["status"] == "SUCCESS"
+    said = f"{task['id']} ({task['status']}, attempt {task['attempt']}, strikes {task['strikes']})"
     money = (task["opened"], task["closed"], task["hold"], task["charged_mill"])
     paid = (1, 1, "settled", task["price_mill"]) if is_success else (1, 1, "refunded", 0)
     if money != paid:
@@ -80,13 +82,12 @@ def _of_task(task: dict[str, Any], marks: Counter[tuple[str, int]]) -> Iterator[
         yield f"{said}: its files are {task['assets']}"
     if task["strikes"] >= STRIKES_MAX:
         yield f"{said}: more strikes than a task may survive"
-    runs = {attempt: n for (one, attempt), n in marks.items() if one == task_id}
-    if twice := {attempt: n for attempt, n in runs.items() if n > 1}:
-        yield f"{said}: attempts ran more than once: {twice}"
+    if any(len(pids) > 1 for pids in runs.values()):
+        yield f"{said}: an attempt ran more than once: {runs}"
     if runs and max(runs) > task["attempt"]:
         yield f"{said}: ran in attempt {max(runs)}"
-    if is_success and not runs.get(task["attempt"]):
-        yield f"{said}: its last attempt never ran"
+    if is_success and task["notes"]["pid"] not in runs.get(task["attempt"], ()):
+        yield f"{said}: was ended by {task['notes']['pid']}, its attempts ran in {runs}"
 
 
 def _of_account(account: Account, tasks: dict[str, dict[str, Any]]) -> Iterator[str]:
@@ -98,7 +99,9 @@ def _of_account(account: Account, tasks: dict[str, dict[str, Any]]) -> Iterator[
         elif prompt in HOPELESS and task["status"] == "SUCCESS":
             yield f"{task_id} succeeded, although it was to {prompt}"
     for task_id, seen in account.seen.items():
-        task = tasks[task_id]
+        task = tasks.get(task_id)
+        if task is None:
+            continue  # told above
         if seen["attempt"] > task["attempt"]:
             yield f"{task_id} was in attempt {seen['attempt']}, and ended in {task['attempt']}"
         told = (seen["task_status"], seen["cost_mill"])
