@@ -12,7 +12,7 @@ import pytest
 from queueing import KIND, MODELS, WORKER, Queue, opened
 
 from darkroom import config
-from darkroom.domain import tasks
+from darkroom.domain import leases
 from darkroom.engine.patience import Patience
 from darkroom.storage import queries
 
@@ -203,6 +203,6 @@ def test_the_wanted_models_are_the_only_ones_claimed(ground):
 
     async def told(queue: Queue):
         await queue.submit(account.id, model="N")
-        return await queue.claim(models=["M"]), tasks.Wanted(["M"]).loaded
+        return await queue.claim(models=["M"]), leases.Wanted(["M"]).loaded
 
     assert _story(ground, told) == ([], ())

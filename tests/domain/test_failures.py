@@ -8,14 +8,14 @@ import psycopg
 import pytest
 
 from darkroom import config, errors, ids
-from darkroom.domain import accounts, failures, rates, tasks
+from darkroom.domain import accounts, failures, leases, rates, tasks
 from darkroom.engine import sweep
 
 KIND = "text-to-image"
 
 
-def _met(strikes: int, crashes: int) -> tasks.Claim:
-    return tasks.Claim("task", 1, strikes, "acc", 7, 100, KIND, "M", {}, crashes)
+def _met(strikes: int, crashes: int) -> leases.Claim:
+    return leases.Claim("task", 1, strikes, "acc", 7, 100, KIND, "M", {}, crashes)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ async def _waiting(database, account_id):
 
 async def _claim(database, worker, lease_seconds=60.0):
     async with database.statement() as tx:
-        return await tasks.claim(tx, worker, ["M"], tasks_max=1, lease_seconds=lease_seconds)
+        return await leases.claim(tx, worker, ["M"], tasks_max=1, lease_seconds=lease_seconds)
 
 
 async def _end(database, claimed, error):

@@ -11,7 +11,7 @@ import pytest
 from queueing import Queue, opened
 
 from darkroom import errors
-from darkroom.domain import lanes, tasks
+from darkroom.domain import lanes, leases
 from darkroom.domain.tasks import Batch
 from darkroom.engine import sweep
 
@@ -208,7 +208,7 @@ def test_a_task_that_is_tried_again_keeps_its_place(ground):
         ids = await queue.submit(account.id, 3)
         [claimed] = await queue.claim()
         async with queue.database.transaction() as tx:
-            await tasks.requeue(tx, claimed, delay_seconds=0, strikes=1)
+            await leases.requeue(tx, claimed, delay_seconds=0, strikes=1)
         return [one.id for one in await queue.claim(3)] == [*ids]
 
     assert _story(ground, told)
@@ -257,7 +257,7 @@ def test_any_history_of_many_at_once_keeps_count(ground):
         for owner in owners[:2]:
             await queue.limit(owner.id, running_max=2)
         known: list[tuple[str, str]] = []
-        running: list[tasks.Claim] = []
+        running: list[leases.Claim] = []
 
         async def step() -> None:
             choice, owner = chance.random(), chance.choice(owners)
@@ -270,7 +270,7 @@ def test_any_history_of_many_at_once_keeps_count(ground):
             elif choice < 0.8 and running:
                 claimed = running.pop(chance.randrange(len(running)))
                 async with queue.database.transaction() as tx:
-                    await tasks.fail(tx, claimed, errors.Canceled(), served_by=None)
+                    await leases.fail(tx, claimed, errors.Canceled(), served_by=None)
             elif known:
                 await queue.cancel(*chance.choice(known))
 

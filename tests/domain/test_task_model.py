@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from darkroom import config, errors, ids
-from darkroom.domain import accounts, endings, failures, rates, tasks
+from darkroom.domain import accounts, endings, failures, leases, rates, tasks
 from darkroom.domain.assets import Asset
 from darkroom.domain.tasks import FAILED, PENDING, PROCESSING, SUCCESS
 from darkroom.engine import sweep
@@ -139,7 +139,7 @@ class Real:
     database: Database
     account_id: str
     task_ids: dict[str, str] = field(default_factory=dict)
-    claims: dict[tuple[str, int], tasks.Claim] = field(default_factory=dict)
+    claims: dict[tuple[str, int], leases.Claim] = field(default_factory=dict)
 
     async def step(self, verb: str, model: str, *what: Any) -> bool:
         """Take a step; whether it was allowed."""
@@ -176,7 +176,7 @@ class Real:
             "not_before = now()", model, "not_before BETWEEN now() - interval '1 min' AND now()"
         )
         async with self.database.transaction() as tx:
-            claimed = await tasks.claim(
+            claimed = await leases.claim(
                 tx, worker, [self._key(model)], tasks_max=2, lease_seconds=3600
             )
         self.claims |= {(model, one.attempt): one for one in claimed}
@@ -185,20 +185,20 @@ class Real:
     async def beat(self, model: str, attempt: int) -> bool:
         told = {(self.task_ids[model], attempt): 0.5}
         async with self.database.transaction() as tx:
-            return bool(await tasks.beat(tx, told, lease_seconds=3600))
+            return bool(await leases.beat(tx, told, lease_seconds=3600))
 
     async def succeed(self, model: str, attempt: int) -> bool:
         made = Asset(ids.file_name("png"), "image/png", 5, b"x" * 32, 64, 64)
         async with self.database.transaction() as tx:
             claimed = self.claims.get((model, attempt))
-            return claimed is not None and await tasks.succeed(
+            return claimed is not None and await leases.succeed(
                 tx, claimed, [made], served_by="b", notes={}
             )
 
     async def give_back(self, model: str, attempt: int) -> bool:
         async with self.database.transaction() as tx:
             claimed = self.claims.get((model, attempt))
-            return claimed is not None and await tasks.requeue(
+            return claimed is not None and await leases.requeue(
                 tx, claimed, delay_seconds=0, strikes=0
             )
 

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from darkroom import errors
-from darkroom.domain import tasks
+from darkroom.domain import leases
 from darkroom.storage import migrate
 from darkroom.storage.migrate import Migration
 from ground import Ground
@@ -106,6 +106,6 @@ def test_tasks_of_a_database_without_lanes_go_on_in_one(empty: str) -> None:
 
     async def claim(database):
         async with database.statement() as tx:
-            return await tasks.claim(tx, "w", tasks.Wanted(["M"]), tasks_max=5, lease_seconds=60)
+            return await leases.claim(tx, "w", leases.Wanted(["M"]), tasks_max=5, lease_seconds=60)
 
     assert [one.id for one in ground.run(claim)] == ["task_1"]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from darkroom import config, errors
-from darkroom.domain import tasks
+from darkroom.domain import leases
 from darkroom.storage.database import Transaction
 
 
-def is_tried_again(claimed: tasks.Claim, error: errors.TaskError) -> bool:
+def is_tried_again(claimed: leases.Claim, error: errors.TaskError) -> bool:
     """Whether the task goes back to the queue when this attempt ends so."""
     if error.counts_as == "crash":
         return claimed.crashes + 1 < config.CRASHES_MAX
@@ -15,15 +15,15 @@ def is_tried_again(claimed: tasks.Claim, error: errors.TaskError) -> bool:
 
 
 async def end(
-    tx: Transaction, claimed: tasks.Claim, error: errors.TaskError, *, served_by: str | None
+    tx: Transaction, claimed: leases.Claim, error: errors.TaskError, *, served_by: str | None
 ) -> bool:
     """End an attempt badly: its task waits for another, or is FAILED and refunded.
 
     False when the lease was lost. The pause before another attempt doubles: 1, 2, 4 seconds.
     """
     if not is_tried_again(claimed, error):
-        return await tasks.fail(tx, claimed, _final(error), served_by=served_by)
-    return await tasks.requeue(
+        return await leases.fail(tx, claimed, _final(error), served_by=served_by)
+    return await leases.requeue(
         tx,
         claimed,
         delay_seconds=2.0 ** (claimed.strikes + claimed.crashes),

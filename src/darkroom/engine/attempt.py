@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from darkroom import config, errors, media
-from darkroom.domain import assets, failures, tasks
+from darkroom.domain import assets, failures, leases
 from darkroom.domain.kinds.table import KINDS
 from darkroom.engine import protocol
 from darkroom.engine.backends import contract
@@ -39,7 +39,7 @@ class Tools:
 class Attempt:
     """A claimed task on its way through a child."""
 
-    claimed: tasks.Claim
+    claimed: leases.Claim
     backend: str
     process: Process
     tools: Tools
@@ -101,7 +101,7 @@ class Attempt:
     async def give_back(self) -> None:
         """Return an unfinished task to the queue, without a strike."""
         async with self.tools.database.transaction() as tx:
-            await tasks.requeue(tx, self.claimed, delay_seconds=0, strikes=0)
+            await leases.requeue(tx, self.claimed, delay_seconds=0, strikes=0)
 
     async def _make(self, folder: Path) -> list[protocol.Made]:
         files = await self._fetch_unless_stopped(folder)
@@ -188,7 +188,7 @@ class Attempt:
         while True:
             try:
                 async with self.tools.database.transaction() as tx:
-                    kept = await tasks.succeed(
+                    kept = await leases.succeed(
                         tx, self.claimed, stored, served_by=self.backend, notes=self.notes
                     )
                 break

@@ -11,7 +11,7 @@ from collections import deque
 
 from darkroom import config, errors, ids
 from darkroom.config import Config
-from darkroom.domain import paces, tasks, workers
+from darkroom.domain import leases, paces, workers
 from darkroom.domain.catalogue import SANDBOX_BACKEND, Catalogue
 from darkroom.engine import loop
 from darkroom.engine.attempt import Attempt, Tools
@@ -141,12 +141,12 @@ class Worker:
         """Claim as many tasks as there are free places, or wait until there is reason to ask."""
         self._wake.clear()
         free = self._config.workers_count - len(self._running)
-        claimed: list[tasks.Claim] = []
+        claimed: list[leases.Claim] = []
         # Children come first: what cannot be run here is left to other workers.
         children = await self._start_children(free)
         if children:
             async with self._database.statement() as tx:
-                claimed = await tasks.claim(
+                claimed = await leases.claim(
                     tx,
                     self.id,
                     self._patience.wanted(self._models, self._loaded()),
@@ -165,7 +165,7 @@ class Worker:
         """The models of idle children."""
         return {process.model for process in self._idle if process.model}
 
-    def _begin(self, claimed: tasks.Claim) -> None:
+    def _begin(self, claimed: leases.Claim) -> None:
         backend = self._catalogue.backend(claimed.model)
         assert backend is not None, "only models with a backend are claimed"
         process = self._take_process(backend, claimed.model)
@@ -206,7 +206,7 @@ class Worker:
             return
         told = {(one.claimed.id, one.claimed.attempt): one.progress for one in running.values()}
         async with self._database.statement() as tx:
-            ours = await tasks.beat(tx, told, lease_seconds=self._config.lease_seconds)
+            ours = await leases.beat(tx, told, lease_seconds=self._config.lease_seconds)
         self._beaten_at = now
         self._told = {task_id: progress for (task_id, _), progress in told.items()}
         for attempt in running.values():
