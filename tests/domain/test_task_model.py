@@ -137,6 +137,7 @@ class Real:
     """The same two tasks in the database, and every claim that a worker ever had of them."""
 
     database: Database
+    connection: psycopg.AsyncConnection[Any]
     account_id: str
     task_ids: dict[str, str] = field(default_factory=dict)
     claims: dict[tuple[str, int], leases.Claim] = field(default_factory=dict)
@@ -235,8 +236,7 @@ class Real:
     async def _change(self, time: str, model: str, only: str) -> bool:
         """Let time pass for a task, by the clock that decides: the database's."""
         query = f"UPDATE tasks SET {time} WHERE id = %s AND {only}"
-        async with await psycopg.AsyncConnection.connect(self.database.conninfo) as connection:
-            await connection.execute(query, [self.task_ids[model]])
+        await self.connection.execute(query, [self.task_ids[model]])
         return True
 
 
@@ -246,10 +246,9 @@ def _single(steps: list[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
         yield from [("lose", step[1]), ("recover", "")] if step[0] == "vanish" else [step]
 
 
-async def compare(database: Database, account_id: str, steps: list[tuple[Any, ...]]) -> None:
+async def compare(real: Real, steps: list[tuple[Any, ...]]) -> None:
     """Take the steps on both sides; they agree on each, on every row and on the money."""
     models = {"M0": Model(), "M1": Model()}
-    real = Real(database, account_id)
     for model in models:
         await real.submit(model)
     for verb, name, *what in _single(steps):
@@ -266,12 +265,12 @@ async def agree(real: Real, models: dict[str, Model]) -> None:
         "SELECT status, attempt, strikes, crashes, error_code, charged_mill, worker_id,"
         " cancel_asked_at IS NOT NULL FROM tasks WHERE id = %s"
     )
-    async with await psycopg.AsyncConnection.connect(real.database.conninfo) as connection:
-        for name, one in models.items():
-            row = await (await connection.execute(query, [real.task_ids[name]])).fetchone()
-            held = row[6] if one.status in (PENDING, PROCESSING) else one.worker
-            said = (one.status, one.attempt, one.strikes, one.crashes, one.code, one.charged)
-            assert (*row[:6], held, row[7]) == (*said, one.worker, one.is_canceled), name
+    for name, one in models.items():
+        row = await (await real.connection.execute(query, [real.task_ids[name]])).fetchone()
+        assert row is not None
+        held = row[6] if one.status in (PENDING, PROCESSING) else one.worker
+        said = (one.status, one.attempt, one.strikes, one.crashes, one.code, one.charged)
+        assert (*row[:6], held, row[7]) == (*said, one.worker, one.is_canceled), name
     async with real.database.statement() as tx:
         account = await accounts.get(tx, real.account_id)
     open_now = sum(one.status in (PENDING, PROCESSING) for one in models.values())
@@ -285,5 +284,11 @@ async def agree(real: Real, models: dict[str, Model]) -> None:
 def test_any_history_of_tasks_is_what_the_model_says(ground: Ground, steps) -> None:
     assert (config.CRASHES_MAX, config.STRIKES_MAX) == (2, 3)
     account = ground.account()
-    ground.run(lambda database: compare(database, account.id, steps))
+
+    async def story(database: Database) -> None:
+        connected = psycopg.AsyncConnection.connect(database.conninfo, autocommit=True)
+        async with await connected as connection:
+            await compare(Real(database, connection, account.id), steps)
+
+    ground.run(story)
     assert ground.audit() == []
