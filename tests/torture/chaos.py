@@ -14,21 +14,22 @@ from random import Random
 
 from stage import LEASE_SECONDS, Player, Stage
 
+from darkroom.storage import supervisor
 from lines import CUTS
 
 # How often each is done, against the others.
 WEIGHTS = {
     "kill": 30,
-    "freeze": 16,
+    "freeze": 20,
     "restart": 16,
     "child": 10,
-    "postgres": 8,
+    "postgres": 14,
     "cut": 8,
     "rest": 10,
 }
 PAUSE_SECONDS = (0.1, 1.5)
 # PostgreSQL is left alone this long after a blow, so that it is not given up as broken.
-POSTGRES_SECONDS = 6.0
+POSTGRES_SECONDS = supervisor.STEADY_SECONDS + 1
 POSTGRES_BLOWS = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT, "kill": signal.SIGKILL}
 CUT_SECONDS = (0.5, 12.0)
 LEFT_RUNNING_MIN = 2
@@ -61,15 +62,16 @@ class Chaos:
         for _, undo in due:
             undo()
 
-    def _victim(self) -> Player | None:
-        """A process that runs and was not asked to do anything yet."""
+    def _victim(self, command: str = "") -> Player | None:
+        """A process that runs and was not asked to do anything yet; only of the command, if any."""
         running = [
             one
             for one in self.stage.players
             if one.process.poll() is None and one.has_begun
             if not (one.asked_until or one.is_killed or one.is_frozen)
         ]
-        return self.random.choice(running) if len(running) > LEFT_RUNNING_MIN else None
+        fit = [one for one in running if one.command[0].startswith(command)]
+        return self.random.choice(fit) if fit and len(running) > LEFT_RUNNING_MIN else None
 
     def _kill(self) -> str | None:
         with self.stage.guard:
@@ -90,7 +92,8 @@ class Chaos:
         bounds = (1.2, 3) if is_long else (0.1, 0.8)
         seconds = LEASE_SECONDS * self.random.uniform(*bounds)
         with self.stage.guard:
-            victim = self._victim()
+            # Those who hold leases above all: they wake up and believe that nothing has happened.
+            victim = self._victim(self.random.choice(["", "work"]))
             if victim is None:
                 return None
             victim.freeze()

@@ -16,8 +16,8 @@ from ground import Ground, wait_until
 SUBMIT = "/v1/generation/text-to-image"
 # What the probe does with each, and how often it is asked for.
 PROMPTS = {
-    "plain": 60,
-    "slow": 12,
+    "plain": 50,
+    "slow": 22,
     "crash once": 8,
     "refuse": 6,
     "break": 4,
@@ -27,7 +27,8 @@ PROMPTS = {
 # Prompts that cannot end well, whatever happens.
 HOPELESS = {"refuse", "break", "crash always", "hang"}
 GRANTED = 100_000
-# Of an account, known and not known to have ended: beyond this its callers only ask.
+# Of an account, tasks not known to have ended and submits not answered yet: beyond this its callers
+# make nothing new.
 UNFINISHED_MAX = 30
 # Longer than the product promises, and than any freeze.
 ANSWER_SECONDS_MAX = 15.0
@@ -62,6 +63,11 @@ class Account:
     unfinished: set[str] = field(default_factory=set)
     guard: threading.Lock = field(default_factory=threading.Lock)
 
+    def unanswered(self) -> list[Sent]:
+        """What was sent under a key and must be sent again."""
+        with self.guard:
+            return [sent for sent in self.sent if sent.key is not None and not sent.answers]
+
 
 @dataclass(slots=True)
 class Caller:
@@ -81,8 +87,9 @@ class Caller:
 
     def run(self, over: threading.Event) -> None:
         """Call until it is over."""
-        while not over.wait(self.random.uniform(0.02, 0.15)):
-            crowded = len(self.account.unfinished) >= UNFINISHED_MAX
+        while not over.wait(self.random.uniform(0.01, 0.1)):
+            waiting = len(self.account.unfinished) + len(self.account.unanswered())
+            crowded = waiting >= UNFINISHED_MAX
             doings = [self._submit, self._send_again, self._ask, self._cancel]
             weights = [0 if crowded else 30, 10, 60, 4]
             [doing] = self.random.choices(doings, weights)
@@ -90,9 +97,8 @@ class Caller:
 
     def settle(self) -> None:
         """Send again what has a key and was never answered, until it is."""
-        for sent in self.account.sent:
-            if sent.key is not None and not sent.answers:
-                wait_until(lambda sent=sent: self.send(sent), what=f"the answer to {sent.key}")
+        for sent in self.account.unanswered():
+            wait_until(lambda sent=sent: self.send(sent), what=f"the answer to {sent.key}")
 
     def send(self, sent: Sent) -> bool:
         """Send a submit; whether it was accepted, now or before."""
@@ -139,13 +145,12 @@ class Caller:
             key = f"key-{number}" if self.random.random() < 0.7 else None
             sent = Sent(body, key)
             self.account.sent.append(sent)
-        # Whoever has a key sends again at once when no answer came.
-        if not self.send(sent) and key is not None:
-            self.send(sent)
+        self.send(sent)
 
     def _send_again(self) -> None:
         with self.account.guard:
             keyed = [sent for sent in self.account.sent[-50:] if sent.key is not None]
+        keyed = self.account.unanswered() or keyed
         if keyed:
             self.send(self.random.choice(keyed))
 

@@ -138,7 +138,7 @@ def _of_answers(caller: Caller, tasks: dict[str, dict[str, Any]]) -> Iterator[st
         if told is None or told["task_status"] not in FINAL:
             yield f"{task_id}: the status answers {told}"
     charged = sum(
-        task["charged_mill"] for task in tasks.values() if task["account_id"] == account.id
+        task["charged_mill"] or 0 for task in tasks.values() if task["account_id"] == account.id
     )
     answer = caller.client.get(f"{caller.urls[0]}/v1/generation/balance")
     balance = answer.json()["data"]

@@ -24,7 +24,7 @@ from ground import Ground, wait_until
 from load import Caller
 
 ACCOUNTS = 3
-CALLERS_EACH = 2
+CALLERS_EACH = 3
 REST_SECONDS_MAX = 180.0
 SHOWN_MAX = 40
 
