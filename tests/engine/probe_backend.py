@@ -20,6 +20,8 @@ from darkroom.engine.backends.contract import Canceled, Context, Input, Output
 MARKS = "PROBE_MARKS"
 # A model that is listed although it cannot be loaded.
 UNLOADABLE = "UNLOADABLE"
+# Models that take a while to load.
+HEAVY = "HEAVY"
 # Work that takes its time; nothing ever sets it.
 _PAUSE = threading.Event()
 
@@ -108,6 +110,8 @@ class Probe:
     def setup(self, model: str) -> None:
         if model == UNLOADABLE:
             raise FileNotFoundError("weights/unet.safetensors")
+        if model.startswith(HEAVY):
+            _PAUSE.wait(0.5)
 
     def run(self, given: Input, context: Context) -> Iterator[Output]:
         marks = Path(os.environ[MARKS])

@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
@@ -117,8 +118,13 @@ def main() -> None:
             _load(loaded, asked)
             continue
         line.send(protocol.Begun())
+        began = time.monotonic()
         backend = _load(loaded, asked)
-        line.send(backend if isinstance(backend, protocol.Failed) else _run(line, backend, asked))
+        if isinstance(backend, protocol.Failed):
+            line.send(backend)
+            continue
+        line.send(protocol.Loaded(time.monotonic() - began))
+        line.send(_run(line, backend, asked))
 
 
 def _load(

@@ -35,6 +35,8 @@ class Process:
         self._writer = writer
         self.backend: str | None = None
         self.model: str | None = None
+        # How long it took to load the model that it holds.
+        self.load_seconds = 0.0
 
     @classmethod
     async def start(cls, *, threads: int = 1, memory_mb: int | None = None) -> Process:
@@ -74,7 +76,8 @@ class Process:
 
     async def run(self, asked: protocol.Run) -> AsyncIterator[protocol.Progress | protocol.Made]:
         """Run a task and yield what the child tells; raises its `TaskError`, or `Canceled`."""
-        self.backend, self.model = asked.backend, asked.model
+        if (self.backend, self.model) != (asked.backend, asked.model):
+            self.backend, self.model, self.load_seconds = asked.backend, asked.model, 0.0
         begun, oom_kills = False, bounds.oom_kills()
         try:
             self._writer.write(protocol.encode(asked))
@@ -82,6 +85,8 @@ class Process:
             while not isinstance(told := await self._receive(), protocol.Done):
                 if isinstance(told, protocol.Begun):
                     begun = True
+                elif isinstance(told, protocol.Loaded):
+                    self.load_seconds = max(self.load_seconds, told.seconds)
                 elif isinstance(told, protocol.Failed):
                     raise await self._error(told)
                 elif isinstance(told, protocol.Canceled):

@@ -162,8 +162,12 @@ class Worker:
                 await asyncio.wait_for(self._wake.wait(), _POLL_SECONDS)
 
     def _loaded(self) -> set[str]:
-        """The models of idle children."""
-        return {process.model for process in self._idle if process.model}
+        """The models of idle children that took a while to load."""
+        return {
+            process.model
+            for process in self._idle
+            if process.model and process.load_seconds >= config.LOAD_SECONDS_MIN
+        }
 
     def _begin(self, claimed: leases.Claim) -> None:
         backend = self._catalogue.backend(claimed.model)
