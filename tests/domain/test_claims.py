@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 from typing import Any
 
 import psycopg
@@ -108,13 +107,12 @@ def _fill(connection: psycopg.Connection, account_id: str, rate_id: int) -> None
 
 def _plan(connection: psycopg.Connection, name: str, given: dict[str, Any], mode: str) -> Any:
     """What PostgreSQL did for a statement as it is prepared, in the plan that the mode forces."""
-    text = queries.load()[name].decode()
-    names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", text)))
-    for number, parameter in enumerate(names, start=1):
-        text = text.replace(f"%({parameter})s", f"${number}")
+    statement = queries.load()[name]
     connection.execute(f"SET plan_cache_mode = {mode}")
-    connection.execute(f"PREPARE asked AS {text}".replace("%%", "%").encode())
-    values = psycopg.sql.SQL(", ").join(psycopg.sql.Literal(given[one]) for one in names)
+    connection.execute(b"PREPARE asked AS " + statement.text)
+    values = psycopg.sql.SQL(", ").join(
+        psycopg.sql.Literal(given[one]) for one in statement.parameters
+    )
     explain = psycopg.sql.SQL("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE asked ({})")
     [[plan]] = connection.execute(explain.format(values)).fetchall()
     connection.execute("DEALLOCATE asked")

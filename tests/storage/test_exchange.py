@@ -13,9 +13,9 @@ import psycopg
 import pytest
 
 from darkroom import errors
-from darkroom.domain import accounts, call_records, ledger
+from darkroom.domain import accounts, call_records, lanes, ledger
 from darkroom.storage.database import Database, Transaction
-from ground import Ground
+from ground import Ground, wait_until
 
 Story = Callable[[Transaction], Awaitable[Any]]
 
@@ -117,7 +117,7 @@ class Locked:
     account: accounts.Account
 
     async def __call__(self, tx: Transaction) -> None:
-        await accounts.lock(tx, {self.account.id})
+        await lanes.lock(tx, {self.account.id})
 
 
 def test_a_wait_that_is_broken_off_closes_its_connection(ground) -> None:
@@ -126,14 +126,14 @@ def test_a_wait_that_is_broken_off_closes_its_connection(ground) -> None:
         with psycopg.connect(ground.conninfo) as other:
             other.execute("SELECT 1 FROM accounts FOR UPDATE")
             waiting = asyncio.create_task(told(database, Locked(account)))
-            while not (blocked := asked(ground, "wait_event_type = 'Lock'")):
-                await asyncio.sleep(0.01)
+            blocked = await asyncio.to_thread(
+                wait_until, lambda: asked(ground, "wait_event_type = 'Lock'")
+            )
             waiting.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await waiting
         [found] = await told(database, look)
-        while blocked & asked(ground, "true"):
-            await asyncio.sleep(0.01)
+        await asyncio.to_thread(wait_until, lambda: not blocked & asked(ground, "true"))
         return found == account
 
     assert ground.run(story)

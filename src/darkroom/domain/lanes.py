@@ -16,7 +16,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from darkroom import config
-from darkroom.storage.database import Transaction
+from darkroom.storage.database import Asked, Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,14 @@ class _Short:
     account_id: str
 
 
+def ask(tx: Transaction, account_ids: Collection[str]) -> Asked[Lane]:
+    """Lock the named accounts and their lanes, always in the same order, and ask for the lanes."""
+    return tx.ask(Lane, "lanes.lock_many", account_ids=list(account_ids))
+
+
 async def lock(tx: Transaction, account_ids: Collection[str]) -> dict[str, Lane]:
-    """The lanes of the named accounts, locked with these, always in the same order."""
-    rows = await tx.all(Lane, "lanes.lock_many", account_ids=list(account_ids))
-    return {lane.account_id: lane for lane in rows}
+    """The lanes of the named accounts, locked with these."""
+    return {lane.account_id: lane for lane in await ask(tx, account_ids).all()}
 
 
 async def release(tx: Transaction, account_id: str, task_id: str) -> None:

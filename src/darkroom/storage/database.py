@@ -17,7 +17,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from typing import Any, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 import psycopg
 from psycopg import sql
@@ -26,7 +26,7 @@ from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from darkroom import errors
-from darkroom.storage.exchange import Connection, Exchange
+from darkroom.storage.exchange import Connection, Due, Exchange
 
 Row = TypeVar("Row")
 
@@ -81,6 +81,22 @@ _LOST = (
 )
 
 
+class Asked(Generic[Row]):
+    """A statement of a transaction that is on its way to its rows."""
+
+    def __init__(self, exchange: Exchange, due: Due, row: type[Row]) -> None:
+        self._exchange = exchange
+        self._due = due
+        self._row = row
+
+    async def all(self) -> list[Row]:
+        """Every row, as instances of the class by column name."""
+        await self._exchange.answer(self._due)
+        maker = functools.partial(_maker, cast(Hashable, self._row))
+        rows: list[Row] = self._exchange.rows(self._due, maker)
+        return rows
+
+
 class Transaction:
     """One open transaction; every domain function takes it and none commits it."""
 
@@ -94,15 +110,16 @@ class Transaction:
         if self._each_commits:
             await self._exchange.end()
 
+    def ask(self, row: type[Row], name: str, /, **values: Any) -> Asked[Row]:
+        """Send the named statement; its rows are waited for later, with those of the next ones."""
+        return Asked(self._exchange, self._exchange.send(name, values), row)
+
     async def all(self, row: type[Row], name: str, /, **values: Any) -> list[Row]:
         """Every row of the named statement, as instances of `row` by column name."""
-        self._exchange.send(name, values)
+        asked = self.ask(row, name, **values)
         if self._each_commits:
             await self._exchange.end()
-        else:
-            await self._exchange.answer()
-        rows: list[Row] = self._exchange.rows(functools.partial(_maker, cast(Hashable, row)))
-        return rows
+        return await asked.all()
 
     async def first(self, row: type[Row], name: str, /, **values: Any) -> Row | None:
         """The only row of the named statement, or None when there is none."""

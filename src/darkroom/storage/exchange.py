@@ -19,8 +19,17 @@ from darkroom.storage import queries
 Make = Callable[[Sequence[Any]], Any]
 
 _GOOD = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK, ExecStatus.PIPELINE_SYNC)
-# What is due for a statement that was prepared before, and for the end of a series.
-_ANSWER, _SYNC = b"", b"sync"
+
+
+class Due:
+    """An answer that is still to come; once it has, its result."""
+
+    __slots__ = ("is_end", "prepares", "result")
+
+    def __init__(self, *, prepares: bytes = b"", is_end: bool = False) -> None:
+        self.prepares = prepares
+        self.is_end = is_end
+        self.result: PGresult | None = None
 
 
 class Connection(psycopg.AsyncConnection[Any]):
@@ -45,11 +54,10 @@ class Exchange:
         self._pgconn = connection.pgconn
         self._prepared = connection.prepared
         self._transformer = connection.transformer
-        # What is still to be answered, in its order: a statement being prepared by its name.
-        self._due: deque[bytes] = deque()
-        self._last: PGresult | None = None
+        self._due: deque[Due] = deque()
         # Whether anything was sent since the last end: until then libpq does not know of a BEGIN.
         self._has_begun = False
+        self._is_flushed = True
 
     async def __aenter__(self) -> Self:
         self._is_within = self._pgconn.transaction_status != TransactionStatus.IDLE
@@ -80,27 +88,32 @@ class Exchange:
     def send_text(self, text: str) -> None:
         """Send a statement that has no parameters and is not worth preparing."""
         self._pgconn.send_query_params(text.encode(), None)
-        self._due.append(_ANSWER)
-        self._has_begun = True
+        self._await(Due())
 
-    def send(self, name: str, values: Mapping[str, Any]) -> None:
+    def send(self, name: str, values: Mapping[str, Any]) -> Due:
         """Send the named statement; it leaves when an answer or the end is asked for."""
         statement, label = queries.load()[name], name.encode()
         if label not in self._prepared:
             self._pgconn.send_prepare(label, statement.text)
             self._prepared.add(label)
-            self._due.append(label)
+            self._await(Due(prepares=label))
         given = [values[parameter] for parameter in statement.parameters]
         dumped = self._transformer.dump_sequence(given, [PyFormat.TEXT] * len(given))
         self._pgconn.send_query_prepared(label, dumped)
-        self._due.append(_ANSWER)
-        self._has_begun = True
+        return self._await(Due())
 
-    async def answer(self) -> None:
-        """Wait for the answer to what was sent last; raises what went wrong with it or before."""
-        self._pgconn.send_flush_request()
-        await self._flush()
-        while self._due:
+    def _await(self, due: Due) -> Due:
+        self._due.append(due)
+        self._has_begun = not due.is_end
+        self._is_flushed = False
+        return due
+
+    async def answer(self, wanted: Due) -> None:
+        """Wait for an answer; raises what went wrong with its statement or one before it."""
+        if not self._is_flushed:
+            self._pgconn.send_flush_request()
+            await self._flush()
+        while wanted.result is None:
             await self._take()
 
     async def end(self, *, quietly: bool = False) -> None:
@@ -109,8 +122,7 @@ class Exchange:
         Raises the first error, after all the rest; `quietly` only that of a broken connection.
         """
         self._pgconn.pipeline_sync()
-        self._due.append(_SYNC)
-        self._has_begun = False
+        self._await(Due(is_end=True))
         await self._flush()
         first_error = None
         while self._due:
@@ -123,10 +135,10 @@ class Exchange:
         if first_error is not None and not quietly:
             raise first_error
 
-    def rows(self, maker: Callable[[tuple[bytes, ...]], Make]) -> list[Any]:
-        """The rows of the last answer, each made from its values by what `maker` has for them."""
-        result = self._last
-        assert result is not None, "rows are asked for before an answer"
+    def rows(self, due: Due, maker: Callable[[tuple[bytes, ...]], Make]) -> list[Any]:
+        """The rows of an answer, each made from its values by what `maker` has for the columns."""
+        result = due.result
+        assert result is not None, "rows are asked for before their answer"
         columns = tuple(result.fname(column) or b"" for column in range(result.nfields))
         self._transformer.set_pgresult(result)
         return self._transformer.load_rows(0, result.ntuples, maker(columns))
@@ -136,13 +148,12 @@ class Exchange:
         result = await self._next()
         due = self._due.popleft()
         assert result is not None, "every statement is answered"
-        if due is not _SYNC and not self._is_broken:
+        if not (due.is_end or self._is_broken):
             await self._next()  # nothing, which ends the results of one statement
         if result.status not in _GOOD:
-            self._prepared.discard(due)
+            self._prepared.discard(due.prepares)
             raise error_from_result(result, encoding="utf-8")
-        if due is not _SYNC:
-            self._last = result
+        due.result = result
 
     async def _next(self) -> PGresult | None:
         while self._pgconn.is_busy():
@@ -151,6 +162,7 @@ class Exchange:
         return self._pgconn.get_result()
 
     async def _flush(self) -> None:
+        self._is_flushed = True
         while self._pgconn.flush():
             # PostgreSQL may be unable to read on before its answers are taken.
             await self._ready(write=True)

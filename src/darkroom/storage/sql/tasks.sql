@@ -1,29 +1,31 @@
+-- name: tasks.numbers
+-- Numbers for so many new batches, rising; those of submissions that are refused stay unused.
+SELECT nextval('batch_ids') AS id FROM generate_series(1, %(batches)s::int);
+
 -- name: tasks.submit
--- New batches, one for each submission of a group, numbered in the order asked, and their tasks.
+-- New batches, one for each submission of a group, and their tasks.
 -- A task that its account's lane has room for gets its start tag (start-time fair queueing, Goyal
 -- et al. 1996): the virtual time of the workers of its model, or where the account's work before it
 -- ends, whichever is later. The others are parked. The work is estimated from the pace of the
 -- nearest size that is known; half an octave of size is one step.
-WITH batch AS (
+WITH batch AS MATERIALIZED (
+    SELECT * FROM json_to_recordset(%(batches)s::json)
+        AS (id bigint, account_id text, api_key_id text, request_id text, kind text, model text,
+            input jsonb, rate_id bigint, caller_id bigint)
+), made AS (
     INSERT INTO batches (id, account_id, api_key_id, request_id, kind, model, input, rate_id,
                          caller_id)
-    SELECT nextval('batch_ids'), account_id, api_key_id, request_id, kind, model, input, rate_id,
-           caller_id
-      FROM ROWS FROM (json_to_recordset(%(batches)s::json)
-                      AS (account_id text, api_key_id text, request_id text, kind text, model text,
-                          input jsonb, rate_id bigint, caller_id bigint))
-           WITH ORDINALITY
-     ORDER BY ordinality
-    RETURNING id, account_id, request_id, kind, model
+    SELECT id, account_id, api_key_id, request_id, kind, model, input, rate_id, caller_id
+      FROM batch
 ), asked AS MATERIALIZED (
-    SELECT asked.*, batch.id AS batch_id, batch.account_id, batch.model,
+    SELECT asked.*, batch.account_id, batch.model,
            coalesce(pace.seconds, %(unknown_seconds)s) AS work_seconds
       FROM ROWS FROM (json_to_recordset(%(tasks)s::json)
-                      AS (id text, request_id text, position smallint, seed bigint, price bigint,
+                      AS (id text, batch_id bigint, position smallint, seed bigint, price bigint,
                           deadline_seconds integer, priority smallint, size smallint))
-           WITH ORDINALITY AS asked (id, request_id, position, seed, price, deadline_seconds,
+           WITH ORDINALITY AS asked (id, batch_id, position, seed, price, deadline_seconds,
                                      priority, size, place)
-      JOIN batch USING (request_id)
+      JOIN batch ON batch.id = asked.batch_id
       LEFT JOIN LATERAL (
           SELECT seconds * 2 ^ ((asked.size - paces.size) / 2.0) AS seconds FROM paces
            WHERE model = batch.model AND kind = batch.kind
@@ -61,15 +63,13 @@ WITH batch AS (
 ), counted AS (
     SELECT account_id, count(start_tag)::int AS admitted, count(*)::int AS every
       FROM placed GROUP BY account_id
-), laned AS (
-    UPDATE lanes l SET admitted = l.admitted + counted.admitted,
-                       parked = l.parked + counted.every - counted.admitted,
-                       finish_tag = coalesce(last.finish_tag, l.finish_tag),
-                       model = coalesce(last.model, l.model)
-      FROM counted LEFT JOIN last USING (account_id)
-     WHERE l.account_id = counted.account_id
 )
-SELECT id, request_id FROM batch;
+UPDATE lanes l SET admitted = l.admitted + counted.admitted,
+                   parked = l.parked + counted.every - counted.admitted,
+                   finish_tag = coalesce(last.finish_tag, l.finish_tag),
+                   model = coalesce(last.model, l.model)
+  FROM counted LEFT JOIN last USING (account_id)
+ WHERE l.account_id = counted.account_id;
 
 -- name: tasks.notify
 -- Wake the workers when this transaction commits.
