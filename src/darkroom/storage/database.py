@@ -149,7 +149,7 @@ class Database:
             kwargs={"autocommit": True},
             configure=_configure,
         )
-        self._conninfo = conninfo
+        self.conninfo = conninfo
         self._is_away = False
         self._replaced_at = 0.0
 
@@ -244,7 +244,7 @@ class Database:
         A peer that vanished sends nothing, just as one with nothing to tell: so it is asked.
         """
         try:
-            async with await connect(self._conninfo) as connection:
+            async with await connect(self.conninfo) as connection:
                 with bounded(connection, _ANSWER_SECONDS_MAX):
                     await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
                 while True:
