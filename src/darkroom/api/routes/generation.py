@@ -13,7 +13,7 @@ from darkroom import errors
 from darkroom.api import inputs, waiting, wire
 from darkroom.api.call import Call, Route
 from darkroom.api.groups import Wanted
-from darkroom.domain import idempotency_keys, moderations, tasks
+from darkroom.domain import idempotency_keys, moderations, spellings, tasks
 from darkroom.domain.catalogue import Order
 from darkroom.domain.kinds.kind import SEED_MAX, Kind
 from darkroom.domain.kinds.table import KINDS
@@ -59,7 +59,7 @@ async def submit(call: Call, kind: Kind) -> Any:
         await taken.discard()
     call.trace.batch_id, call.trace.mill = outcome.id, 0 if outcome.replayed else outcome.price_mill
     call.trace.task_id = outcome.task_ids[0]
-    answer = wire.batch(outcome, call.principal.wire)
+    answer = spellings.batch(outcome, call.principal.wire)
     answer |= {"served_by": call.edge.catalogue.backend(given.model)}
     answer, headers = await waiting.preferred(call, answer, outcome.task_ids)
     headers |= {"Idempotent-Replayed": "true"} if outcome.replayed else {}

@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from darkroom import errors
-from darkroom.api import wire
 from darkroom.api.call import Call, Route
-from darkroom.domain import call_records, ledger
+from darkroom.domain import call_records, ledger, spellings
 
 _ROWS_DEFAULT = 50
 
@@ -44,7 +43,7 @@ async def list_history(call: Call) -> Any:
 def _shown(row: call_records.Shown) -> dict[str, Any]:
     return {
         "request_id": row.request_id,
-        "at": wire.instant(row.at),
+        "at": spellings.instant(row.at),
         "method": row.method,
         "path": row.path,
         "status": row.status,
