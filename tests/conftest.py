@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from psycopg.conninfo import make_conninfo
@@ -12,6 +13,7 @@ from psycopg.conninfo import make_conninfo
 from darkroom.storage import migrate
 from darkroom.storage.embedded import Embedded
 from ground import Ground, Server, create_database, fresh_database, serve, wait_until
+from receivers import certify
 
 __all__ = ["wait_until"]
 
@@ -63,3 +65,9 @@ def server(
     served.stop()
     assert ground.audit() == []
     next(databases, None)
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate of files.example, with its key, in one file."""
+    return certify(tmp_path_factory.mktemp("tls"))

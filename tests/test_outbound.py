@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ssl
-import subprocess
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,45 +12,7 @@ import pytest
 
 from darkroom.errors import BadInput, InputRefused
 from darkroom.outbound import Fetched, Outbound, Resolve
-
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(2000)
-Answer = Callable[[asyncio.StreamWriter, int], Awaitable[None]]
-
-
-def answer(body: bytes = PNG, head: str = "Content-Type: image/png", *, status: str = "200 OK"):
-    """An answer with a right Content-Length, whatever the path."""
-
-    async def write(writer: asyncio.StreamWriter, _count: int) -> None:
-        lines = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{head}\r\n\r\n"
-        writer.write(lines.encode() + body)
-
-    return write
-
-
-class Receiver:
-    """A real server on loopback that keeps the requests it saw."""
-
-    def __init__(self, write: Answer, tls: ssl.SSLContext | None = None) -> None:
-        self.write, self.tls = write, tls
-        self.requests: list[bytes] = []
-        self.sent_bytes = 0
-
-    async def __aenter__(self) -> Receiver:
-        self.server = await asyncio.start_server(self.serve, "127.0.0.1", 0, ssl=self.tls)
-        self.port = self.server.sockets[0].getsockname()[1]
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self.server.close()
-        await self.server.wait_closed()
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # The client may go away, which several tests want.
-        gone = (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError)
-        with contextlib.closing(writer), contextlib.suppress(*gone):
-            self.requests.append(await reader.readuntil(b"\r\n\r\n"))
-            await self.write(writer, len(self.requests))
-            await writer.drain()
+from receivers import PNG, Answer, Receiver, answer, resolver
 
 
 @dataclass(frozen=True)
@@ -89,16 +48,6 @@ def fetch(
                 return error, receiver
 
     return asyncio.run(run())
-
-
-def resolver(*answers: list[str]) -> Resolve:
-    """Answers each look-up with the next list, the last one for ever."""
-    left = list(answers)
-
-    async def resolve(_host: str, _port: int) -> list[str]:
-        return left.pop(0) if len(left) > 1 else left[0]
-
-    return resolve
 
 
 def test_fetches_a_file_and_says_what_it_is(tmp_path: Path) -> None:
@@ -344,18 +293,6 @@ def test_fails_when_nothing_listens(tmp_path: Path) -> None:
     ended, _ = fetch(tmp_path, answer(), url="http://127.0.0.1:1/")
     assert isinstance(ended, BadInput)
     assert ended.message.endswith("could not be fetched: no connection could be made")
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for files.example that signs itself, with its key, in one file."""
-    path = tmp_path_factory.mktemp("tls") / "both.pem"
-    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
-    name = ["-subj", "/CN=files.example", "-addext", "subjectAltName=DNS:files.example"]
-    command = ["openssl", "req", "-x509", *key, *name, "-keyout", str(path), "-out", "-"]
-    made = subprocess.run(command, capture_output=True, check=True, timeout=60)
-    path.write_bytes(path.read_bytes() + made.stdout)
-    return path
 
 
 @pytest.mark.parametrize(("host", "good"), [("files.example", True), ("other.example", False)])

@@ -8,74 +8,60 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from darkroom.errors import ConfigInvalid, InputRefused
+from bypasses import DISGUISED, INWARD, literal
+from darkroom.errors import ConfigInvalid, InputRefused, WebhookRefused
 from darkroom.outbound import Outbound
 
-NOT_PUBLIC = (
-    # IPv4, plainly
-    *("0.0.0.0", "0.1.2.3", "10.0.0.1", "10.255.255.255", "100.64.0.1", "100.127.255.254"),
-    *("100.100.100.200", "127.0.0.1", "127.255.255.254", "169.254.169.254", "169.254.170.2"),
-    *("172.16.0.1", "172.31.255.255", "192.0.0.192", "192.0.2.1", "192.88.99.1", "192.168.1.1"),
-    *("198.18.0.1", "198.19.255.255", "198.51.100.7", "203.0.113.9", "224.0.0.1"),
-    *("239.255.255.250", "240.0.0.1", "255.255.255.255", "168.63.129.16"),
-    # IPv6: unspecified, loopback, mapped, compatible, NAT64, local NAT64, discard, Teredo, ORCHID
-    *("::", "::1", "::ffff:127.0.0.1", "::ffff:8.8.8.8", "::127.0.0.1", "64:ff9b::7f00:1"),
-    *("64:ff9b::a9fe:a9fe", "64:ff9b:1::a00:1", "100::1", "2001::1", "2001:20::1"),
-    # documentation, 6to4, translated, ULA, its metadata service, link-local, site-local, multicast
-    *("2001:db8::1", "3fff::1", "2002:7f00:1::", "2002:a9fe:a9fe::", "::ffff:0:127.0.0.1"),
-    *("fc00::1", "fd00:ec2::254", "fe80::1", "fec0::1", "ff02::1", "5f00::1", "4000::1"),
-)
 
-DISGUISED = (
-    # numbers that C libraries read as an address
-    *("http://2130706433/", "http://0x7f000001/", "http://0x7f.1/", "http://127.1/"),
-    *("http://127.0.1/", "http://0177.0.0.1/", "http://017700000001/", "http://0/"),
-    *("http://127.0.0.01/", "http://127.0.0.1.1/", "http://0x7f.0x0.0x0.0x1/", "http://1.2.3.0x/"),
-    *("http://256.256.256.256/", "http://127.0.0.-1.1/", "http://4294967295/", "http://0X7F.1/"),
-    # the same in other characters
-    *("http://１２７.0.0.1/", "http://127。0。0。1/", "http://127．0．0．1/", "http://127｡0｡0｡1/"),
-    *("http://①②⑦.0.0.1/", "http://ⓛⓞⓒⓐⓛⓗⓞⓢⓣ/", "http://127%2e0.0.1/", "http://%31%32%37.0.0.1/"),
-    *("http://8。8。8。8/", "http://٣.1.1.1/", "http://loc\u00adalhost/"),
-    # names that mean here
-    *("http://localhost/", "http://LOCALHOST/", "http://localhost./", "http://localhost:80/"),
-    *("http://a.localhost/", "http://localhost.localdomain/", "http://printer.local/"),
-    *("http://metadata.google.internal/", "http://router.home.arpa/", "http://metadata/"),
-    *("http://example.com./", "http://127.0.0.1./", "http://.example.com/", "http://a..example/"),
-    # a user, a zone, brackets, escapes, spaces, back strokes
-    *("http://example.com@127.0.0.1/", "http://u:p@example.com/", "http://@example.com/"),
-    *("http://[fe80::1%25eth0]/", "http://[fe80::1%eth0]/", "http://[::1]@example.com/"),
-    *("http://[127.0.0.1]/", "http://[::ffff:7f00:1]/", "http://[v1.a]/", "http://[::1/"),
-    *("http://[0:0:0:0:0:ffff:127.0.0.1]/", "http://[::1]x/", "http://::1/"),
-    *("http://example.com\\@127.0.0.1/", "http:\\\\127.0.0.1/", "http://example.com\\.evil/"),
-    *(" http://example.com/", "http://exam ple.com/", "http://example.com/\r\nHost: a"),
-    *("http://example.com\t/", "http://127.0.0.1\u2028/", "http://exa\u0000mple.com/"),
-    # no host, wrong ports
-    *("", "http://", "http:///", "http:///etc/passwd", "http://?", "http://:80/", "http:"),
-    *("http://example.com:0/", "http://example.com:65536/", "http://example.com:8_0/"),
-    *("http://example.com:+80/", "http://example.com:８０/", "http://example.com:/"),
-    # other schemes
-    *("file:///etc/passwd", "ftp://example.com/", "gopher://example.com/", "data:image/png,a"),
-    *("//example.com/a", "example.com", "ws://example.com/", "jar:http://example.com!/"),
-    *("http:/example.com/", "http:example.com", "httpx://example.com/", "unix:///run/a.sock"),
-    # long
-    "http://example.com/" + "a" * 2048,
-    "http://" + "a" * 64 + ".example/",
-    "http://" + "a." * 130 + "example/",
-)
-
-
-@pytest.mark.parametrize("address", NOT_PUBLIC)
-def test_refuses_an_address_that_is_not_public(address: str) -> None:
-    url = f"http://[{address}]/" if ":" in address else f"https://{address}:8443/a.png"
-    with pytest.raises(InputRefused, match="image url error") as refused:
-        Outbound().check_address(url, field="image")
+@pytest.mark.parametrize("name", INWARD)
+def test_refuses_an_address_that_is_not_public(name: str) -> None:
+    with pytest.raises(InputRefused, match=r"^image url error: .* not public") as refused:
+        Outbound().check_address(literal(INWARD[name], 80), field="image")
     assert refused.value.field == "image"
+    with pytest.raises(WebhookRefused, match=r"^webhook_url error: .* not public") as refused:
+        Outbound(webhook_http=True).check_webhook(literal(INWARD[name], 80))
+    assert refused.value.field == "webhook_url"
 
 
-@pytest.mark.parametrize("url", DISGUISED)
-def test_refuses_an_address_in_disguise(url: str) -> None:
-    with pytest.raises(InputRefused, match="image url error"):
+@pytest.mark.parametrize("name", DISGUISED)
+def test_refuses_an_address_in_disguise(name: str) -> None:
+    url = DISGUISED[name].format(port=8080)
+    with pytest.raises(InputRefused, match=r"^image url error: the input address"):
         Outbound().check_address(url)
+    with pytest.raises(WebhookRefused, match=r"^webhook_url error: the webhook address"):
+        Outbound(webhook_http=True).check_webhook(url)
+
+
+def test_knows_at_least_a_hundred_bypasses_under_names_of_their_own() -> None:
+    assert len(INWARD) + len(DISGUISED) >= 100
+    assert not INWARD.keys() & DISGUISED.keys()
+    assert len({*INWARD.values(), *DISGUISED.values()}) == len(INWARD) + len(DISGUISED)
+
+
+@pytest.mark.parametrize(
+    ("url", "passes"),
+    [
+        ("https://example.com/hook", True),
+        ("HTTPS://Example.com:8443/hook?a=b", True),
+        ("http://example.com/hook", False),
+        ("http://8.8.8.8/hook", False),
+        ("http://minio:9000/hook", True),
+        ("http://minio:9001/hook", False),
+        ("http://10.0.0.5/hook", True),
+        ("http://10.0.1.5/hook", False),
+    ],
+)
+def test_takes_webhooks_over_plain_http_only_where_it_is_allowed(url: str, passes: bool) -> None:
+    allow = ["minio:9000", "10.0.0.0/24"]
+    if passes:
+        Outbound(allow).check_webhook(url)
+        return
+    with pytest.raises(WebhookRefused):
+        Outbound(allow).check_webhook(url)
+    if "example.com" in url:
+        Outbound(allow, webhook_http=True).check_webhook(url)
+        with pytest.raises(WebhookRefused, match=r"must begin with https://\.$"):
+            Outbound(allow).check_webhook(url)
 
 
 @pytest.mark.parametrize(
@@ -95,13 +81,6 @@ def test_refuses_an_address_in_disguise(url: str) -> None:
 )
 def test_passes_a_public_address(url: str) -> None:
     Outbound().check_address(url)
-
-
-def test_refuses_plain_http_where_it_is_not_allowed() -> None:
-    outbound = Outbound(http_allowed=False)
-    outbound.check_address("https://example.com/")
-    with pytest.raises(InputRefused, match="begin with https://"):
-        outbound.check_address("http://example.com/")
 
 
 @pytest.mark.parametrize(

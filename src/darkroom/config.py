@@ -74,8 +74,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ] = None
     outbound_allow: Annotated[
         tuple[str, ...],
-        _said("Addresses, networks or hosts that inputs may name although they are private."),
+        _said("Addresses, networks or hosts that callers may name although they are private."),
     ] = ()
+    webhook_http: Annotated[
+        bool, _said("Send webhooks over plain http too; false: only to what is allowed above.")
+    ] = False
     policy_file: Annotated[
         Path | None, _said("A content policy of your own instead of the shipped one.")
     ] = None
@@ -191,4 +194,5 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
     "trusted_proxies": _items,
     "outbound_allow": _items,
     "sandbox": _switch,
+    "webhook_http": _switch,
 }

@@ -6,7 +6,7 @@ Refusal      the caller can act: answered on the wire with `status`, `code`, `fi
  ├ InsufficientCredits
  ├ UnknownModel · NotOffered
  ├ TaskNotFound · BatchNotFound · FileNotFound · RouteNotFound · MethodNotAllowed
- ├ ContentRefused · InputRefused · IdempotencyConflict
+ ├ ContentRefused · InputRefused · WebhookRefused · IdempotencyConflict
  ├ BodyTooLarge · UploadTooLarge · UnsupportedMedia · UnsupportedFormat
  └ QueueFull · RateLimited · Unavailable
 TaskError    a task ended badly: kept on the task, never an HTTP error
@@ -16,6 +16,7 @@ Fault        ours: logged whole, never shown
  ├ ConfigInvalid · DatabaseUnavailable · StatementRefused
  ├ DatabaseTooOld · DatabaseTooNew · DatabaseCorrupt
  └ HoldNotOpen
+AddressRefused · NoAnswer    from `outbound`, to who asked: each makes its own of them
 
 The class docstring is the default message.
 """
@@ -23,7 +24,10 @@ The class docstring is the default message.
 from __future__ import annotations
 
 import inspect
-from typing import ClassVar
+from typing import ClassVar, Literal
+
+# refused: by the rules for addresses. malformed: what came is no whole answer of HTTP.
+NoAnswerReason = Literal["refused", "connect", "tls", "timeout", "reset", "malformed"]
 
 
 class DarkroomError(Exception):
@@ -140,6 +144,12 @@ class ContentRefused(Refusal):
 
 class InputRefused(Refusal):
     """image url error: the input address may not be fetched."""
+
+    status = 422
+
+
+class WebhookRefused(Refusal):
+    """webhook_url error: the webhook address may not be called."""
 
     status = 422
 
@@ -280,3 +290,15 @@ class DatabaseCorrupt(Fault):
 
 class HoldNotOpen(Fault):
     """The hold is not open, or less is held than was asked."""
+
+
+class AddressRefused(DarkroomError):
+    """it may not be named"""
+
+
+class NoAnswer(DarkroomError):
+    """No answer came; `reason` says why in a word, and never which address is behind a name."""
+
+    def __init__(self, reason: NoAnswerReason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason

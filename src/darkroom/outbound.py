@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib.metadata
 import ipaddress
-import re
 import socket
 import ssl
+import time
 import urllib.parse
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -18,52 +19,25 @@ import anyio
 import httpcore
 import httpx
 
-from darkroom.errors import BadInput, ConfigInvalid, InputRefused
+from darkroom.addresses import Address, Addresses, is_literal
+from darkroom.errors import (
+    AddressRefused,
+    BadInput,
+    InputRefused,
+    NoAnswer,
+    Refusal,
+    WebhookRefused,
+)
 
-URL_CHARACTERS_MAX = 2048
 REDIRECTS_MAX = 5
 CONNECTIONS_MAX = 64
 ADDRESSES_TRIED_MAX = 6
 CONNECT_SECONDS_MAX = 10.0
+ANSWER_BYTES_MAX = 65_536
 UNDECLARED = "application/octet-stream"
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 # From a host name and a port to the addresses (text) of that name, in the order to try them.
 Resolve = Callable[[str, int], Awaitable[list[str]]]
-
-# Written out, not asked of `ipaddress.is_global`, whose answers change between Python releases.
-# https://www.iana.org/assignments/iana-ipv4-special-registry
-_NOT_PUBLIC_V4 = tuple(
-    map(
-        ipaddress.IPv4Network,
-        (
-            *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16"),
-            *("172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24"),
-            *("192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24"),
-            *("224.0.0.0/4", "240.0.0.0/4"),
-            "168.63.129.16/32",  # looks public, but inside Azure it is the host's own agent
-        ),
-    )
-)
-# https://www.iana.org/assignments/iana-ipv6-special-registry: only 2000::/3 is given out, and in it
-# are Teredo and its kin (2001::/23), documentation (two), and 6to4 (2002::/16, which wraps IPv4).
-_PUBLIC_V6 = ipaddress.IPv6Network("2000::/3")
-_NOT_PUBLIC_V6 = tuple(
-    map(ipaddress.IPv6Network, ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"))
-)
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-
-_AUTHORITY = re.compile(
-    r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s\[\]:@%\\/?#]+)(?::(?P<port>[0-9]{1,5}))?"
-)
-_UNCLEAN = re.compile(r"[\s\\\x00-\x1f\x7f]")
-_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9_](?:[a-z0-9_-]{0,62})(?:\.[a-z0-9_][a-z0-9_-]{0,62})*")
-# A last label that browsers and C libraries read as a number makes the whole host an IPv4 address:
-# https://url.spec.whatwg.org/#ends-in-a-number-checker
-_NUMERIC = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
-# RFC 6761, RFC 6762, RFC 8375 and the ICANN board's resolution of 2024-07-29 on .internal.
-_LOCAL_SUFFIXES = (".localhost", ".localdomain", ".local", ".internal", ".home.arpa")
 
 _FAILURES = (
     httpcore.NetworkError,
@@ -83,36 +57,32 @@ class Fetched:
 
 
 @dataclass(frozen=True, slots=True)
-class _Allowed:
-    """The private addresses and names that may be named all the same; a port of None is any."""
+class Answered:
+    """What a post got back; names in `headers` are found in any case, `body` may be cut off."""
 
-    networks: tuple[tuple[Network, int | None], ...]
-    names: frozenset[tuple[str, int | None]]
-
-    def has_name(self, name: str, port: int) -> bool:
-        return (name, port) in self.names or (name, None) in self.names
-
-    def has_address(self, address: Address, port: int) -> bool:
-        return any(only in (None, port) and address in network for network, only in self.networks)
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    seconds: float
 
 
 class Outbound:
-    """Fetches from addresses that callers name; one per process, used as `async with`.
+    """Fetches from and posts to addresses that callers name; used as `async with`.
 
-    `allow` lists the addresses, networks, hosts and host:port pairs that may be named although
-    they are private (DARKROOM_OUTBOUND_ALLOW); ConfigInvalid is raised for an entry that is none
-    of these. `resolve` turns a host name into addresses; the system's resolver by default.
+    `allow` is what `Addresses` takes. With `webhook_http` a webhook may go to any public host over
+    plain http, without it only to those of `allow`. `resolve` turns a host name into addresses;
+    the system's resolver by default.
     """
 
     def __init__(
         self,
         allow: Iterable[str] = (),
         *,
-        http_allowed: bool = True,
+        webhook_http: bool = False,
         resolve: Resolve | None = None,
     ) -> None:
-        self._allowed = _parse_allowed(allow)
-        self._http_allowed = http_allowed
+        self._addresses = Addresses(allow)
+        self._webhook_http = webhook_http
         self._resolve = resolve or _resolve
         self._pool: httpcore.AsyncConnectionPool | None = None
 
@@ -122,7 +92,7 @@ class Outbound:
             max_connections=CONNECTIONS_MAX,
             max_keepalive_connections=8,
             keepalive_expiry=5.0,
-            network_backend=_CheckedNetwork(self._allowed, self._resolve),
+            network_backend=_CheckedNetwork(self._addresses, self._resolve),
         )
         self._agent = f"Darkroom/{importlib.metadata.version('darkroom')}"
         return self
@@ -140,9 +110,16 @@ class Outbound:
     def check_address(self, url: str, *, field: str | None = None) -> None:
         """Raises InputRefused for an address that can be seen to be wrong without asking DNS."""
         try:
-            self._parse(url)
-        except InputRefused as refusal:
-            raise InputRefused(refusal.message, field=field) from None
+            self._addresses.parse(url)
+        except AddressRefused as refused:
+            raise _refusal(InputRefused, refused, field) from None
+
+    def check_webhook(self, url: str, *, field: str | None = "webhook_url") -> None:
+        """Raises WebhookRefused for an address that `post` would refuse without asking DNS."""
+        try:
+            self._addresses.parse(url, http_allowed=self._webhook_http)
+        except AddressRefused as refused:
+            raise _refusal(WebhookRefused, refused, field) from None
 
     async def fetch(
         self,
@@ -164,7 +141,9 @@ class Outbound:
         place = _Place(into, bytes_max, accept)
         try:
             with anyio.fail_after(seconds_max):
-                fetched = await self._follow(self._parse(url), place)
+                fetched = await self._follow(self._addresses.parse(url), place)
+        except AddressRefused as refused:
+            raise _refusal(InputRefused, refused) from None
         except TimeoutError:
             raise BadInput(
                 f"The input address took longer than the {seconds_max:g} seconds that it may take."
@@ -172,6 +151,35 @@ class Outbound:
         finally:
             place.discard_unless_done()
         return fetched
+
+    async def post(
+        self,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        *,
+        seconds_max: float,
+        bytes_max: int = ANSWER_BYTES_MAX,
+    ) -> Answered:
+        """Sends `body` to a webhook address and returns the answer, whatever its status.
+
+        A redirect is an answer too, and not followed. Of the answer's body `bytes_max` bytes are
+        read at most. `seconds_max` bounds everything. Raises NoAnswer.
+        """
+        began = time.monotonic()
+        try:
+            with anyio.fail_after(seconds_max):
+                target = self._addresses.parse(url, http_allowed=self._webhook_http)
+                async with self._sent("POST", target, headers, body) as response:
+                    kept = await _at_most(bytes_max, response.aiter_stream())
+        except AddressRefused as refused:
+            raise NoAnswer("refused", str(refused)) from None
+        except TimeoutError:
+            raise NoAnswer("timeout", f"no answer within {seconds_max:g} seconds") from None
+        except _FAILURES as error:
+            raise _no_answer(error) from error
+        answer = httpx.Headers(response.headers)
+        return Answered(response.status, answer, kept, time.monotonic() - began)
 
     async def _follow(self, url: httpx.URL, place: _Place) -> Fetched:
         for _ in range(REDIRECTS_MAX + 1):
@@ -182,22 +190,13 @@ class Outbound:
                 raise BadInput(f"The input at {url.host} could not be fetched: {reason}") from error
             if isinstance(ended, Fetched):
                 return ended
-            url = self._parse(ended)
+            url = self._addresses.parse(ended)
         raise BadInput(f"The input address redirects more than {REDIRECTS_MAX} times.")
 
     async def _get(self, url: httpx.URL, place: _Place) -> Fetched | str:
         """Returns what was written, or the address that the answer redirects to."""
-        assert self._pool is not None, "Outbound is used as `async with Outbound(…)`"
-        target = httpcore.URL(
-            scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
-        )
-        headers: dict[str | bytes, str | bytes] = {
-            "Host": url.netloc,
-            "User-Agent": self._agent,
-            "Accept": ", ".join(sorted(place.accept or ())) or "*/*",
-            "Accept-Encoding": "identity",
-        }
-        async with self._pool.stream("GET", target, headers=headers) as response:
+        headers = {"Accept": ", ".join(sorted(place.accept or ())) or "*/*"}
+        async with self._sent("GET", url, headers) as response:
             answer = httpx.Headers(response.headers)
             if response.status in (301, 302, 303, 307, 308) and "location" in answer:
                 return _joined(url, answer["location"])
@@ -205,43 +204,20 @@ class Outbound:
             size_bytes = await place.write(url.host, response.aiter_stream())
             return Fetched(str(url), media_type, size_bytes)
 
-    def _parse(self, text: str) -> httpx.URL:
-        """Returns the address, checked as far as its text goes; the connection is checked again."""
-        if len(text) > URL_CHARACTERS_MAX:
-            raise _refused(f"it is longer than {URL_CHARACTERS_MAX} characters")
-        scheme, separator, rest = text.partition("://")
-        schemes = ("http", "https") if self._http_allowed else ("https",)
-        if not separator or scheme.lower() not in schemes:
-            raise _refused(f"it must begin with {' or '.join(f'{one}://' for one in schemes)}")
-        # Read strictly before httpx reads it kindly: no user, no escapes, no odd brackets or ports.
-        authority = _AUTHORITY.fullmatch(re.split(r"[/?#]", rest, maxsplit=1)[0])
-        if authority is None or _UNCLEAN.search(text):
-            raise _refused("its host is missing or malformed, or it carries a user name or a space")
-        try:
-            url = httpx.URL(text)
-        except (httpx.InvalidURL, UnicodeError):
-            raise _refused("it is malformed") from None
-        port = int(authority["port"] or {"http": 80, "https": 443}[url.scheme])
-        if not 1 <= port <= 65535:
-            raise _refused("its port is not between 1 and 65535")
-        self._check_host(url.raw_host.decode("ascii"), port, typed=authority["host"])
-        return url
-
-    def _check_host(self, host: str, port: int, *, typed: str) -> None:
-        if ":" in host or _NUMERIC.fullmatch(host):
-            try:
-                address = ipaddress.ip_address(host)
-            except ValueError:
-                raise _refused("its host is a number, not a plain IP address") from None
-            if address.version == 4 and host != typed:
-                raise _refused("its host is an IP address in disguise")
-            _check_public(address, port, self._allowed)
-        elif not _NAME.fullmatch(host):
-            raise _refused("its host is not a host name")
-        elif not self._allowed.has_name(host, port) and (
-            "." not in host or host.endswith(_LOCAL_SUFFIXES)
-        ):
-            raise _refused(f"{host} is a local name")
+    def _sent(
+        self, method: str, url: httpx.URL, headers: Mapping[str, str], content: bytes | None = None
+    ) -> AbstractAsyncContextManager[httpcore.Response]:
+        assert self._pool is not None, "Outbound is used as `async with Outbound(…)`"
+        target = httpcore.URL(
+            scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
+        )
+        sent: list[tuple[str | bytes, str | bytes]] = [
+            *headers.items(),
+            ("Host", url.netloc),
+            ("User-Agent", self._agent),
+            ("Accept-Encoding", "identity"),
+        ]
+        return self._pool.stream(method, target, headers=sent, content=content)
 
 
 class _Place:
@@ -294,6 +270,10 @@ class _Place:
         return BadInput(f"The input at {host} is larger than {self._bytes_max} bytes.")
 
 
+class _NotConnected(httpcore.ConnectError):
+    """No connection, as opposed to one on which TLS failed."""
+
+
 class _CheckedNetwork(httpcore.AsyncNetworkBackend):
     """Resolves a name once, checks every address, and connects to an address that it checked.
 
@@ -301,8 +281,8 @@ class _CheckedNetwork(httpcore.AsyncNetworkBackend):
     lead inward. TLS still verifies the original name: httpcore keeps it beside the connection.
     """
 
-    def __init__(self, allowed: _Allowed, resolve: Resolve) -> None:
-        self._allowed = allowed
+    def __init__(self, addresses: Addresses, resolve: Resolve) -> None:
+        self._addresses = addresses
         self._resolve = resolve
         self._network = httpcore.AnyIOBackend()
 
@@ -315,7 +295,7 @@ class _CheckedNetwork(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         failure: httpcore.NetworkError | httpcore.TimeoutException | None = None
-        for address in (await self._addresses(host, port))[:ADDRESSES_TRIED_MAX]:
+        for address in (await self._found(host, port))[:ADDRESSES_TRIED_MAX]:
             try:
                 return await self._network.connect_tcp(
                     str(address), port, CONNECT_SECONDS_MAX, local_address, socket_options
@@ -323,18 +303,15 @@ class _CheckedNetwork(httpcore.AsyncNetworkBackend):
             except (httpcore.NetworkError, httpcore.TimeoutException) as error:
                 failure = error
         # The system's text would name the address behind the name: the caller need not learn it.
-        raise httpcore.ConnectError("no connection could be made") from failure
+        raise _NotConnected("no connection could be made") from failure
 
-    async def _addresses(self, host: str, port: int) -> list[Address]:
-        literal = ":" in host or _NUMERIC.fullmatch(host)
+    async def _found(self, host: str, port: int) -> list[Address]:
         try:
-            texts = [host] if literal else await self._resolve(host, port)
+            texts = [host] if is_literal(host) else await self._resolve(host, port)
         except OSError as error:
-            raise httpcore.ConnectError("its host name is not known") from error
+            raise _NotConnected("its host name is not known") from error
         found = [ipaddress.ip_address(text) for text in texts]
-        if not self._allowed.has_name(host, port):
-            for address in found:
-                _check_public(address, port, self._allowed)
+        self._addresses.check_found(host, port, found)
         return found
 
 
@@ -343,50 +320,37 @@ async def _resolve(host: str, port: int) -> list[str]:
     return [str(address[0]) for _, _, _, _, address in found]
 
 
-def _check_public(address: Address, port: int, allowed: _Allowed) -> None:
-    """Raises InputRefused unless the address is public or allowed."""
-    if not (_is_public(address) or allowed.has_address(address, port)):
-        raise _refused("it leads to an address that is not public")
-
-
-def _is_public(address: Address) -> bool:
-    if isinstance(address, ipaddress.IPv4Address):
-        return not any(address in network for network in _NOT_PUBLIC_V4)
-    if address in _NAT64:
-        return _is_public(ipaddress.IPv4Address(address.packed[-4:]))
-    return address in _PUBLIC_V6 and not any(address in network for network in _NOT_PUBLIC_V6)
-
-
-def _parse_allowed(entries: Iterable[str]) -> _Allowed:
-    networks: list[tuple[Network, int | None]] = []
-    names: set[tuple[str, int | None]] = set()
-    for entry in entries:
-        try:
-            networks.append((ipaddress.ip_network(entry), None))
-            continue
-        except ValueError:
-            parts = _AUTHORITY.fullmatch(entry)
-        host = parts["host"].lower() if parts else ""
-        port = int(parts["port"]) if parts and parts["port"] else None
-        try:
-            networks.append((ipaddress.ip_network(host.strip("[]")), port))
-        except ValueError:
-            if not _NAME.fullmatch(host) or _NUMERIC.fullmatch(host):
-                raise ConfigInvalid(
-                    f"DARKROOM_OUTBOUND_ALLOW: {entry!r} is not an address (10.0.0.5), a network "
-                    "(10.0.0.0/8, with no bits set beyond its length), a host (minio) or a host "
-                    "and port (minio:9000). Write no scheme, no path and no wildcard."
-                ) from None
-            names.add((host, port))
-    return _Allowed(tuple(networks), frozenset(names))
-
-
 def _joined(base: httpx.URL, location: str) -> str:
     try:
         return urllib.parse.urljoin(str(base), location)
     except ValueError:
-        raise _refused("it redirects to a malformed address") from None
+        raise AddressRefused("it redirects to a malformed address") from None
 
 
-def _refused(reason: str) -> InputRefused:
-    return InputRefused(f"image url error: the input address may not be fetched: {reason}.")
+async def _at_most(bytes_max: int, body: AsyncIterable[bytes]) -> bytes:
+    kept = bytearray()
+    async for chunk in body:
+        kept += chunk
+        if len(kept) >= bytes_max:
+            break
+    return bytes(kept[:bytes_max])
+
+
+def _refusal(kind: type[Refusal], refused: AddressRefused, field: str | None = None) -> Refusal:
+    """What `kind` says in general, with why."""
+    return kind(f"{kind().message.removesuffix('.')}: {refused}.", field=field)
+
+
+def _no_answer(error: Exception) -> NoAnswer:
+    """The library's texts may name an address that its owner keeps to himself: ours do not."""
+    if isinstance(error, _NotConnected):
+        return NoAnswer("connect", str(error))
+    if isinstance(error, httpcore.TimeoutException):
+        return NoAnswer("timeout", "the connection took too long")
+    if isinstance(error, httpcore.ConnectError | ssl.SSLError):
+        why = getattr(error.__context__, "verify_message", "") or "the handshake failed"
+        return NoAnswer("tls", f"no secure connection could be made: {why}")
+    # What the HTTP parser refused comes from that refusal, a hang-up before an answer from nothing.
+    if isinstance(error, httpcore.NetworkError) or error.__context__ is None:
+        return NoAnswer("reset", "the connection was closed before the answer was whole")
+    return NoAnswer("malformed", "what came back is no whole answer of HTTP")

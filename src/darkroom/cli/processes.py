@@ -91,7 +91,7 @@ async def _serve(settings: Config) -> None:
                 files=Files(settings.files_folder),
                 catalogue=home.catalogue,
                 moderator=moderator,
-                outbound=Outbound(settings.outbound_allow),
+                outbound=Outbound(settings.outbound_allow, webhook_http=settings.webhook_http),
                 principals=Principals(home.database),
                 limiter=Limiter(home.database),
                 recorder=Recorder(home.database),
