@@ -15,6 +15,8 @@ from darkroom.client.errors import (
     ServerError,
     TaskFailed,
     WaitTimeout,
+    WebhookKeyUnusable,
+    WebhookNotVerified,
 )
 from darkroom.client.operations import KINDS
 from darkroom.client.shapes import History, Submitted, Task
@@ -38,4 +40,6 @@ __all__ = [
     "Task",
     "TaskFailed",
     "WaitTimeout",
+    "WebhookKeyUnusable",
+    "WebhookNotVerified",
 ]

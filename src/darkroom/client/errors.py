@@ -11,7 +11,9 @@ DarkroomError
  │  ├ RateLimited           too much at once; waiting helps
  │  └ ServerError           the server failed
  ├ TaskFailed            a task ended badly; `task` says why
- └ WaitTimeout           the tasks were not finished in time; they go on
+ ├ WaitTimeout           the tasks were not finished in time; they go on
+ ├ WebhookNotVerified    a webhook is not what a Darkroom signed, or not of now; answer it 400
+ └ WebhookKeyUnusable    the secret or public key to verify with is none
 """
 
 from __future__ import annotations
@@ -133,6 +135,14 @@ class WaitTimeout(DarkroomError):
             f"Not finished after {self.timeout_seconds:g} s: {said or 'no status came'}. "
             "The tasks go on: wait again with the same ids."
         )
+
+
+class WebhookNotVerified(DarkroomError):
+    """A webhook is not what its sender signed, or not of now: answer it with 400."""
+
+
+class WebhookKeyUnusable(DarkroomError):
+    """The secret or the public key to verify webhooks with is none, or needs a package."""
 
 
 _BY_STATUS: dict[int, type[ApiError]] = {
