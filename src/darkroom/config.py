@@ -37,6 +37,19 @@ MEASURED_MAX = 1_000  # tasks whose duration a worker keeps until it has told th
 STRIKES_MAX = 3  # attempts of a task that may end in a crash or a lost worker
 SWEEP_TASKS_MAX = 100
 FETCH_SECONDS_MAX = 60.0
+DELIVERY_SECONDS_MAX = 5 * 86_400.0  # after which a delivery that did not arrive is given up
+ATTEMPT_SECONDS_MAX = 15.0  # that a receiver may take to answer
+ENDPOINTS_MAX = 10  # of one account
+ENDPOINT_FAILING_SECONDS_MAX = 5 * 86_400.0  # after which one is disabled
+RETRY_AFTER_SECONDS_MAX = 3_600.0  # that a receiver may ask for beyond the schedule
+ANSWER_KEPT_BYTES_MAX = 4_096
+# At once, in one process: to one host for one account, to one host, for one account, in all.
+DELIVERIES_TO_ONE_MAX = 8
+DELIVERIES_TO_HOST_MAX = 32
+DELIVERIES_OF_ACCOUNT_MAX = 32
+DELIVERIES_MAX = 128
+DESTINATIONS_LOOKED_AT_MAX = 1_000
+DESTINATIONS_FAILING_MAX = 10_000  # that a process remembers
 
 
 def _said(description: str, **bounds: Any) -> Any:

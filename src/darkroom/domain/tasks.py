@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from darkroom import config, errors, ids
-from darkroom.domain import assets, idempotency_keys, lanes, ledger, paces, places
+from darkroom.domain import assets, idempotency_keys, lanes, ledger, paces, places, webhooks
 from darkroom.domain.idempotency_keys import Kept
 from darkroom.storage.database import Transaction, jsonb
 
@@ -53,6 +53,10 @@ class Submission:
     fingerprint: bytes = b""
     # How long the tasks may wait to begin.
     deadline_seconds: int | None = None
+    # Who is told of which events, and under which address the caller reached the server.
+    webhook_url: str | None = None
+    webhook_events: Sequence[str] = ()
+    base_url: str | None = None
 
     @property
     def total_mill(self) -> int:
@@ -262,6 +266,9 @@ def _batch_row(one: Submission) -> dict[str, Any]:
         "input": one.input,
         "rate_id": one.rate_id,
         "caller_id": one.caller_id,
+        "webhook_url": one.webhook_url,
+        "webhook_events": one.webhook_events,
+        "base_url": one.base_url,
     }
 
 
@@ -369,6 +376,7 @@ async def succeed(
     await assets.add(tx, claimed.account_id, outputs, task_id=claimed.id)
     await ledger.settle(tx, claimed.id, claimed.price_mill)
     await lanes.release(tx, claimed.id)
+    await webhooks.announce(tx, [claimed.id], webhooks.OUTPUT, webhooks.ENDED)
     return True
 
 
@@ -389,6 +397,7 @@ async def fail(
         return False
     await ledger.refund(tx, claimed.id)
     await lanes.release(tx, claimed.id)
+    await webhooks.announce(tx, [claimed.id], webhooks.ENDED)
     return True
 
 

@@ -6,12 +6,13 @@
 -- nearest size that is known; half an octave of size is one step.
 WITH batch AS (
     INSERT INTO batches (id, account_id, api_key_id, request_id, kind, model, input, rate_id,
-                         caller_id)
+                         caller_id, webhook_url, webhook_events, base_url)
     SELECT nextval('batch_ids'), account_id, api_key_id, request_id, kind, model, input, rate_id,
-           caller_id
+           caller_id, webhook_url, webhook_events, base_url
       FROM ROWS FROM (json_to_recordset(%(batches)s::json)
                       AS (account_id text, api_key_id text, request_id text, kind text, model text,
-                          input jsonb, rate_id bigint, caller_id bigint))
+                          input jsonb, rate_id bigint, caller_id bigint, webhook_url text,
+                          webhook_events text[], base_url text))
            WITH ORDINALITY
      ORDER BY ordinality
     RETURNING id, account_id, request_id, kind, model

@@ -1,0 +1,41 @@
+"""Webhook secrets: what an account and this server share, so that deliveries can be verified."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from darkroom import signing
+from darkroom.storage.database import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """One live secret; the current one of an account has no end."""
+
+    account_id: str
+    secret: str
+    created_at: datetime
+    expires_at: datetime | None
+
+
+async def live(tx: Transaction, account_ids: Collection[str]) -> dict[str, list[Secret]]:
+    """The live secrets of each account, the current one first; who has none gets one."""
+    found = await _live(tx, account_ids)
+    if missing := [one for one in account_ids if one not in found]:
+        await tx.run(
+            "webhook_secrets.add",
+            account_ids=missing,
+            secrets=[signing.new_secret() for _ in missing],
+        )
+        found = await _live(tx, account_ids)
+    return found
+
+
+async def _live(tx: Transaction, account_ids: Collection[str]) -> dict[str, list[Secret]]:
+    rows = await tx.all(Secret, "webhook_secrets.live", account_ids=list(account_ids))
+    found: dict[str, list[Secret]] = {}
+    for row in rows:
+        found.setdefault(row.account_id, []).append(row)
+    return found

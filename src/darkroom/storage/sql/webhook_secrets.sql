@@ -1,0 +1,13 @@
+-- name: webhook_secrets.add
+-- A first secret for accounts that have none; one that another process made meanwhile stays.
+INSERT INTO webhook_secrets (account_id, secret)
+SELECT account_id, secret
+  FROM unnest(%(account_ids)s::text[], %(secrets)s::text[]) AS made (account_id, secret)
+ON CONFLICT (account_id) WHERE expires_at IS NULL DO NOTHING;
+
+-- name: webhook_secrets.live
+-- The live secrets of these accounts, the current one of each first.
+SELECT account_id, secret, created_at, expires_at FROM webhook_secrets
+ WHERE account_id = ANY(%(account_ids)s::text[])
+   AND (expires_at IS NULL OR expires_at > now())
+ ORDER BY account_id, expires_at DESC NULLS FIRST;
