@@ -25,6 +25,7 @@ from darkroom.api.routes import (
     models,
     status,
     uploads,
+    webhooks,
 )
 
 _ROUTES: tuple[Route, ...] = (
@@ -36,6 +37,7 @@ _ROUTES: tuple[Route, ...] = (
     *balance.ROUTES,
     *models.ROUTES,
     *history.ROUTES,
+    *webhooks.ROUTES,
     *files.ROUTES,
     *health.ROUTES,
 )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
 
-from darkroom import config
-from darkroom.storage.database import Transaction
+from darkroom import config, errors, ids
+from darkroom.storage.database import Transaction, jsonb
 
 PENDING, DELIVERED, FAILED = "PENDING", "DELIVERED", "FAILED"
 
@@ -96,8 +98,65 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Delivery:
+    """A delivery as its owner sees it; `is_sending` while an attempt is under way."""
+
+    id: str
+    type: str
+    status: str
+    url: str
+    endpoint_id: str | None
+    task_id: str | None
+    attempts: int
+    next_at: datetime
+    is_sending: bool | None
+    error: str | None
+    created_at: datetime
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt: what was sent, and what came back or went wrong."""
+
+    number: int
+    at: datetime
+    seconds: float
+    request_headers: dict[str, str]
+    request_body: str
+    answer_status: int | None
+    answer_headers: dict[str, str] | None
+    answer_body: str | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which deliveries; None means any."""
+
+    status: str | None = None
+    type: str | None = None
+    endpoint_id: str | None = None
+    task_id: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class _Gone:
     total: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Resent:
+    total: int
+    told: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    id: str
+    told: str
 
 
 async def due(tx: Transaction, *, after: Destination) -> list[Seen]:
@@ -149,3 +208,68 @@ async def forget(tx: Transaction, *, retention_days: int, rows_max: int) -> int:
         _Gone, "deliveries.forget", retention_days=retention_days, rows_max=rows_max
     )
     return gone.total
+
+
+async def list_for(
+    tx: Transaction, account_id: str, wanted: Filter, *, before: str | None, rows_max: int
+) -> list[Delivery]:
+    """The account's deliveries, newest first, from behind the one with the id `before` on."""
+    if not 1 <= rows_max <= 200:
+        raise errors.BadParameter("limit is 1 to 200.", field="limit")
+    return await tx.all(
+        Delivery,
+        "deliveries.list",
+        account_id=account_id,
+        before=before,
+        rows_max=rows_max,
+        **dataclasses.asdict(wanted),
+    )
+
+
+async def get(tx: Transaction, account_id: str, delivery_id: str) -> Delivery:
+    """One delivery of the account; another's is not found either."""
+    found = await tx.first(
+        Delivery, "deliveries.get", account_id=account_id, delivery_id=delivery_id
+    )
+    if found is None:
+        raise errors.DeliveryNotFound
+    return found
+
+
+async def attempts(tx: Transaction, account_id: str, delivery_id: str) -> list[Attempt]:
+    """The recorded attempts of a delivery; a missing number's process did not live to record it."""
+    return await tx.all(
+        Attempt, "deliveries.attempts", account_id=account_id, delivery_id=delivery_id
+    )
+
+
+async def resend(
+    tx: Transaction, account_id: str, wanted: Filter, *, delivery_id: str | None, rows_max: int
+) -> int:
+    """Have deliveries sent again at once, under their old ids; answers how many."""
+    resent = await tx.one(
+        _Resent,
+        "deliveries.resend",
+        account_id=account_id,
+        delivery_id=delivery_id,
+        rows_max=rows_max,
+        seconds_max=config.DELIVERY_SECONDS_MAX,
+        **dataclasses.asdict(wanted),
+    )
+    return resent.total
+
+
+async def test(tx: Transaction, account_id: str, endpoint_id: str) -> Delivery:
+    """Send an endpoint a delivery that tells nothing."""
+    made = await tx.first(
+        _Made,
+        "deliveries.test",
+        id=ids.new("msg"),
+        account_id=account_id,
+        endpoint_id=endpoint_id,
+        data=jsonb({"endpoint_id": endpoint_id}),
+        seconds_max=config.DELIVERY_SECONDS_MAX,
+    )
+    if made is None:
+        raise errors.EndpointNotFound
+    return await get(tx, account_id, made.id)

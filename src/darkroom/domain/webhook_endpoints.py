@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from darkroom import config, errors, ids
+from darkroom.domain import accounts
 from darkroom.storage.database import Transaction
 
 
@@ -31,7 +32,7 @@ class _Id:
 
 async def create(tx: Transaction, account_id: str, url: str, events: Sequence[str]) -> Endpoint:
     """Add an endpoint, which hears of what happens from now on; the address is checked before."""
-    await tx.run("webhook_endpoints.lock", account_id=account_id)
+    await accounts.lock(tx, account_id)
     known = await list_for(tx, account_id)
     if any(one.url == url for one in known):
         raise errors.BadParameter(
@@ -55,6 +56,14 @@ async def create(tx: Transaction, account_id: str, url: str, events: Sequence[st
 async def list_for(tx: Transaction, account_id: str) -> list[Endpoint]:
     """An account's endpoints, the oldest first."""
     return await tx.all(Endpoint, "webhook_endpoints.list", account_id=account_id)
+
+
+async def get(tx: Transaction, account_id: str, endpoint_id: str) -> Endpoint:
+    """One endpoint of the account; another's is not found either."""
+    for one in await list_for(tx, account_id):
+        if one.id == endpoint_id:
+            return one
+    raise errors.EndpointNotFound
 
 
 async def remove(tx: Transaction, account_id: str, endpoint_id: str) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from darkroom import signing
+from darkroom.domain import accounts
 from darkroom.storage.database import Transaction
 
 
@@ -31,6 +32,13 @@ async def live(tx: Transaction, account_ids: Collection[str]) -> dict[str, list[
         )
         found = await _live(tx, account_ids)
     return found
+
+
+async def rotate(tx: Transaction, account_id: str, *, overlap_hours: int) -> list[Secret]:
+    """Make a new current secret; the one before it signs as well for so many hours, older ones end."""
+    await accounts.lock(tx, account_id)
+    await tx.run("webhook_secrets.end", account_id=account_id, overlap_hours=overlap_hours)
+    return (await live(tx, [account_id]))[account_id]
 
 
 async def _live(tx: Transaction, account_ids: Collection[str]) -> dict[str, list[Secret]]:

@@ -112,3 +112,63 @@ WITH gone AS (
     RETURNING 1
 )
 SELECT count(*) AS total FROM gone;
+
+-- name: deliveries.list (caller)
+-- An account's deliveries, newest first, from a place on, filtered by what is not null.
+SELECT id, type, status, url, endpoint_id, task_id, attempts, next_at,
+       lease_until > now() AS is_sending, error, created_at, ended_at
+  FROM webhook_deliveries
+ WHERE account_id = %(account_id)s AND id < coalesce(%(before)s::text, 'n')
+   AND (%(status)s::text IS NULL OR status = %(status)s)
+   AND (%(type)s::text IS NULL OR type = %(type)s)
+   AND (%(endpoint_id)s::text IS NULL OR endpoint_id = %(endpoint_id)s)
+   AND (%(task_id)s::text IS NULL OR task_id = %(task_id)s)
+   AND created_at >= coalesce(%(since)s::timestamptz, '-infinity')
+   AND created_at < coalesce(%(until)s::timestamptz, 'infinity')
+ ORDER BY id DESC LIMIT %(rows_max)s;
+
+-- name: deliveries.get (caller)
+-- One delivery.
+SELECT id, type, status, url, endpoint_id, task_id, attempts, next_at,
+       lease_until > now() AS is_sending, error, created_at, ended_at
+  FROM webhook_deliveries WHERE id = %(delivery_id)s AND account_id = %(account_id)s;
+
+-- name: deliveries.attempts (caller)
+-- The attempts of one delivery that were recorded, in order.
+SELECT number, at, seconds, request_headers, request_body, answer_status, answer_headers,
+       answer_body, a.error
+  FROM webhook_attempts a JOIN webhook_deliveries d ON d.id = a.delivery_id
+ WHERE d.id = %(delivery_id)s AND d.account_id = %(account_id)s ORDER BY number;
+
+-- name: deliveries.resend (caller)
+-- Have deliveries sent again from the begin of the schedule, the oldest first: one, or those that
+-- are filtered by what is not null. What is just being sent is left alone, and so is old progress.
+WITH chosen AS MATERIALIZED (
+    SELECT id FROM webhook_deliveries
+     WHERE account_id = %(account_id)s AND (lease_until IS NULL OR lease_until <= now())
+       AND type <> 'task.progress'
+       AND (%(delivery_id)s::text IS NULL OR id = %(delivery_id)s)
+       AND (%(status)s::text IS NULL OR status = %(status)s)
+       AND (%(type)s::text IS NULL OR type = %(type)s)
+       AND (%(endpoint_id)s::text IS NULL OR endpoint_id = %(endpoint_id)s)
+       AND (%(task_id)s::text IS NULL OR task_id = %(task_id)s)
+       AND created_at >= coalesce(%(since)s::timestamptz, '-infinity')
+       AND created_at < coalesce(%(until)s::timestamptz, 'infinity')
+     ORDER BY id LIMIT %(rows_max)s FOR UPDATE SKIP LOCKED
+), again AS (
+    UPDATE webhook_deliveries
+       SET status = 'PENDING', attempts_before = attempts, next_at = now(), lease_until = NULL,
+           error = NULL, ended_at = NULL,
+           expires_at = now() + make_interval(secs => %(seconds_max)s)
+     WHERE id = ANY(ARRAY(SELECT id FROM chosen))
+    RETURNING 1
+)
+SELECT count(*) AS total, pg_notify('deliveries', '')::text AS told FROM again;
+
+-- name: deliveries.test (caller)
+-- A delivery that tells nothing, to see whether it arrives.
+INSERT INTO webhook_deliveries (id, account_id, endpoint_id, url, type, data, expires_at)
+SELECT %(id)s, account_id, id, url, 'webhook.test', %(data)s,
+       now() + make_interval(secs => %(seconds_max)s)
+  FROM webhook_endpoints WHERE account_id = %(account_id)s AND id = %(endpoint_id)s
+RETURNING id, pg_notify('deliveries', '')::text AS told;

@@ -1,7 +1,3 @@
--- name: webhook_endpoints.lock (caller)
--- Endpoints of an account are added one after another.
-SELECT id FROM accounts WHERE id = %(account_id)s FOR UPDATE;
-
 -- name: webhook_endpoints.insert
 -- A new endpoint.
 INSERT INTO webhook_endpoints (id, account_id, url, events)

@@ -11,3 +11,11 @@ SELECT account_id, secret, created_at, expires_at FROM webhook_secrets
  WHERE account_id = ANY(%(account_ids)s::text[])
    AND (expires_at IS NULL OR expires_at > now())
  ORDER BY account_id, expires_at DESC NULLS FIRST;
+
+-- name: webhook_secrets.end (caller)
+-- The current secret of an account gets an end, and those before it are gone.
+WITH gone AS (
+    DELETE FROM webhook_secrets WHERE account_id = %(account_id)s AND expires_at IS NOT NULL
+)
+UPDATE webhook_secrets SET expires_at = now() + make_interval(hours => %(overlap_hours)s)
+ WHERE account_id = %(account_id)s AND expires_at IS NULL;
