@@ -25,11 +25,7 @@ async def live(tx: Transaction, account_ids: Collection[str]) -> dict[str, list[
     """The live secrets of each account, the current one first; who has none gets one."""
     found = await _live(tx, account_ids)
     if missing := [one for one in account_ids if one not in found]:
-        await tx.run(
-            "webhook_secrets.add",
-            account_ids=missing,
-            secrets=[signing.new_secret() for _ in missing],
-        )
+        await _add(tx, missing)
         found = await _live(tx, account_ids)
     return found
 
@@ -38,7 +34,13 @@ async def rotate(tx: Transaction, account_id: str, *, overlap_hours: int) -> lis
     """Make a new current secret; the one before it signs as well for so many hours, older ones end."""
     await accounts.lock(tx, account_id)
     await tx.run("webhook_secrets.end", account_id=account_id, overlap_hours=overlap_hours)
-    return (await live(tx, [account_id]))[account_id]
+    await _add(tx, [account_id])
+    return (await _live(tx, [account_id]))[account_id]
+
+
+async def _add(tx: Transaction, account_ids: Collection[str]) -> None:
+    secrets = [signing.new_secret() for _ in account_ids]
+    await tx.run("webhook_secrets.add", account_ids=list(account_ids), secrets=secrets)
 
 
 async def _live(tx: Transaction, account_ids: Collection[str]) -> dict[str, list[Secret]]:
