@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from os import PathLike
 from pathlib import Path
@@ -135,6 +135,53 @@ class AsyncClient:
     async def history(self, **filters: str | int | datetime | None) -> shapes.History:
         """As `Client.history`."""
         return await self._run(flows.call(operations.history(filters)))
+
+    async def webhook_endpoints(self) -> list[dict[str, Any]]:
+        """As `Client.webhook_endpoints`."""
+        return await self._run(flows.call(operations.webhook_endpoints()))
+
+    async def add_webhook_endpoint(
+        self, url: str, *, events: Sequence[str] | None = None
+    ) -> dict[str, Any]:
+        """As `Client.add_webhook_endpoint`."""
+        return await self._run(flows.call(operations.add_webhook_endpoint(url, events)))
+
+    async def remove_webhook_endpoint(self, endpoint_id: str) -> dict[str, Any]:
+        """As `Client.remove_webhook_endpoint`."""
+        return await self._run(flows.call(operations.remove_webhook_endpoint(endpoint_id)))
+
+    async def enable_webhook_endpoint(self, endpoint_id: str) -> dict[str, Any]:
+        """As `Client.enable_webhook_endpoint`."""
+        return await self._run(flows.call(operations.enable_webhook_endpoint(endpoint_id)))
+
+    async def test_webhook_endpoint(self, endpoint_id: str) -> dict[str, Any]:
+        """As `Client.test_webhook_endpoint`."""
+        return await self._run(flows.call(operations.test_webhook_endpoint(endpoint_id)))
+
+    async def webhook_secret(self) -> dict[str, Any]:
+        """As `Client.webhook_secret`."""
+        return await self._run(flows.call(operations.webhook_secret()))
+
+    async def rotate_webhook_secret(self, *, overlap_hours: int = 24) -> dict[str, Any]:
+        """As `Client.rotate_webhook_secret`."""
+        return await self._run(flows.call(operations.rotate_webhook_secret(overlap_hours)))
+
+    async def deliveries(self, **filters: str | int | datetime | None) -> shapes.Deliveries:
+        """As `Client.deliveries`."""
+        return await self._run(flows.call(operations.deliveries(filters)))
+
+    async def delivery(self, webhook_id: str) -> dict[str, Any]:
+        """As `Client.delivery`."""
+        return await self._run(flows.call(operations.delivery(webhook_id)))
+
+    async def resend_delivery(self, webhook_id: str) -> dict[str, Any]:
+        """As `Client.resend_delivery`."""
+        return await self._run(flows.call(operations.resend_delivery(webhook_id)))
+
+    async def resend_deliveries(self, **filters: str | datetime | None) -> int:
+        """As `Client.resend_deliveries`."""
+        told = await self._run(flows.call(operations.resend_deliveries(filters)))
+        return int(told["resent"])
 
     async def close(self) -> None:
         """As `Client.close`."""

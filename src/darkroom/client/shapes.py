@@ -70,6 +70,14 @@ class History:
     next: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Deliveries:
+    """One page of webhook deliveries; `next` is the `before` of the next page, None on the last."""
+
+    deliveries: list[dict[str, Any]]
+    next: str | None
+
+
 def task(data: Mapping[str, Any]) -> Task:
     """A task object of the wire."""
     status = _STATUSES.get(str(data["task_status"]).lower(), "PROCESSING")

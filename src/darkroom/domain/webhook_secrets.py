@@ -31,7 +31,7 @@ async def live(tx: Transaction, account_ids: Collection[str]) -> dict[str, list[
 
 
 async def rotate(tx: Transaction, account_id: str, *, overlap_hours: int) -> list[Secret]:
-    """Make a new current secret; the one before it signs as well for so many hours, older ones end."""
+    """Make a new current secret; the one before it signs on for so many hours."""
     await accounts.lock(tx, account_id)
     await tx.run("webhook_secrets.end", account_id=account_id, overlap_hours=overlap_hours)
     await _add(tx, [account_id])
