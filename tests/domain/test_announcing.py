@@ -11,7 +11,7 @@ from psycopg.rows import namedtuple_row
 from queueing import Queue, opened
 
 from darkroom import errors
-from darkroom.domain import endings, tasks, webhook_endpoints, webhooks
+from darkroom.domain import endings, leases, webhook_endpoints, webhooks
 
 URL = "https://example.com/hook"
 
@@ -39,9 +39,9 @@ async def _end(queue: Queue, account_id: str, how: str, **more: Any) -> str:
         [claimed] = await queue.claim()
     async with queue.database.transaction() as tx:
         if how == "succeed":
-            assert await tasks.succeed(tx, claimed, [], served_by="b", notes={})
+            assert await leases.succeed(tx, claimed, [], served_by="b", notes={})
         elif how == "fail":
-            assert await tasks.fail(tx, claimed, errors.BackendFailed(), served_by="b")
+            assert await leases.fail(tx, claimed, errors.BackendFailed(), served_by="b")
         elif how == "cancel":
             await endings.cancel(tx, account_id, task_id)
         elif how == "expire":
@@ -151,11 +151,11 @@ def test_ends_of_a_task_that_race_announce_it_once(ground):
 
             async def succeed(claimed=claimed):
                 async with queue.database.transaction() as tx:
-                    await tasks.succeed(tx, claimed, [], served_by="b", notes={})
+                    await leases.succeed(tx, claimed, [], served_by="b", notes={})
 
             async def fail(claimed=claimed):
                 async with queue.database.transaction() as tx:
-                    await tasks.fail(tx, claimed, errors.BackendFailed(), served_by="b")
+                    await leases.fail(tx, claimed, errors.BackendFailed(), served_by="b")
 
             await asyncio.gather(succeed(), fail(), queue.cancel(account.id, task_id))
 

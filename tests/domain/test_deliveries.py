@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import psycopg
+import psycopg.sql
 from psycopg.rows import namedtuple_row
 
 from darkroom import config
@@ -170,21 +171,42 @@ def test_destinations_with_something_due_are_found_in_their_order(ground):
     assert rest == every[2:]
 
 
+def _plan(connection: psycopg.Connection, name: str, given: dict[str, Any], mode: str) -> Any:
+    """What PostgreSQL did for a statement as it is prepared, in the plan that the mode forces."""
+    statement = queries.load()[name]
+    connection.execute(f"SET plan_cache_mode = {mode}")
+    connection.execute(b"PREPARE asked AS " + statement.text)
+    values = psycopg.sql.SQL(", ").join(
+        psycopg.sql.Literal(given[one]) for one in statement.parameters
+    )
+    explain = psycopg.sql.SQL("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE asked ({})")
+    [[plan]] = connection.execute(explain.format(values)).fetchall()
+    connection.execute("DEALLOCATE asked")
+    return plan[0]["Plan"]
+
+
 def test_a_dead_receivers_hundred_thousand_cost_a_search_nothing(ground):
     dead, alive = sorted((ground.account().id, ground.account().id))
     fill(ground, dead, 100_000, "dead.example")
     fill(ground, alive, 1)
     run(ground, "ANALYZE webhook_deliveries")
-    statement = queries.load()["deliveries.due"].decode()
-    values = {"after_account_id": "", "after_host": "", "looked_at_max": 1000}
+    search = {"after_account_id": "", "after_host": "", "looked_at_max": 1000}
+    taken = {
+        "account_ids": [dead, alive],
+        "hosts": ["dead.example", HOST],
+        "counts": [3, 8],
+        "lease_seconds": 0,
+    }
     with psycopg.connect(ground.conninfo) as connection:
-        explained = connection.execute(
-            f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}", values
-        ).fetchone()
-    assert explained is not None
-    plan = explained[0][0]["Plan"]
-    assert plan["Actual Rows"] == 2
-    assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 100
+        for mode in ("force_custom_plan", "force_generic_plan"):
+            for name, given, rows in (
+                ("deliveries.due", search, 2),
+                ("deliveries.claim", taken, 4),
+            ):
+                plan = _plan(connection, name, given, mode)
+                assert plan["Actual Rows"] == rows, (name, mode)
+                blocks = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
+                assert blocks < 500, (name, mode, blocks)
 
 
 def test_a_search_stops_at_its_bound_and_says_where(ground):

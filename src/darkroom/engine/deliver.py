@@ -192,8 +192,9 @@ class Deliverer:
             error = f"{exc.reason}: {exc.message}"
         seconds = time.monotonic() - began_at
         asked = 0.0
+        if answered is not None and error is not None:
+            asked = _retry_after(answered.headers, one.at_seconds + seconds)
         if answered is None or answered.status in _DOWN:
-            asked = 0.0 if answered is None else _retry_after(answered.headers)
             self._destinations.failed(one.destination, asked)
         else:
             self._destinations.answered(one.destination)
@@ -283,7 +284,7 @@ def _what_follows(
     return deliveries.PENDING, max(pause, asked_seconds), None
 
 
-def _retry_after(headers: Mapping[str, str]) -> float:
+def _retry_after(headers: Mapping[str, str], now: float) -> float:
     """Seconds that an answer asks for, a number or a date (RFC 9110, 10.2.3), within the bound."""
     named = {name.lower(): text for name, text in headers.items()}
     text = named.get("retry-after", "").strip()
@@ -291,7 +292,7 @@ def _retry_after(headers: Mapping[str, str]) -> float:
         seconds = float(text[:9])
     else:
         try:
-            seconds = email.utils.parsedate_to_datetime(text).timestamp() - time.time()
+            seconds = email.utils.parsedate_to_datetime(text).timestamp() - now
         except (ValueError, OverflowError):
             seconds = 0.0
     return min(max(seconds, 0.0), config.RETRY_AFTER_SECONDS_MAX)

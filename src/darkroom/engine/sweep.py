@@ -15,6 +15,7 @@ from darkroom.domain import (
     deliveries,
     endings,
     idempotency_keys,
+    lanes,
     webhook_endpoints,
     workers,
 )
@@ -49,6 +50,15 @@ async def expire_tasks(database: Database) -> int:
             return expired
         _log.info("%s: the deadline passed", task_id)
     return config.SWEEP_TASKS_MAX
+
+
+async def fill_lanes(database: Database) -> None:
+    """Admit the parked tasks of lanes that have room; one transaction each."""
+    async with database.statement() as tx:
+        short = await lanes.find_short(tx, lanes_max=config.SWEEP_TASKS_MAX)
+    for account_id in short:
+        async with database.transaction() as tx:
+            await lanes.fill(tx, account_id)
 
 
 async def forget_call_records(database: Database, retention_days: int) -> None:
