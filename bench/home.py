@@ -23,8 +23,8 @@ from darkroom.storage.database import Database
 from darkroom.storage.embedded import Embedded
 
 _CREDITS_MILL = 10**12
-# More than a pass submits.
-_NO_LIMITS = accounts.Limits(waiting_max=1_000_000)
+# More than a pass submits, so that every task goes through the queue itself.
+_NO_LIMITS = accounts.Limits(running_max=1_000_000, waiting_max=1_000_000)
 _STOP_SECONDS_MAX = 60
 
 
@@ -50,7 +50,7 @@ class Home:
         return asyncio.run(told())
 
     def keys(self, count: int) -> list[str]:
-        """API keys of as many fresh accounts, each with more credits than a pass can spend."""
+        """API keys of as many fresh accounts, with more credits and places than a pass needs."""
 
         async def made(database: Database) -> list[str]:
             found = []

@@ -9,7 +9,7 @@ from typing import Any
 
 import floors
 import load
-from darkroom.domain import tasks
+from darkroom.domain import leases
 from darkroom.domain.assets import Asset
 from darkroom.storage.database import Database
 from home import Home, Server
@@ -74,17 +74,17 @@ def _tasks(one: Home, server: Server, key: str, count: int) -> tuple[list[str], 
 
     async def story(database: Database) -> tuple[list[str], list[str]]:
         async with database.transaction() as tx:
-            claimed = await tasks.claim(
+            claimed = await leases.claim(
                 tx,
                 "bench",
-                tasks.Wanted(["FLUX_PRO"]),
+                leases.Wanted(["FLUX_PRO"]),
                 tasks_max=2 * count,
                 lease_seconds=_LEASE_SECONDS,
             )
         for task in claimed[count:]:
             made = Asset(f"{task.id}.png", "image/png", 1_000_000, b"0" * 32, 1920, 1080)
             async with database.transaction() as tx:
-                assert await tasks.succeed(tx, task, [made], served_by="painter", notes=notes)
+                assert await leases.succeed(tx, task, [made], served_by="painter", notes=notes)
         return [task.id for task in claimed[:count]], [task.id for task in claimed[count:]]
 
     found: tuple[list[str], list[str]] = one.run(story)

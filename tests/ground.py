@@ -157,6 +157,7 @@ def serve(conninfo: str, data: Path, *flags: str, **settings: str) -> Served:
     log = data / f"serve-{next(_numbers)}.log"
     environment = {
         **os.environ,
+        "DARKROOM_NOTICE_SECONDS": "0",
         **{f"DARKROOM_{name.upper()}": value for name, value in settings.items()},
         "DARKROOM_DATABASE_URL": conninfo,
         "DARKROOM_DATA": str(data),

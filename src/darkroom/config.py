@@ -29,14 +29,20 @@ PREFER_WAIT_SECONDS_MAX = 60
 QUEUE_COUNTED_MAX = 1_000  # places in the queue that are told exactly
 WAITING_MAX = 1_000_000  # parked tasks of all accounts together
 CLAIM_LOOKED_AT_MAX = 32  # of the queue, among which a worker prefers what it has loaded
+LOAD_SECONDS_MIN = 0.2  # a model that loads faster is not preferred for being loaded
 OVERTAKEN_MAX = 8  # claims in a row by which a worker may leave the first of the queue behind
 WORKER_SEEN_SECONDS = 2.0  # how often a worker says that it lives
 WORKER_ALIVE_SECONDS = 30.0  # how long it is believed
 WORKERS_LISTED_MAX = 1_000
 MEASURED_MAX = 1_000  # tasks whose duration a worker keeps until it has told the database
-STRIKES_MAX = 3  # attempts of a task that may end in a crash or a lost worker
+STRIKES_MAX = 3  # attempts of a task that may end with a worker lost or unable to do it
+CRASHES_MAX = 2  # attempts of a task that may cost a child: it died, or ran out of memory
+AVOID_SECONDS = 2.0  # what other workers get to take a task before the one that gave it back
 SWEEP_TASKS_MAX = 100
 FETCH_SECONDS_MAX = 60.0
+
+
+_DAY = {"gt": 0, "le": 86_400}
 
 
 def _said(description: str, **bounds: Any) -> Any:
@@ -105,14 +111,31 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ] = 0
     history_days: Annotated[int, _said("Days that call records are kept.", ge=1, le=3650)] = 90
     task_seconds_max: Annotated[
-        float, _said("Seconds that one attempt of a task may take.", gt=0, le=86_400)
+        float,
+        _said("Seconds that a model may take for a task, if it has no bound of its own.", **_DAY),
     ] = 600.0
+    child_threads: Annotated[
+        int, _said("Threads that a child's libraries may use.", ge=1, le=1024)
+    ] = 1
+    child_memory_mb: Annotated[
+        Annotated[int, msgspec.Meta(ge=256, le=2**24)] | None,
+        _said("Memory that a child may allocate, in MiB, without the GPU's; unset: no bound."),
+    ] = None
     lease_seconds: Annotated[
         float, _said("Seconds without a heartbeat after which a task is taken back.", ge=2, le=600)
     ] = 15.0
     drain_seconds: Annotated[
         float, _said("Seconds that running tasks get to finish at a stop.", ge=0, le=3600)
     ] = 30.0
+    notice_seconds: Annotated[
+        float,
+        _said(
+            "Seconds that a server asked to end by SIGTERM says so on `/health/ready` and still "
+            "takes requests.",
+            ge=0,
+            le=600,
+        ),
+    ] = 5.0
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], _said("How much is logged.")
     ] = "info"

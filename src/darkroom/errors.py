@@ -10,8 +10,9 @@ Refusal      the caller can act: answered on the wire with `status`, `code`, `fi
  ├ BodyTooLarge · UploadTooLarge · UnsupportedMedia · UnsupportedFormat
  └ QueueFull · RateLimited · Unavailable
 TaskError    a task ended badly: kept on the task, never an HTTP error
- ├ BadInput · BackendFailed · BackendCrashed · OutOfMemory · TimedOut · AttemptsExhausted
- ├ Canceled · DeadlinePassed
+ ├ BadInput · BackendFailed · TimedOut            the first ends the task
+ ├ BackendCrashed · OutOfMemory · Hindered        another attempt may end better
+ ├ AttemptsExhausted · Canceled · DeadlinePassed
 Fault        ours: logged whole, never shown
  ├ ConfigInvalid · DatabaseUnavailable · StatementRefused
  ├ DatabaseTooOld · DatabaseTooNew · DatabaseCorrupt
@@ -213,8 +214,8 @@ class TaskError(DarkroomError):
     """The task failed."""
 
     code: ClassVar[int] = 6004
-    # A retry on another attempt may end better.
-    transient: ClassVar[bool] = False
+    # What an attempt that ended so counts as, of which a task may have a few; None: it ends it.
+    counts_as: ClassVar[Literal["crash", "strike"] | None] = None
 
 
 class BadInput(TaskError):
@@ -231,11 +232,21 @@ class BackendCrashed(TaskError):
     """The model's process ended without an answer."""
 
     code = 6001
-    transient = True
+    counts_as = "crash"
 
 
 class OutOfMemory(TaskError):
     """The model ran out of memory. Ask for a smaller size."""
+
+    code = 6007
+    counts_as = "crash"
+
+
+class Hindered(TaskError):
+    """Something that has to do with the worker or the moment kept the task from being done."""
+
+    code = 6001
+    counts_as = "strike"
 
 
 class TimedOut(TaskError):

@@ -12,11 +12,7 @@ _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
 
 
 def _base32(value: int, pairs: int) -> str:
-    parts = []
-    for _ in range(pairs):
-        value, low = divmod(value, 1024)
-        parts.append(_PAIRS[low])
-    return "".join(reversed(parts))
+    return "".join([_PAIRS[value >> shift & 1023] for shift in range(10 * pairs - 10, -1, -10)])
 
 
 def new(prefix: str) -> str:

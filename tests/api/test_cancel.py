@@ -19,7 +19,7 @@ from wire_calls import (
 )
 
 from darkroom import errors
-from darkroom.domain import tasks
+from darkroom.domain import leases
 from ground import Ground, Server, fresh_database, serve
 
 MODEL = "PAINTER"
@@ -56,23 +56,23 @@ def _cancel(caller: httpx.Client, task_id: str) -> dict:
     return succeeded(caller.post(f"/v1/generation/{task_id}/cancel"))
 
 
-def _claim(idle: Server, tasks_max: int = 1000) -> list[tasks.Claim]:
+def _claim(idle: Server, tasks_max: int = 1000) -> list[leases.Claim]:
     """Begin what waits, as a worker does."""
 
     async def story(database):
         async with database.statement() as tx:
-            return await tasks.claim(
-                tx, "w", tasks.Wanted([MODEL]), tasks_max=tasks_max, lease_seconds=600
+            return await leases.claim(
+                tx, "w", leases.Wanted([MODEL]), tasks_max=tasks_max, lease_seconds=600
             )
 
     return idle.ground.run(story)
 
 
-def _fail(idle: Server, claims: list[tasks.Claim]) -> None:
+def _fail(idle: Server, claims: list[leases.Claim]) -> None:
     async def story(database):
         for one in claims:
             async with database.transaction() as tx:
-                await tasks.fail(tx, one, errors.Canceled(), served_by="painter")
+                await leases.fail(tx, one, errors.Canceled(), served_by="painter")
 
     idle.ground.run(story)
 

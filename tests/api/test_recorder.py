@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from datetime import UTC, datetime
+
+import msgspec
 
 from darkroom import config, ids
 from darkroom.api.recorder import Recorder
@@ -15,7 +16,7 @@ from darkroom.storage.database import Database
 
 def record(**changes: object) -> CallRecord:
     plain = CallRecord(ids.new("req"), datetime.now(UTC), "GET", "/v1/models", 200, 1.0)
-    return dataclasses.replace(plain, **changes)
+    return msgspec.structs.replace(plain, **changes)
 
 
 def counted(ground, records: list[CallRecord]) -> Counts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -19,7 +19,7 @@ class Work:
         self.begun = asyncio.Event()
         self.go = asyncio.Event()
 
-    async def __call__(self, items: Sequence[int]) -> list[int]:
+    async def __call__(self, items: Sequence[int], follow: Callable[[], None]) -> list[int]:
         self.groups.append([*items])
         self.begun.set()
         await self.go.wait()
@@ -68,6 +68,50 @@ def test_a_database_that_is_away_is_told_to_all_at_once():
     outcomes, groups = told([1, 2, 99])
     assert [type(one) for one in outcomes[1:]] == [errors.DatabaseUnavailable] * 2
     assert groups == [[1], [2, 99]]
+
+
+class Slow:
+    """Lets others follow at once or at its end, and ends when it is let go."""
+
+    def __init__(self, *, lets_follow: bool) -> None:
+        self.groups: list[int] = []
+        self.lets_follow = lets_follow
+        self.go = asyncio.Event()
+
+    async def __call__(self, items: Sequence[int], follow: Callable[[], None]) -> Sequence[int]:
+        self.groups.append(len(items))
+        if self.lets_follow:
+            follow()
+        await self.go.wait()
+        return items
+
+
+@pytest.mark.parametrize(
+    ("lets_follow", "asked", "begun"),
+    [
+        (True, [1, 1], [1]),  # not worth a flight beside the first
+        (True, [1, 20], [1, 20]),
+        (True, [1, 20, 20], [1, 20]),  # only two at once
+        (False, [1, 20], [1]),  # the first could still be overtaken
+    ],
+)
+def test_a_second_flight_begins_beside_the_first_when_it_may_and_is_worth_it(
+    lets_follow, asked, begun
+):
+    async def story() -> list[int]:
+        work = Slow(lets_follow=lets_follow)
+        together = Together(work, items_max=64, flights_max=2)
+        asking = []
+        for count in asked:
+            asking += [asyncio.create_task(together.ask(item)) for item in range(count)]
+            for _ in range(5):
+                await asyncio.sleep(0)
+        groups = [*work.groups]
+        work.go.set()
+        assert len(await asyncio.gather(*asking)) == sum(work.groups)
+        return groups
+
+    assert asyncio.run(story()) == begun
 
 
 def test_one_who_stops_waiting_stops_nobody_else():

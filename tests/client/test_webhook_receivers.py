@@ -33,7 +33,8 @@ NEW, OLD = signing.new_secret(), signing.new_secret()
 # Parsed and written again, by Python or by JavaScript, these are other bytes.
 BODY = (
     '{"status":0,"message":"success","data":{"task_id":"task_1","task_status":"SUCCESS",'
-    '"images":["https://a.example/a.png"],"cost":2.0,"prompt":"Bär"},"type":"task.ended","version":3}'
+    '"images":["https://a.example/a.png"],"cost":2.0,"prompt":"Bär"},'
+    '"type":"task.ended","version":3}'
 ).encode()
 SEEN = "task.ended task_1 SUCCESS https://a.example/a.png"
 

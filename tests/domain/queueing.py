@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from darkroom import errors, ids
-from darkroom.domain import accounts, endings, paces, rates, tasks, workers
+from darkroom.domain import accounts, endings, leases, paces, rates, tasks, workers
 from darkroom.storage.database import Database
 
 KIND = "text-to-image"
@@ -55,24 +55,24 @@ class Queue:
         models: Sequence[str] = MODELS,
         loaded: Sequence[str] = (),
         worker_id: str = WORKER,
-    ) -> list[tasks.Claim]:
+    ) -> list[leases.Claim]:
         """What a worker gets next."""
         async with self.database.statement() as tx:
-            return await tasks.claim(
-                tx, worker_id, tasks.Wanted(models, loaded), tasks_max=tasks_max, lease_seconds=60
+            return await leases.claim(
+                tx, worker_id, leases.Wanted(models, loaded), tasks_max=tasks_max, lease_seconds=60
             )
 
-    async def end(self, claimed: tasks.Claim) -> None:
+    async def end(self, claimed: leases.Claim) -> None:
         """End a running task."""
         async with self.database.transaction() as tx:
-            assert await tasks.fail(tx, claimed, errors.BackendFailed(), served_by="b")
+            assert await leases.fail(tx, claimed, errors.BackendFailed(), served_by="b")
 
     async def cancel(self, account_id: str, task_id: str) -> None:
         """Cancel a task."""
         async with self.database.transaction() as tx:
             await endings.cancel(tx, account_id, task_id)
 
-    async def serve(self, claims: int) -> list[tasks.Claim]:
+    async def serve(self, claims: int) -> list[leases.Claim]:
         """Run so many tasks one after another, as a lone worker with one slot does."""
         served = []
         for _ in range(claims):

@@ -45,11 +45,13 @@ def _run(ground, verb, *given, **named):
 def test_a_key_is_found_until_it_is_revoked(ground):
     account = ground.account()
     key, row = _run(ground, api_keys.create, account.id, name="ci", wire="reference")
-    found = _run(ground, api_keys.find, key)
-    assert (found.id, found.account_id, found.wire) == (row.id, account.id, "reference")
+    found = _run(ground, api_keys.find, [key, api_keys.make()])
+    assert found.keys() == {key}
+    told = found[key]
+    assert (told.id, told.account_id, told.wire) == (row.id, account.id, "reference")
     [ended] = _run(ground, api_keys.revoke, row.id)
     assert ended.revoked_at is not None
-    assert _run(ground, api_keys.find, key) is None
+    assert _run(ground, api_keys.find, [key]) == {}
 
 
 @pytest.mark.parametrize("named", ["id", "mask"])
@@ -59,7 +61,7 @@ def test_a_key_is_revoked_once_by_its_id_or_mask(ground, named):
     other, _ = _run(ground, api_keys.create, account.id)
     assert len(_run(ground, api_keys.revoke, getattr(row, named))) == 1
     assert _run(ground, api_keys.revoke, getattr(row, named)) == []
-    assert _run(ground, api_keys.find, other) is not None
+    assert _run(ground, api_keys.find, [other]).keys() == {other}
 
 
 def test_the_database_never_holds_a_key(ground):

@@ -79,6 +79,19 @@ def test_a_catalogue_with_a_mistake_is_refused_with_its_name(more):
         catalogue.parse(OWN.format(more=more), "test.toml")
 
 
+@pytest.mark.parametrize("seconds", ["0", "-1", "86401", "inf", "nan", '"long"'])
+def test_a_time_that_no_task_may_take_is_refused_with_its_model(seconds):
+    own = OWN.format(more="").replace('"Mine"', f'"Mine"\nseconds_max = {seconds}')
+    with pytest.raises(errors.ConfigInvalid, match=r"test\.toml.*seconds_max"):
+        catalogue.parse(own, "test.toml")
+
+
+def test_a_model_may_have_a_time_of_its_own():
+    own = OWN.format(more="").replace('"Mine"', '"Mine"\nseconds_max = 1.5')
+    assert catalogue.parse(own, "test.toml")["M"].seconds_max == 1.5
+    assert catalogue.parse(OWN.format(more=""), "test.toml")["M"].seconds_max is None
+
+
 @pytest.mark.parametrize("credits_asked", ["-1", "nan", "inf", '"x"', "0.0001", "1e30"])
 def test_a_price_that_is_none_is_refused_with_its_file(credits_asked):
     text = OWN.format(more="").replace("0.1", credits_asked)

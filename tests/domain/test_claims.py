@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 from typing import Any
 
 import psycopg
@@ -12,7 +11,7 @@ import pytest
 from queueing import KIND, MODELS, WORKER, Queue, opened
 
 from darkroom import config
-from darkroom.domain import tasks
+from darkroom.domain import leases
 from darkroom.engine.patience import Patience
 from darkroom.storage import queries
 
@@ -108,13 +107,12 @@ def _fill(connection: psycopg.Connection, account_id: str, rate_id: int) -> None
 
 def _plan(connection: psycopg.Connection, name: str, given: dict[str, Any], mode: str) -> Any:
     """What PostgreSQL did for a statement as it is prepared, in the plan that the mode forces."""
-    text = queries.load()[name].decode()
-    names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", text)))
-    for number, parameter in enumerate(names, start=1):
-        text = text.replace(f"%({parameter})s", f"${number}")
+    statement = queries.load()[name]
     connection.execute(f"SET plan_cache_mode = {mode}")
-    connection.execute(f"PREPARE asked AS {text}".replace("%%", "%").encode())
-    values = psycopg.sql.SQL(", ").join(psycopg.sql.Literal(given[one]) for one in names)
+    connection.execute(b"PREPARE asked AS " + statement.text)
+    values = psycopg.sql.SQL(", ").join(
+        psycopg.sql.Literal(given[one]) for one in statement.parameters
+    )
     explain = psycopg.sql.SQL("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE asked ({})")
     [[plan]] = connection.execute(explain.format(values)).fetchall()
     connection.execute("DEALLOCATE asked")
@@ -173,10 +171,8 @@ def test_admitting_the_next_reads_a_short_piece_of_an_index(crowded, mode: str):
         "UPDATE lanes SET admitted = 1, parked = %s WHERE account_id = %s",
         (WAITING // 2, account_id),
     )
-    connection.execute("UPDATE tasks SET attempt = 1 WHERE id = 'task_' || lpad('2', 26, '0')")
     connection.execute("UPDATE accounts SET running_max = 3 WHERE id = %s", (account_id,))
-    task_id = "task_" + "2".zfill(26)
-    plan = _plan(connection, "lanes.release", {"task_id": task_id}, mode)
+    plan = _plan(connection, "lanes.admit", {"account_id": account_id}, mode)
     assert "Seq Scan" not in [
         one["Node Type"] for one in _nodes(plan) if one.get("Relation Name") == "tasks"
     ]
@@ -205,6 +201,6 @@ def test_the_wanted_models_are_the_only_ones_claimed(ground):
 
     async def told(queue: Queue):
         await queue.submit(account.id, model="N")
-        return await queue.claim(models=["M"]), tasks.Wanted(["M"]).loaded
+        return await queue.claim(models=["M"]), leases.Wanted(["M"]).loaded
 
     assert _story(ground, told) == ([], ())

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from darkroom import errors, ids
-from darkroom.domain import accounts, endings, ledger, rates, tasks
+from darkroom.domain import accounts, endings, leases, ledger, rates, tasks
 from darkroom.domain.assets import Asset
 from darkroom.domain.endings import ASKED, ENDED, FINISHED
 from darkroom.domain.tasks import FAILED, PENDING, PROCESSING, SUCCESS, Submission
@@ -44,8 +44,8 @@ async def _one(database, account_id, *, count=1, deadline_seconds=None):
 
 async def _claim(database, lease_seconds=60.0):
     async with database.statement() as tx:
-        return await tasks.claim(
-            tx, "w", tasks.Wanted(["M"]), tasks_max=1, lease_seconds=lease_seconds
+        return await leases.claim(
+            tx, "w", leases.Wanted(["M"]), tasks_max=1, lease_seconds=lease_seconds
         )
 
 
@@ -63,17 +63,17 @@ async def _cancel(database, account_id, task_id):
 async def _succeed(database, claimed):
     made = Asset(ids.file_name("png"), "image/png", 5, b"x" * 32, 64, 64)
     async with database.transaction() as tx:
-        return await tasks.succeed(tx, claimed, [made], served_by="b", notes={})
+        return await leases.succeed(tx, claimed, [made], served_by="b", notes={})
 
 
 async def _fail(database, claimed, error=errors.BackendFailed):
     async with database.transaction() as tx:
-        return await tasks.fail(tx, claimed, error(), served_by="b")
+        return await leases.fail(tx, claimed, error(), served_by="b")
 
 
 async def _requeue(database, claimed):
     async with database.transaction() as tx:
-        return await tasks.requeue(tx, claimed, delay_seconds=0, strikes=1)
+        return await leases.requeue(tx, claimed, delay_seconds=0, strikes=1)
 
 
 async def _expire(database):
@@ -125,7 +125,7 @@ def test_cancel_of_a_running_task_asks_its_worker_who_ends_it(ground):
         first, again = [await _cancel(database, account.id, claimed.id) for _ in range(2)]
         assert first.task.cancel_asked_at == again.task.cancel_asked_at
         async with database.statement() as tx:
-            told = await tasks.beat(tx, {(claimed.id, claimed.attempt): 0.5}, lease_seconds=60)
+            told = await leases.beat(tx, {(claimed.id, claimed.attempt): 0.5}, lease_seconds=60)
         assert told == {claimed.id: True}
         assert await _fail(database, claimed, errors.Canceled)
         return first, again, await _seen(database, account.id, claimed.id)
@@ -380,7 +380,7 @@ def test_a_task_whose_lease_was_renewed_is_not_taken_back(ground):
         async with database.statement() as tx:
             [lost] = await endings.lost(tx, tasks_max=1)
         async with database.transaction() as tx:
-            await tasks.beat(tx, {(claimed.id, claimed.attempt): 0.1}, lease_seconds=60)
+            await leases.beat(tx, {(claimed.id, claimed.attempt): 0.1}, lease_seconds=60)
         async with database.transaction() as tx:
             taken = await endings.recover(tx, lost, strikes_max=3)
         return taken, await sweep.recover_tasks(database), await _succeed(database, claimed)

@@ -6,12 +6,14 @@ import asyncio
 import random
 from collections import Counter
 
+import psycopg
 import pytest
 from queueing import Queue, opened
 
 from darkroom import errors
-from darkroom.domain import lanes, tasks
+from darkroom.domain import lanes, leases
 from darkroom.domain.tasks import Batch
+from darkroom.engine import sweep
 
 
 def _story(ground, told):
@@ -45,6 +47,18 @@ def test_who_was_away_is_neither_paid_nor_punished_for_it(ground):
         return Counter(claimed.account_id for claimed in await queue.serve(20))
 
     assert _story(ground, told) == {first.id: 10, second.id: 10}
+
+
+def test_many_small_submits_get_no_more_than_one_large(ground):
+    small, large = ground.account(), ground.account()
+
+    async def told(queue: Queue):
+        await queue.submit(large.id, 30)
+        for _ in range(30):
+            await queue.submit(small.id)
+        return Counter(claimed.account_id for claimed in await queue.serve(20))
+
+    assert _story(ground, told) == {small.id: 10, large.id: 10}
 
 
 @pytest.mark.parametrize(("weight", "share"), [(1, 20), (3, 30), (0.25, 8)])
@@ -117,6 +131,38 @@ def test_a_raised_cap_is_filled_at_the_next_end(ground):
     assert _story(ground, told) == 4
 
 
+def test_a_raised_cap_needs_no_end_to_be_filled(ground):
+    account = ground.account()
+
+    async def told(queue: Queue):
+        await queue.limit(account.id, running_max=1)
+        await queue.submit(account.id, 10)
+        await queue.limit(account.id, running_max=4)
+        await sweep.fill_lanes(queue.database)
+        return len(await queue.claim(8))
+
+    assert _story(ground, told) == 4
+
+
+def test_a_parked_task_whose_cancel_failed_is_admitted_all_the_same(ground):
+    """A cancel that has the task's row and is cut before its end: the end passes the task over."""
+    account = ground.account()
+
+    async def told(queue: Queue):
+        await queue.limit(account.id, running_max=1)
+        _, second = await queue.submit(account.id, 2)
+        [running] = await queue.claim()
+        async with await psycopg.AsyncConnection.connect(ground.conninfo) as cut:
+            await cut.execute("SELECT 1 FROM tasks WHERE id = %s FOR UPDATE", [second])
+            await queue.end(running)
+            assert await queue.claim() == []
+            await cut.rollback()
+        await sweep.fill_lanes(queue.database)
+        return [one.id for one in await queue.claim()] == [second]
+
+    assert _story(ground, told)
+
+
 def test_a_full_queue_refuses_one_account_and_costs_it_nothing(ground):
     full, other = ground.account(), ground.account()
 
@@ -162,7 +208,7 @@ def test_a_task_that_is_tried_again_keeps_its_place(ground):
         ids = await queue.submit(account.id, 3)
         [claimed] = await queue.claim()
         async with queue.database.transaction() as tx:
-            await tasks.requeue(tx, claimed, delay_seconds=0, strikes=1)
+            await leases.requeue(tx, claimed, delay_seconds=0, strikes=1)
         return [one.id for one in await queue.claim(3)] == [*ids]
 
     assert _story(ground, told)
@@ -211,7 +257,7 @@ def test_any_history_of_many_at_once_keeps_count(ground):
         for owner in owners[:2]:
             await queue.limit(owner.id, running_max=2)
         known: list[tuple[str, str]] = []
-        running: list[tasks.Claim] = []
+        running: list[leases.Claim] = []
 
         async def step() -> None:
             choice, owner = chance.random(), chance.choice(owners)
@@ -224,7 +270,7 @@ def test_any_history_of_many_at_once_keeps_count(ground):
             elif choice < 0.8 and running:
                 claimed = running.pop(chance.randrange(len(running)))
                 async with queue.database.transaction() as tx:
-                    await tasks.fail(tx, claimed, errors.Canceled(), served_by=None)
+                    await leases.fail(tx, claimed, errors.Canceled(), served_by=None)
             elif known:
                 await queue.cancel(*chance.choice(known))
 

@@ -8,7 +8,7 @@ import random
 import pytest
 
 from darkroom import errors, ids
-from darkroom.domain import accounts, endings, rates, tasks
+from darkroom.domain import accounts, endings, leases, rates, tasks
 from darkroom.domain.assets import Asset
 from darkroom.domain.tasks import FAILED, PENDING, SUCCESS, Batch, Submission
 
@@ -50,8 +50,8 @@ async def _one(database, account_id, model="M"):
 
 async def _claim(database, model="M", worker="w", tasks_max=1, lease_seconds=60.0):
     async with database.transaction() as tx:
-        return await tasks.claim(
-            tx, worker, tasks.Wanted([model]), tasks_max=tasks_max, lease_seconds=lease_seconds
+        return await leases.claim(
+            tx, worker, leases.Wanted([model]), tasks_max=tasks_max, lease_seconds=lease_seconds
         )
 
 
@@ -72,17 +72,17 @@ def _asset():
 
 async def _succeed(database, claimed):
     async with database.transaction() as tx:
-        return await tasks.succeed(tx, claimed, [_asset()], served_by="b", notes={})
+        return await leases.succeed(tx, claimed, [_asset()], served_by="b", notes={})
 
 
 async def _fail(database, claimed):
     async with database.transaction() as tx:
-        return await tasks.fail(tx, claimed, errors.BackendFailed("no luck"), served_by="b")
+        return await leases.fail(tx, claimed, errors.BackendFailed("no luck"), served_by="b")
 
 
 async def _requeue(database, claimed, delay_seconds=0.0, strikes=0):
     async with database.transaction() as tx:
-        return await tasks.requeue(tx, claimed, delay_seconds=delay_seconds, strikes=strikes)
+        return await leases.requeue(tx, claimed, delay_seconds=delay_seconds, strikes=strikes)
 
 
 async def _recover(database, claimed, strikes=0):
@@ -114,7 +114,7 @@ async def _in_state(database, account_id, state, model):
     """A task in this state, with its lease run out, as the worker that had it knows it."""
     task_id = await _one(database, account_id, model)
     if state == PENDING:
-        return tasks.Claim(task_id, 0, 0, account_id, 7, 100, 0, KIND, model, {})
+        return leases.Claim(task_id, 0, 0, account_id, 7, 100, 0, KIND, model, {})
     [claimed] = await _claim(database, model, lease_seconds=-1)
     if state in INTO:
         assert await INTO[state](database, claimed)
@@ -328,7 +328,7 @@ def test_a_beat_renews_and_answers_only_what_is_still_its_worker_s(ground):
         assert again.id == third.id
         beats = {(one.id, one.attempt): 0.5 for one in (first, second, third)}
         async with database.transaction() as tx:
-            kept = await tasks.beat(tx, beats, lease_seconds=60)
+            kept = await leases.beat(tx, beats, lease_seconds=60)
         return kept, first.id, (await _get(database, account.id, first.id)).progress
 
     kept, first_id, progress = ground.run(story)
@@ -343,7 +343,7 @@ def test_progress_never_goes_back_within_an_attempt(ground):
         [claimed] = await _claim(database)
         for progress in (0.7, 0.2):
             async with database.transaction() as tx:
-                await tasks.beat(tx, {(task_id, claimed.attempt): progress}, lease_seconds=60)
+                await leases.beat(tx, {(task_id, claimed.attempt): progress}, lease_seconds=60)
         return (await _get(database, account.id, task_id)).progress
 
     assert ground.run(story) == pytest.approx(0.7)

@@ -2,47 +2,25 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from e2e_house import House
 
+import probes
 from ground import Ground
-
-PROBE = Path(__file__).parent.parent / "engine"
-CATALOGUE = """
-[PROBE]
-name = "Probe"
-backends = ["probe"]
-[PROBE.kinds.text-to-image]
-credits = 2
-outputs_max = 64
-[PROBE.kinds.image-to-image]
-credits = 2
-"""
 
 
 @pytest.fixture
 def house(ground: Ground, tmp_path: Path) -> Iterator[House]:
     """A house over a database of its own, with the probe among its models, audited at the end."""
-    package = tmp_path / "probe" / "probe-1.0.dist-info"
-    package.mkdir(parents=True)
-    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: probe\nVersion: 1.0\n")
-    (package / "entry_points.txt").write_text("[darkroom.backends]\nprobe = probe_backend:Probe\n")
-    (tmp_path / "catalogue.toml").write_text(CATALOGUE)
-    (tmp_path / "marks").mkdir()
     one = House(
         ground,
         tmp_path,
         {
-            **os.environ,
-            "PYTHONPATH": f"{package.parent}{os.pathsep}{PROBE}",
-            "PROBE_MARKS": str(tmp_path / "marks"),
+            **probes.install(tmp_path),
             "DARKROOM_DATABASE_URL": ground.conninfo,
-            "DARKROOM_DATA": str(tmp_path / "data"),
-            "DARKROOM_CATALOGUE_FILE": str(tmp_path / "catalogue.toml"),
             "DARKROOM_PORT": "0",
             "DARKROOM_LEASE_SECONDS": "2",
             "DARKROOM_WORKERS": "2",

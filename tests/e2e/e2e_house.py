@@ -52,7 +52,11 @@ class House:
 
     def client(self, credits_given: int = 1000) -> httpx.Client:
         """An HTTP client of a fresh account."""
-        key = self.ground.key(self.ground.account(credits_given).id)
+        return self.client_of(self.ground.account(credits_given).id)
+
+    def client_of(self, account_id: str) -> httpx.Client:
+        """An HTTP client of an account."""
+        key = self.ground.key(account_id)
         client = httpx.Client(
             base_url=self.url, headers={"Authorization": f"Bearer {key}"}, timeout=30
         )
@@ -77,9 +81,11 @@ class House:
             client.close()
 
 
-def submit(client: httpx.Client, prompt: str, number: int = 1) -> list[str]:
+def submit(
+    client: httpx.Client, prompt: str, number: int = 1, *, model: str = "PROBE"
+) -> list[str]:
     """Submit to the probe; answers the task ids."""
-    body = {"model": "PROBE", "prompt": prompt, "image_number": number, "resolution": "64x64"}
+    body = {"model": model, "prompt": prompt, "image_number": number, "resolution": "64x64"}
     answer = client.post("/v1/generation/text-to-image", json=body)
     assert answer.status_code == 200, answer.text
     ids: list[str] = answer.json()["data"]["task_ids"]

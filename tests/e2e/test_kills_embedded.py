@@ -43,14 +43,23 @@ def _child(house: House) -> int:
     return int(newest.suffix.removeprefix("."))
 
 
-@pytest.mark.parametrize("victim", [_postmaster, _supervisor, _child])
+@pytest.mark.parametrize(
+    ("victim", "number"),
+    [
+        (_postmaster, signal.SIGINT),  # PostgreSQL's fast shutdown
+        (_postmaster, signal.SIGQUIT),  # and its immediate one
+        (_postmaster, signal.SIGKILL),
+        (_supervisor, signal.SIGKILL),
+        (_child, signal.SIGKILL),
+    ],
+)
 def test_a_kill_in_fifty_tasks_loses_nothing(
-    embedded_house: House, victim: Callable[[House], int]
+    embedded_house: House, victim: Callable[[House], int], number: int
 ) -> None:
     client = embedded_house.client()
     ids = submit(client, "plain", 50)
     wait_until(lambda: len(embedded_house.marks()) >= 6)
-    os.kill(victim(embedded_house), signal.SIGKILL)
+    os.kill(victim(embedded_house), number)
     tasks = ended(client, ids)
     assert {task["task_status"] for task in tasks} == {"SUCCESS"}
     assert client.get("/v1/generation/balance").json()["data"] == 900

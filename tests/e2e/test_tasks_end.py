@@ -31,7 +31,7 @@ def test_success_charges_its_price_and_serves_its_file(house: House) -> None:
     [
         ("refuse", 1002, "told to refuse", 1),
         ("break", 6004, "ValueError", 1),
-        ("crash always", 6001, "SIGKILL", 3),
+        ("crash always", 6001, "SIGKILL. The task was given up after 2", 2),
     ],
 )
 def test_failure_is_refunded_and_says_why(house: House, prompt, code, said, runs) -> None:

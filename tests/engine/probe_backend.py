@@ -2,48 +2,149 @@
 
 from __future__ import annotations
 
+import mmap
 import os
+import re
+import subprocess
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from darkroom import errors
-from darkroom.engine.backends.contract import Context, Input, Output
+from darkroom.engine.backends.contract import Canceled, Context, Input, Output
 
 MARKS = "PROBE_MARKS"
+# A model that is listed although it cannot be loaded.
+UNLOADABLE = "UNLOADABLE"
+# Models that take a while to load.
+HEAVY = "HEAVY"
 # Work that takes its time; nothing ever sets it.
 _PAUSE = threading.Event()
 
 
+class OutOfMemoryError(RuntimeError):
+    """What torch calls it when a GPU is full."""
+
+
+class StrangeInput(errors.BadInput):
+    """An error that only this package knows."""
+
+
+def _refuse() -> None:
+    raise errors.BadInput("The probe was told to refuse.")
+
+
+def _refuse_strangely() -> None:
+    raise StrangeInput("The probe was told to refuse strangely.")
+
+
+def _fail() -> None:
+    raise ValueError("The probe was told to break.")
+
+
+def _fail_oddly() -> None:
+    raise ValueError("odd \0 text \udcff" + "!" * 10_000_000)
+
+
+def _fill_gpu() -> None:
+    raise OutOfMemoryError("CUDA out of memory.")
+
+
+def _allocate() -> None:
+    np.ones(2**30, np.uint8)
+
+
+def _hog() -> None:
+    raise MemoryError
+
+
+def _reserve() -> None:
+    """Map far more address space than is used, as CUDA does."""
+    mmap.mmap(-1, 2**36, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, 0)
+
+
+def _babble() -> None:
+    os.write(int(sys.argv[1]), b"\xff" * 4096)
+
+
+def _babble_a_little() -> None:
+    os.write(int(sys.argv[1]), b"\0\0\0\x01\xff")
+
+
+def _grip() -> None:
+    """Keep Python's lock for longer than anybody waits."""
+    re.match(r"(a+)+$", "a" * 60 + "b")
+
+
+WORDS: dict[str, Callable[[], object]] = {
+    "refuse": _refuse,
+    "refuse strangely": _refuse_strangely,
+    "break": _fail,
+    "break oddly": _fail_oddly,
+    "hog": _hog,
+    "fill gpu": _fill_gpu,
+    "allocate": _allocate,
+    "reserve": _reserve,
+    "babble": _babble,
+    "babble a little": _babble_a_little,
+    "exit": lambda: os._exit(3),
+    "hang": lambda: _PAUSE.wait(3600),
+    "grip": _grip,
+}
+
+
 class Probe:
-    """Paints a plain square; words such as `crash`, `hang`, `slow`, `refuse` choose how it ends."""
+    """Paints a plain square; its prompt's words, between commas, choose how it ends.
+
+    `crash once` and `hog once` are met by the first attempt only; `spawn` leaves a process of its
+    own running, named by a mark, and `deaf` does not stop when it is asked to.
+    """
 
     name = "probe"
     kinds = frozenset({"text-to-image", "image-to-image"})
 
     def setup(self, model: str) -> None:
-        pass
+        if model == UNLOADABLE:
+            raise FileNotFoundError("weights/unet.safetensors")
+        if model.startswith(HEAVY):
+            _PAUSE.wait(0.5)
 
     def run(self, given: Input, context: Context) -> Iterator[Output]:
         marks = Path(os.environ[MARKS])
         mark = marks / f"{context.folder.name}.{os.getpid()}"
-        mark.touch()
+        mark.write_text(str(os.getppid()))
         prompt = given.fields["prompt"]
-        crashes = "crash once" in prompt and len([*marks.glob(f"{context.folder.name[:31]}*")]) == 1
-        if crashes or "crash always" in prompt:
+        is_first = len([*marks.glob(f"{context.folder.name[:31]}*")]) == 1
+        if "crash always" in prompt or ("crash once" in prompt and is_first):
             os.kill(os.getpid(), 9)
-        if "refuse" in prompt:
-            raise errors.BadInput("The probe was told to refuse.")
-        if "break" in prompt:
-            raise ValueError("The probe was told to break.")
-        if "hang" in prompt:
-            _PAUSE.wait(3600)
+        if "hog once" in prompt and is_first:
+            raise MemoryError
+        if "spawn" in prompt:
+            started = subprocess.Popen(["sleep", "3600"])
+            mark.write_text(str(started.pid))
+        for word in prompt.split(", "):
+            WORDS.get(word, lambda: None)()
         steps = 40 if "slow" in prompt else 2
         for step in range(steps):
-            context.progress(step / steps)
-            _PAUSE.wait(0.05)
+            self._step(context, step / steps, is_deaf="deaf" in prompt)
         path = context.folder / "probe.png"
         Image.new("RGB", (64, 64), (context.seed % 256, 0, 0)).save(path)
-        yield Output(path, "image/png", 64, 64, {"pid": os.getpid()})
+        if "astray" in prompt:
+            path = path.rename(marks / "astray.png")
+        notes = {"pid": os.getpid()} | ({"odd": "\0"} if "odd notes" in prompt else {})
+        yield Output(path, "image/svg" if "svg" in prompt else "image/png", 64, 64, notes)
+
+    def _step(self, context: Context, fraction: float, *, is_deaf: bool) -> None:
+        while True:
+            try:
+                context.progress(fraction)
+            except Canceled:
+                if not is_deaf:
+                    raise
+            _PAUSE.wait(0.05)
+            if not is_deaf:
+                return

@@ -18,7 +18,7 @@ SECONDS_MAX = 20
 def child() -> Iterator[tuple[subprocess.Popen[bytes], socket.socket]]:
     """A child and the worker's end of its line."""
     ours, theirs = socket.socketpair()
-    command = [sys.executable, "-m", "darkroom.engine.child", str(theirs.fileno())]
+    command = [sys.executable, "-m", "darkroom.engine.child", str(theirs.fileno()), "0"]
     with ours, theirs, subprocess.Popen(command, pass_fds=[theirs.fileno()]) as process:
         theirs.close()
         try:

@@ -28,10 +28,14 @@ STATEMENT = re.compile(
 # Module → the statements it may hold, and why they are in no file.
 EXCEPTIONS = {
     "darkroom.storage.database": (
-        r"SELECT 1$|SELECT set_config|SET |LISTEN ",
-        "sets up connections",
+        r"SELECT 1$|SELECT set_config|SET |LISTEN |BEGIN$|COMMIT$",
+        "sets up connections and opens transactions",
     ),
-    "darkroom.storage.migrate": (r"SELECT pg_advisory|.*\bschema_migrations\b", "makes the schema"),
+    "darkroom.storage.migrate": (
+        r"SELECT pg_try_advisory|.*\bschema_migrations\b",
+        "makes the schema",
+    ),
+    "darkroom.storage.exchange": (r"ROLLBACK$", "ends what broke off"),
     "darkroom.storage.supervisor": (r"CREATE DATABASE ", "runs before there is a database"),
 }
 

@@ -95,7 +95,7 @@ def test_relative_links_resolve() -> None:
 
 
 def test_scripts_can_be_run() -> None:
-    for path in ("run", "test", ".ci/run", "scripts/tree"):
+    for path in ("run", "test", ".ci/run", "scripts/tree", "tests/torture/run"):
         assert (ROOT / path).stat().st_mode & 0o111, f"{path}:1: chmod +x"
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route as StarletteRoute
-from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from darkroom import errors
@@ -42,6 +41,7 @@ _ROUTES: tuple[Route, ...] = (
 ROUTES: tuple[Route, ...] = (*_ROUTES, openapi.route(_ROUTES))
 # Some clients of the wire put this before the generation paths.
 MIRROR = "/growthai"
+_PARAMETER = re.compile(r"\{(\w+)\}")
 
 
 def create(edge: Edge) -> ASGIApp:
@@ -51,15 +51,33 @@ def create(edge: Edge) -> ASGIApp:
         by_path.setdefault(route.path, {})[route.method] = route
     for path in [path for path in by_path if path.startswith("/v1/generation/")]:
         by_path[MIRROR + path] = by_path[path]
-    router = Router(
-        [
-            StarletteRoute(path, _Endpoint(edge, methods), include_in_schema=False)
-            for path, methods in by_path.items()
-        ],
-        redirect_slashes=False,
-        default=_Endpoint(edge, {}),
-    )
-    return Recorded(router, edge.recorder, edge.config.wire)
+    endpoints = {path: _Endpoint(edge, methods) for path, methods in by_path.items()}
+    return Recorded(_Router(endpoints, _Endpoint(edge, {})), edge.recorder, edge.config.wire)
+
+
+class _Router:
+    """Finds the endpoint of a path: by the path itself, or by the first pattern that it fits."""
+
+    def __init__(self, endpoints: Mapping[str, _Endpoint], otherwise: _Endpoint) -> None:
+        self._exact = endpoints
+        self._patterns = [
+            (re.compile(_PARAMETER.sub(r"(?P<\1>[^/]+)", path)), endpoint)
+            for path, endpoint in endpoints.items()
+            if "{" in path
+        ]
+        self._otherwise = otherwise
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"]
+        endpoint = self._exact.get(path)
+        if endpoint is None or "{" in path:
+            endpoint = self._otherwise
+            for pattern, candidate in self._patterns:
+                if found := pattern.fullmatch(path):
+                    scope["path_params"] = found.groupdict()
+                    endpoint = candidate
+                    break
+        await endpoint(scope, receive, send)
 
 
 class _Endpoint:

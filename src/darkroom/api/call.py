@@ -44,6 +44,8 @@ class Edge:
     principals: Principals
     limiter: Limiter
     recorder: Recorder
+    # The process was asked to end: it still takes requests, but no more should be sent here.
+    leaving: asyncio.Event
     # Answers that wait for tasks: so many more may be kept open, and all end with the stop.
     streams: asyncio.Semaphore
     stop: asyncio.Event

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,9 @@ from darkroom.api import wire
 from darkroom.api.together import Together
 from darkroom.domain import assets, tasks
 from darkroom.storage.database import Database
+
+# While one group of submits is being committed, the requests of the next are read and locked.
+_FLIGHTS_MAX = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +30,17 @@ class Wanted:
 def submits(database: Database) -> Together[Wanted, tasks.Outcome]:
     """Submits that share a commit; an outcome for each."""
 
-    async def work(wanted: Sequence[Wanted]) -> Sequence[tasks.Outcome]:
+    async def work(wanted: Sequence[Wanted], locked: Callable[[], None]) -> Sequence[tasks.Outcome]:
         async with database.transaction() as tx:
-            outcomes = await tasks.submit(tx, [one.submission for one in wanted])
+            asked = [one.submission for one in wanted]
+            outcomes = await tasks.submit(tx, asked, locked=locked)
             for one, outcome in zip(wanted, outcomes, strict=True):
                 is_new = isinstance(outcome, tasks.Batch) and not outcome.replayed
                 if one.stored and is_new:
                     await assets.add(tx, one.submission.account_id, one.stored, task_id=None)
         return outcomes
 
-    return Together(work, items_max=config.SUBMITS_TOGETHER_MAX)
+    return Together(work, items_max=config.SUBMITS_TOGETHER_MAX, flights_max=_FLIGHTS_MAX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,9 @@ class Statuses:
                 self._finished.popitem(last=False)
         return task
 
-    async def _read(self, asked: Sequence[tuple[str, str]]) -> Sequence[tasks.Task | None]:
+    async def _read(
+        self, asked: Sequence[tuple[str, str]], _: Callable[[], None]
+    ) -> Sequence[tasks.Task | None]:
         async with self._database.statement() as tx:
             found = await tasks.get_many(tx, asked)
         return [found.get(one) for one in asked]

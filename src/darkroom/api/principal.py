@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from starlette.datastructures import Headers
 
 from darkroom import config, errors
+from darkroom.api.together import Together
 from darkroom.domain import api_keys
 from darkroom.domain.buckets import Limit
 from darkroom.storage.database import Database
@@ -34,6 +36,7 @@ class Principals:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._look_ups = Together(self._look_up, items_max=config.READS_TOGETHER_MAX)
         self._known: OrderedDict[str, tuple[float, asyncio.Task[Principal | None]]] = OrderedDict()
 
     async def find(self, headers: Headers) -> Principal:
@@ -61,7 +64,7 @@ class Principals:
         known = self._known.get(key)
         if known is None or known[0] <= now or _failed(known[1]):
             # The clock starts before the look-up, and requests that arrive together share it.
-            known = (now + config.KEY_SECONDS_MAX, asyncio.create_task(self._look_up(key)))
+            known = (now + config.KEY_SECONDS_MAX, asyncio.create_task(self._look_ups.ask(key)))
             self._known[key] = known
             self._known.move_to_end(key)
             if len(self._known) > config.KEYS_CACHED_MAX:
@@ -69,10 +72,17 @@ class Principals:
         # Shielded: one caller that goes away must not cancel the look-up of the others.
         return known[1].result() if known[1].done() else await asyncio.shield(known[1])
 
-    async def _look_up(self, key: str) -> Principal | None:
+    async def _look_up(
+        self, keys: Sequence[str], _: Callable[[], None]
+    ) -> Sequence[Principal | None]:
         async with self._database.statement() as tx:
-            row = await api_keys.find(tx, key)
-        return Principal(row.account_id, row.id, row.wire, _limits(row)) if row else None
+            found = await api_keys.find(tx, keys)
+        rows = (found.get(key) for key in keys)
+        return [_principal(row) if row else None for row in rows]
+
+
+def _principal(row: api_keys.Known) -> Principal:
+    return Principal(row.account_id, row.id, row.wire, _limits(row))
 
 
 def _limits(key: api_keys.Known) -> tuple[Limit, ...]:

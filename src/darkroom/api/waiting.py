@@ -72,7 +72,8 @@ async def preferred(
     `Prefer: wait=N` (RFC 7240, 4.3) is honoured for 1 to 60 seconds, and while the server has
     room for one more that waits.
     """
-    seconds = seconds_preferred(call.request.headers.getlist("prefer"))
+    sent = call.request.headers.getlist("prefer")
+    seconds = seconds_preferred(sent) if sent else None
     if seconds is None or call.edge.streams.locked():
         return answer, {}
     async with call.edge.streams:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from darkroom import config, errors
@@ -30,13 +30,27 @@ _STATUS_WORDS = {
 }
 # Refusals that keep their HTTP status in the reference spelling; the others are 200 with a code.
 _ALWAYS_HTTP = {401, 403, 405, 413, 429}
-_HEADERS = {"Cache-Control": "no-store"}
+_HEADERS = [(b"cache-control", b"no-store"), (b"content-type", b"application/json")]
 _MISSING = re.compile(r"missing required field `(\w+)`")
 # An escaped NUL, which PostgreSQL cannot keep; an escaped backslash before "u0000" is none.
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _PATH = re.compile(r" - at `\$\.?([^`]*)`$")
 
 encode = msgspec.json.Encoder(enc_hook=str).encode
+
+
+class Json(Response):
+    """An encoded answer, its headers as they leave."""
+
+    def __init__(self, body: bytes, status: int, headers: Mapping[str, str]) -> None:
+        self.body = body
+        self.status_code = status
+        self.background = None
+        self.raw_headers = [
+            *_HEADERS,
+            (b"content-length", b"%d" % len(body)),
+            *((name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()),
+        ]
 
 
 def success(
@@ -51,7 +65,7 @@ def success(
         "success": True,
         "request_id": request_id,
     }
-    return Response(encode(body), status, {**_HEADERS, **(headers or {})}, "application/json")
+    return Json(encode(body), status, headers or {})
 
 
 def refusal(refused: errors.Refusal, wire: str, request_id: str) -> Response:
@@ -66,7 +80,7 @@ def refusal(refused: errors.Refusal, wire: str, request_id: str) -> Response:
     }
     if refused.field:
         body["field"] = refused.field
-    headers = dict(_HEADERS)
+    headers: dict[str, str] = {}
     if refused.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     if refused.allow:
@@ -75,7 +89,7 @@ def refusal(refused: errors.Refusal, wire: str, request_id: str) -> Response:
         headers["Retry-After"] = str(refused.retry_after_seconds)
     business = wire == "reference" and refused.status < 500
     status = 200 if business and refused.status not in _ALWAYS_HTTP else refused.status
-    return Response(encode(body), status, headers, "application/json")
+    return Json(encode(body), status, headers)
 
 
 async def read_json(request: Request) -> dict[str, Any]:
@@ -87,7 +101,7 @@ async def read_json(request: Request) -> dict[str, Any]:
             '"Content-Type: application/json".'
         )
     body = await read_bytes(request, config.JSON_BYTES_MAX)
-    if _NUL.search(body):
+    if b"\\u0000" in body and _NUL.search(body):
         raise errors.BadParameter("The body has a NUL character (\\u0000): leave it out.")
     try:
         fields = msgspec.json.decode(body.removeprefix(codecs.BOM_UTF8))
@@ -112,11 +126,17 @@ async def read_bytes(request: Request, bytes_max: int) -> bytes:
     if declared.isdecimal() and int(declared) > bytes_max:
         raise errors.BodyTooLarge(f"The body has {declared} bytes; at most {bytes_max} are taken.")
     chunks, size = [], 0
-    async for chunk in request.stream():
+    has_more = True
+    while has_more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunk = message.get("body", b"")
         size += len(chunk)
         if size > bytes_max:
             raise errors.BodyTooLarge(f"The body is larger than {bytes_max} bytes.")
         chunks.append(chunk)
+        has_more = message.get("more_body", False)
     return b"".join(chunks)
 
 

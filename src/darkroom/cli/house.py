@@ -26,11 +26,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """An open database, the catalogue with its rates, and the event that ends the process."""
+    """An open database, the catalogue with its rates, and the events that end the process."""
 
     database: Database
     catalogue: Catalogue
     stop: asyncio.Event
+    # Nobody needs notice of the stop: it was Ctrl-C, or the second signal.
+    hurry: asyncio.Event
 
 
 def run(process: Coroutine[Any, Any, None], settings: Config) -> None:
@@ -43,9 +45,15 @@ def run(process: Coroutine[Any, Any, None], settings: Config) -> None:
 @contextlib.asynccontextmanager
 async def opened(settings: Config) -> AsyncIterator[House]:
     """Everything a process needs; SIGTERM and SIGINT set its stop event."""
-    stop = asyncio.Event()
+    stop, hurry = asyncio.Event(), asyncio.Event()
+
+    def signaled(number: signal.Signals) -> None:
+        if stop.is_set() or number == signal.SIGINT:
+            hurry.set()
+        stop.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        asyncio.get_running_loop().add_signal_handler(number, signaled, number)
     models = read_models(settings)
     async with connect.open_database(settings) as database:
         async with database.transaction() as tx:
@@ -54,7 +62,7 @@ async def opened(settings: Config) -> AsyncIterator[House]:
             for name in sorted(set(model.backends) - registry.names()):
                 _log.warning("%s names the backend %s, which is not installed", key, name)
         served = Catalogue(models, in_force, registry.names(), settings.sandbox)
-        yield House(database, served, stop)
+        yield House(database, served, stop, hurry)
 
 
 def read_models(settings: Config) -> dict[str, catalogue.Model]:

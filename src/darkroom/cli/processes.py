@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 import uvicorn
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from darkroom import config, errors
 from darkroom.api import app, groups
@@ -21,7 +22,9 @@ from darkroom.api.moderate import Endpoint, Moderator
 from darkroom.api.principal import Principals
 from darkroom.api.recorder import Recorder
 from darkroom.cli import house
+from darkroom.cli.house import House
 from darkroom.config import Config
+from darkroom.engine import loop
 from darkroom.engine.daemon import Daemon
 from darkroom.engine.worker import Worker
 from darkroom.outbound import Outbound
@@ -29,6 +32,9 @@ from darkroom.storage.files import Files
 
 _BACKLOG = 1024
 _ANSWER_SECONDS_MAX = 10
+# Longer than proxies keep an idle connection, mostly a minute: if the server were the first to
+# close it, it could do so under a request that is already on its way.
+_KEEP_ALIVE_SECONDS = 75
 
 _DATA = click.option("--data", type=click.Path(path_type=Path), help="Folder of all data.")
 _DATABASE_URL = click.option("--database-url", help="PostgreSQL to use instead of the embedded.")
@@ -95,8 +101,9 @@ async def _serve(settings: Config) -> None:
                 principals=Principals(home.database),
                 limiter=Limiter(home.database),
                 recorder=Recorder(home.database),
+                leaving=home.stop,
                 streams=asyncio.Semaphore(config.EVENT_STREAMS_MAX),
-                stop=home.stop,
+                stop=asyncio.Event(),
             )
             answered = asyncio.Event()
             async with asyncio.TaskGroup() as group:
@@ -105,22 +112,24 @@ async def _serve(settings: Config) -> None:
                 if settings.workers_count:
                     worker = Worker(home.database, edge.files, home.catalogue, settings)
                     group.create_task(worker.run(home.stop))
-                await _answer(edge, listening, home.stop)
+                await _answer(edge, listening, home)
                 answered.set()
 
 
-async def _answer(edge: Edge, listening: socket.socket, stop: asyncio.Event) -> None:
-    """Answer requests until the stop, and those under way to their end."""
+async def _answer(edge: Edge, listening: socket.socket, home: House) -> None:
+    """Answer requests until the stop and through its notice, and those under way to their end."""
     proxies = edge.config.trusted_proxies
     server = _Server(
         uvicorn.Config(
-            app.create(edge),
+            _parting(app.create(edge), home.stop),
+            interface="asgi3",
             lifespan="off",
             log_config=None,
             access_log=False,
             server_header=False,
             proxy_headers=bool(proxies),
             forwarded_allow_ips=list(proxies),
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=_ANSWER_SECONDS_MAX,
         )
     )
@@ -129,12 +138,32 @@ async def _answer(edge: Edge, listening: socket.socket, stop: asyncio.Event) -> 
     host = f"[{host}]" if ":" in host else host
     said = " (sandbox: every model is served by the built-in backends)"
     click.echo(f"Darkroom serves on http://{host}:{port}{said if edge.config.sandbox else ''}")
-    stopping = asyncio.create_task(stop.wait())
+    stopping = asyncio.create_task(home.stop.wait())
     await asyncio.wait([stopping, serving], return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
-    stop.set()
+    home.stop.set()
+    # Whoever sends requests here reads on /health/ready that it shall not, and needs time for it.
+    await loop.pause(home.hurry, edge.config.notice_seconds)
+    edge.stop.set()
     server.should_exit = True
     await serving
+
+
+def _parting(answer: ASGIApp, leaving: asyncio.Event) -> ASGIApp:
+    """The application, each of whose answers is the last of its connection once it is leaving.
+
+    So no connection is left that could be closed under a request that is on its way.
+    """
+
+    async def parting(scope: Scope, receive: Receive, send: Send) -> None:
+        async def last(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"].append((b"connection", b"close"))
+            await send(message)
+
+        await answer(scope, receive, last if leaving.is_set() else send)
+
+    return parting
 
 
 class _Server(uvicorn.Server):

@@ -40,6 +40,7 @@ class Child:
         if self.log.exists() and self.log.stat().st_size > LOG_BYTES_MAX:
             self.log.replace(self.log.with_suffix(".log.1"))
         environment = {**os.environ, "DARKROOM_DATA": str(settings.data)}
+        environment["DARKROOM_NOTICE_SECONDS"] = "0"  # nobody stands before it
         if settings.database_url is not None:
             environment["DARKROOM_DATABASE_URL"] = settings.database_url
         command = [sys.executable, "-m", "darkroom", "serve", "--port", str(settings.port)]

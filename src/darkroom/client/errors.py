@@ -168,6 +168,7 @@ _BY_CODE: dict[int, type[ApiError]] = {
     6002: RateLimited,
     6003: ServerError,
     6004: ServerError,
+    6007: ServerError,
     6010: RateLimited,
     6101: RateLimited,
 }

@@ -6,7 +6,7 @@ import hashlib
 import re
 import secrets
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -36,6 +36,7 @@ class ApiKey:
 class Known:
     """A live key as a call needs it; requests a minute None: as many as it likes."""
 
+    hash: bytes
     id: str
     account_id: str
     wire: str
@@ -87,9 +88,11 @@ async def create(
     return key, row
 
 
-async def find(tx: Transaction, key: str) -> Known | None:
-    """The live key with this text."""
-    return await tx.first(Known, "api_keys.find", hash=hash_of(key))
+async def find(tx: Transaction, keys: Collection[str]) -> dict[str, Known]:
+    """The live ones among keys, by their texts."""
+    key_of = {hash_of(key): key for key in keys}
+    rows = await tx.all(Known, "api_keys.find", hashes=list(key_of))
+    return {key_of[row.hash]: row for row in rows}
 
 
 async def list_for(tx: Transaction, account_id: str) -> list[ApiKey]:

@@ -12,8 +12,7 @@ from darkroom import errors
 from darkroom.storage.database import Transaction
 
 
-@dataclass(frozen=True, slots=True)
-class CallRecord:
+class CallRecord(msgspec.Struct, frozen=True):
     """One answered request; `duration_ms` from the first byte in to the last byte out."""
 
     request_id: str

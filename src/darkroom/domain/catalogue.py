@@ -32,11 +32,15 @@ class Offer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One model of the catalogue; `backends` in order of preference."""
+    """One model of the catalogue; `backends` in order of preference.
+
+    `seconds_max` bounds one task in a child, from loading the model to its last output.
+    """
 
     name: str
     kinds: dict[str, Offer]
     backends: tuple[str, ...] = ()
+    seconds_max: Annotated[float, msgspec.Meta(gt=0, le=86_400)] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ class Lost:
 @dataclass(frozen=True, slots=True)
 class _Changed:
     id: str
+    account_id: str
     status: str
 
 
@@ -54,7 +55,7 @@ async def cancel(tx: Transaction, account_id: str, task_id: str) -> Cancel:
     if changed is not None and changed.status == tasks.FAILED:
         effect = ENDED
         await ledger.refund(tx, task_id)
-        await lanes.release(tx, task_id)
+        await lanes.release(tx, account_id, task_id)
     elif changed is not None:
         effect = ASKED
         await tx.run("tasks.notify_cancel", task_id=task_id)
@@ -71,7 +72,7 @@ async def expire(tx: Transaction) -> str | None:
     if expired is None:
         return None
     await ledger.refund(tx, expired.id)
-    await lanes.release(tx, expired.id)
+    await lanes.release(tx, expired.account_id, expired.id)
     return expired.id
 
 
@@ -101,5 +102,5 @@ async def recover(tx: Transaction, task: Lost, *, strikes_max: int) -> bool:
     if row is None:
         return False
     await ledger.refund(tx, task.id)
-    await lanes.release(tx, task.id)
+    await lanes.release(tx, row.account_id, task.id)
     return True

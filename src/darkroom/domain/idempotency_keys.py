@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from darkroom.storage.database import Transaction
+from darkroom.storage.database import Asked, Transaction
 
 HOURS_KEPT = 24
 
@@ -37,18 +37,20 @@ def fingerprint(kind: str, fields: Mapping[str, Any]) -> bytes:
     return hashlib.sha256(msgspec.json.encode([kind, sent], order="deterministic")).digest()
 
 
-async def find(tx: Transaction, asked: Collection[tuple[str, str]]) -> dict[tuple[str, str], Kept]:
-    """What stands under these (account id, key) pairs; an expired key counts as absent."""
-    if not asked:
-        return {}
-    found = await tx.all(
+def ask(tx: Transaction, asked: Collection[tuple[str, str]]) -> Asked[Kept]:
+    """Ask what stands under these (account id, key) pairs; an expired key counts as absent."""
+    return tx.ask(
         Kept,
         "idempotency_keys.find",
         account_ids=[account_id for account_id, _ in asked],
         keys=[key for _, key in asked],
         hours=HOURS_KEPT,
     )
-    return {(one.account_id, one.key): one for one in found}
+
+
+async def find(tx: Transaction, asked: Collection[tuple[str, str]]) -> dict[tuple[str, str], Kept]:
+    """What stands under these (account id, key) pairs."""
+    return {(one.account_id, one.key): one for one in await ask(tx, asked).all()}
 
 
 async def keep(tx: Transaction, made: Sequence[Kept]) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from darkroom import config
-from darkroom.storage.database import Transaction
+from darkroom.storage.database import Asked, Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +38,36 @@ class Lane:
         return max(0, self.running_max - self.admitted) + max(0, queue)
 
 
+@dataclass(frozen=True, slots=True)
+class _Short:
+    account_id: str
+
+
+def ask(tx: Transaction, account_ids: Collection[str]) -> Asked[Lane]:
+    """Lock the named accounts and their lanes, always in the same order, and ask for the lanes."""
+    return tx.ask(Lane, "lanes.lock_many", account_ids=list(account_ids))
+
+
 async def lock(tx: Transaction, account_ids: Collection[str]) -> dict[str, Lane]:
-    """The lanes of the named accounts, locked with these, always in the same order."""
-    rows = await tx.all(Lane, "lanes.lock_many", account_ids=list(account_ids))
-    return {lane.account_id: lane for lane in rows}
+    """The lanes of the named accounts, locked with these."""
+    return {lane.account_id: lane for lane in await ask(tx, account_ids).all()}
 
 
-async def release(tx: Transaction, task_id: str) -> None:
+async def release(tx: Transaction, account_id: str, task_id: str) -> None:
     """Take an ended task out of its lane and admit the next; its money is closed before this."""
-    await tx.run("lanes.release", task_id=task_id)
+    await tx.run("lanes.leave", task_id=task_id)
+    await tx.run("lanes.admit", account_id=account_id)
+
+
+async def fill(tx: Transaction, account_id: str) -> None:
+    """Admit what is parked in a lane as far as there is room."""
+    await lock(tx, [account_id])
+    await tx.run("lanes.admit", account_id=account_id)
+
+
+async def find_short(tx: Transaction, *, lanes_max: int) -> list[str]:
+    """Accounts whose lane has both room and tasks parked."""
+    return [row.account_id for row in await tx.all(_Short, "lanes.short", lanes_max=lanes_max)]
 
 
 async def deal(tx: Transaction, account_ids: Collection[str]) -> None:

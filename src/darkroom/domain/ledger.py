@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+import msgspec
+
 from darkroom import errors
 from darkroom.storage.database import Transaction
 
@@ -121,12 +123,8 @@ async def grant(tx: Transaction, account_id: str, amount_mill: int, note: str | 
 
 async def hold(tx: Transaction, holds: Sequence[Hold]) -> None:
     """Reserve credits; the caller has locked the accounts and seen that they suffice."""
-    await tx.run(
-        "ledger.hold",
-        hold_ids=[one.id for one in holds],
-        account_ids=[one.account_id for one in holds],
-        mills=[one.mill for one in holds],
-    )
+    asked = [{"id": one.id, "account_id": one.account_id, "mill": one.mill} for one in holds]
+    await tx.run("ledger.hold", holds=msgspec.json.encode(asked).decode())
 
 
 async def settle(tx: Transaction, hold_id: str, amount_mill: int) -> Entry:

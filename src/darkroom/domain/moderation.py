@@ -326,7 +326,9 @@ def _folded(text: str) -> str:
 def _views(text: str) -> Iterable[str]:
     """Returns the ways to read a text: folded; symbols as letters; broken words joined."""
     folded = _RUN_ON.sub(r"\1\1\1", _folded(text))
-    drawn = _RUN_ON.sub(r"\1\1\1", _BANG.sub("1", folded).translate(_SYMBOLS))
+    drawn = _BANG.sub("1", folded).translate(_SYMBOLS)
+    if drawn != folded:
+        drawn = _RUN_ON.sub(r"\1\1\1", drawn)
     joined = _INNER.sub("", _SPELLED.sub(_joined, drawn))
     return dict.fromkeys((folded, drawn, joined))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ class Size:
         return self.width * self.height
 
 
+@functools.lru_cache(maxsize=1_000)
 def resolve(aspect_ratio: str | None, resolution: str | None) -> Size:
     """The size that is meant.
 

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from darkroom import config, errors, media
-from darkroom.domain import assets, tasks
+from darkroom.domain import assets, failures, leases
 from darkroom.domain.kinds.table import KINDS
 from darkroom.engine import protocol
 from darkroom.engine.backends import contract
 from darkroom.engine.process import Process
 from darkroom.outbound import Outbound
 from darkroom.storage.database import Database
-from darkroom.storage.files import Files
+from darkroom.storage.files import EXTENSIONS, Files
 
 _log = logging.getLogger(__name__)
 _RETRY_SECONDS = 0.5
@@ -33,17 +33,18 @@ class Tools:
     files: Files
     outbound: Outbound
     work_folder: Path
-    task_seconds_max: float
 
 
 @dataclass(slots=True)
 class Attempt:
     """A claimed task on its way through a child."""
 
-    claimed: tasks.Claim
+    claimed: leases.Claim
     backend: str
     process: Process
     tools: Tools
+    # What its model gets to make the result.
+    seconds_max: float
     progress: float = 0.0
     # The end is being written: from here on the attempt is not stopped any more.
     ending: bool = False
@@ -63,7 +64,7 @@ class Attempt:
         try:
             await asyncio.to_thread(_make_private, folder)
             made = await self._make(folder)
-            stored = [await self._store(output) for output in made]
+            stored = [await self._store(output, folder) for output in made]
         except contract.Canceled:
             if self.is_canceled:
                 await self._fail(errors.Canceled())
@@ -71,12 +72,12 @@ class Attempt:
                 _log.info("%s: stopped, the lease is another's", self.claimed.id)
         except errors.TaskError as error:
             # A child that does not listen is killed: that is no crash, it is the cancel's end.
-            is_killed = self.is_canceled and error.transient
+            is_killed = self.is_canceled and error.counts_as == "crash"
             await self._fail(errors.Canceled() if is_killed else error)
         except OSError as exc:
             # A full disk, most likely: the fault is this machine's, another attempt may end better.
             _log.error("%s: %s", self.claimed.id, exc)
-            await self._fail(errors.BackendCrashed(f"The worker could not keep the files: {exc}."))
+            await self._fail(errors.Hindered(f"The worker cannot keep files: {exc.strerror}."))
         else:
             await self._succeed(stored)
             self.seconds = time.monotonic() - began
@@ -100,7 +101,7 @@ class Attempt:
     async def give_back(self) -> None:
         """Return an unfinished task to the queue, without a strike."""
         async with self.tools.database.transaction() as tx:
-            await tasks.requeue(tx, self.claimed, delay_seconds=0, strikes=0)
+            await leases.requeue(tx, self.claimed, delay_seconds=0, strikes=0)
 
     async def _make(self, folder: Path) -> list[protocol.Made]:
         files = await self._fetch_unless_stopped(folder)
@@ -115,7 +116,7 @@ class Attempt:
         )
         made = []
         try:
-            async with asyncio.timeout(self.tools.task_seconds_max):
+            async with asyncio.timeout(self.seconds_max):
                 async for told in self.process.run(asked):
                     if isinstance(told, protocol.Progress):
                         self.progress = told.fraction
@@ -124,7 +125,8 @@ class Attempt:
         except TimeoutError as exc:
             await self.process.kill()
             raise errors.TimedOut(
-                f"The task took longer than {self.tools.task_seconds_max:g} seconds."
+                f"The task took longer than the {self.seconds_max:g} seconds that "
+                f"{self.claimed.model} may take."
             ) from exc
         if not made:
             raise errors.BackendFailed("The model ended without a result.")
@@ -173,7 +175,8 @@ class Attempt:
         except errors.InputRefused as refused:
             raise errors.BadInput(refused.message) from refused
 
-    async def _store(self, made: protocol.Made) -> assets.Asset:
+    async def _store(self, made: protocol.Made, folder: Path) -> assets.Asset:
+        await asyncio.to_thread(_check_output, made, folder)
         if made.notes:
             self.notes |= made.notes
         file, size, digest = await self.tools.files.take(Path(made.path), made.media_type)
@@ -185,10 +188,15 @@ class Attempt:
         while True:
             try:
                 async with self.tools.database.transaction() as tx:
-                    kept = await tasks.succeed(
+                    kept = await leases.succeed(
                         tx, self.claimed, stored, served_by=self.backend, notes=self.notes
                     )
                 break
+            except errors.StatementRefused as fault:
+                _log.error("%s: the result was refused: %s", self.claimed.id, fault)
+                await self._discard(stored)
+                await self._fail(errors.BackendFailed("The model's notes cannot be stored."))
+                return
             except errors.DatabaseUnavailable as fault:
                 # The commit may have happened: the fence makes the repeat harmless.
                 unsure = True
@@ -196,21 +204,20 @@ class Attempt:
                 await asyncio.sleep(_RETRY_SECONDS)
         if not kept and not unsure:
             _log.warning("%s: attempt %d came too late", self.claimed.id, self.claimed.attempt)
-            for one in stored:
-                await self.tools.files.remove(one.file)
+            await self._discard(stored)
+
+    async def _discard(self, stored: list[assets.Asset]) -> None:
+        for one in stored:
+            await self.tools.files.remove(one.file)
 
     async def _fail(self, error: errors.TaskError) -> None:
         self.ending = True
-        again = error.transient and self.claimed.strikes + 1 < config.STRIKES_MAX
+        again = failures.is_tried_again(self.claimed, error)
         _log.warning("%s: %s%s", self.claimed.id, error, " (again)" if again else "")
         while True:
             try:
                 async with self.tools.database.transaction() as tx:
-                    if again:
-                        delay = float(2**self.claimed.strikes)
-                        await tasks.requeue(tx, self.claimed, delay_seconds=delay, strikes=1)
-                    else:
-                        await tasks.fail(tx, self.claimed, error, served_by=self.backend)
+                    await failures.end(tx, self.claimed, error, served_by=self.backend)
                 return
             except errors.DatabaseUnavailable as fault:
                 _log.warning("%s: the end could not be written yet: %s", self.claimed.id, fault)
@@ -230,3 +237,11 @@ def _check_type(path: Path, media_types: frozenset[str]) -> None:
         raise errors.BadInput("image url error: the input file is no longer here.") from exc
     if media_type not in media_types:
         raise errors.BadInput("only support jpg, jpeg, png, webp image type")
+
+
+def _check_output(made: protocol.Made, folder: Path) -> None:
+    path = Path(made.path).resolve()
+    if folder.resolve() not in path.parents or not path.is_file():
+        raise errors.BackendFailed("The model answered no file of its task's folder.")
+    if made.media_type not in EXTENSIONS:
+        raise errors.BackendFailed(f"The model made a file of a strange type, {made.media_type}.")

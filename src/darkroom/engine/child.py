@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import queue
 import signal
 import socket
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from darkroom import errors
-from darkroom.engine import protocol
+from darkroom.engine import bounds, protocol
 from darkroom.engine.backends import contract, registry
 
 # Progress more often than this tells nobody anything.
 _PROGRESS_STEP = 0.01
+_MESSAGE_CHARS_MAX = 1000
+_CV_NO_MEMORY = -4  # cv::Error::StsNoMem
 
 
 class _Line:
@@ -30,7 +34,11 @@ class _Line:
         self.canceled = threading.Event()
 
     def send(self, message: protocol.ToWorker) -> None:
-        self._connection.sendall(protocol.encode(message))
+        try:
+            self._connection.sendall(protocol.encode(message))
+        except OSError:
+            # The worker is gone, and that is no failure of the model's to tell of.
+            os._exit(0)
 
     def listen(self) -> None:
         try:
@@ -38,6 +46,10 @@ class _Line:
         finally:
             # However the line ended, by a reset in the middle of a message too. Not sys.exit: the
             # main thread may be deep in a model and must not hold up the end.
+            # What the model started ends as well: nobody else is left who knows of it. (A death
+            # signal of the kernel's would come first, and take this process alone.)
+            if os.getpgrp() == os.getpid():
+                os.killpg(0, signal.SIGKILL)
             os._exit(0)
 
     def _listen(self) -> None:
@@ -79,32 +91,53 @@ class _Loaded:
         self._backend: contract.Backend | None = None
 
     def load(self, backend: str, model: str) -> contract.Backend:
-        if self._backend is None or self._held != (backend, model):
-            if self._backend is None or self._backend.name != backend:
-                self._backend = registry.create(backend)
-            self._backend.setup(model)
-            self._held = (backend, model)
-        return self._backend
+        if self._backend is not None and self._held == (backend, model):
+            return self._backend
+        held, self._backend = self._backend, None
+        if held is None or held.name != backend:
+            held = registry.create(backend)
+        # One that fails here is half made: the next task gets another.
+        held.setup(model)
+        self._backend, self._held = held, (backend, model)
+        return held
 
 
 def main() -> None:
-    """Serve the worker at the other end of the file descriptor named on the command line."""
+    """Serve the worker at the other end of a file descriptor, within so many megabytes."""
+    connection, memory_mb = (int(word) for word in sys.argv[1:])
+    bounds.apply(memory_mb)
     # Ctrl-C at a terminal reaches the whole group; only the worker decides when a child ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    line = _Line(socket.socket(fileno=int(sys.argv[1])))
+    line = _Line(socket.socket(fileno=connection))
     threading.Thread(target=line.listen, daemon=True, name="line").start()
     loaded = _Loaded()
     while True:
         asked = line.asked.get()
         if isinstance(asked, protocol.Warm):
-            loaded.load(asked.backend, asked.model)
+            # What is wrong is told to the task that needs it.
+            _load(loaded, asked)
             continue
-        line.send(_run(line, loaded, asked))
+        line.send(protocol.Begun())
+        began = time.monotonic()
+        backend = _load(loaded, asked)
+        if isinstance(backend, protocol.Failed):
+            line.send(backend)
+            continue
+        line.send(protocol.Loaded(time.monotonic() - began))
+        line.send(_run(line, backend, asked))
 
 
-def _run(line: _Line, loaded: _Loaded, asked: protocol.Run) -> protocol.ToWorker:
+def _load(
+    loaded: _Loaded, asked: protocol.Run | protocol.Warm
+) -> contract.Backend | protocol.Failed:
     try:
-        backend = loaded.load(asked.backend, asked.model)
+        return loaded.load(asked.backend, asked.model)
+    except Exception as exc:  # noqa: BLE001 - a model that cannot be loaded costs one task
+        return _failed(exc, "could not be loaded")
+
+
+def _run(line: _Line, backend: contract.Backend, asked: protocol.Run) -> protocol.ToWorker:
+    try:
         context = _Context(line, Path(asked.folder), asked.seed)
         for output in backend.run(_given(asked), context):
             made = protocol.Made(
@@ -117,14 +150,37 @@ def _run(line: _Line, loaded: _Loaded, asked: protocol.Run) -> protocol.ToWorker
             line.send(made)
     except contract.Canceled:
         return protocol.Canceled()
-    except errors.TaskError as error:
-        return protocol.Failed(type(error).__name__, error.message)
-    except MemoryError:
-        return protocol.Failed(errors.OutOfMemory.__name__, "")
     except Exception as exc:  # noqa: BLE001 - whatever a model raises costs one task, not the child
-        traceback.print_exc()
-        return protocol.Failed(errors.BackendFailed.__name__, f"The model failed: {_brief(exc)}")
+        return _failed(exc, "failed")
     return protocol.Done()
+
+
+def _failed(exc: Exception, what: str) -> protocol.Failed:
+    if isinstance(exc, errors.TaskError):
+        # A package may have classes of its own; the worker knows these alone.
+        kind = next(one for one in type(exc).__mro__ if vars(errors).get(one.__name__) is one)
+        return protocol.Failed(kind.__name__, _clean(exc.message))
+    if _is_out_of_memory(exc):
+        return protocol.Failed(errors.OutOfMemory.__name__, "")
+    traceback.print_exception(exc)
+    said = f"The model {what}: {type(exc).__name__}: {exc}"
+    return protocol.Failed(errors.BackendFailed.__name__, _clean(said))
+
+
+def _is_out_of_memory(exc: Exception) -> bool:
+    """Whether a library says in its own way that there is no memory, the machine's or the GPU's."""
+    return (
+        isinstance(exc, MemoryError)  # Python, NumPy, Pillow
+        or type(exc).__name__ == "OutOfMemoryError"  # torch, on a GPU
+        or "DefaultCPUAllocator: can't allocate memory" in str(exc)  # torch, on the processor
+        or getattr(exc, "errno", None) == errno.ENOMEM
+        or getattr(exc, "code", None) == _CV_NO_MEMORY  # OpenCV
+    )
+
+
+def _clean(text: str) -> str:
+    """The text as a message and a row can hold it."""
+    return text[:_MESSAGE_CHARS_MAX].replace("\0", "").encode("utf-8", "replace").decode()
 
 
 def _given(asked: protocol.Run) -> contract.Input:
@@ -133,10 +189,6 @@ def _given(asked: protocol.Run) -> contract.Input:
     }
     fields: Mapping[str, Any] = asked.fields
     return contract.Input(asked.kind, asked.model, fields, files)
-
-
-def _brief(exc: Exception) -> str:
-    return f"{type(exc).__name__}: {exc}"[:300]
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from darkroom.storage.database import Database
 
 _RECOVER_SECONDS = 1.0
 _EXPIRE_SECONDS = 1.0
+_FILL_SECONDS = 1.0
 _TIDY_SECONDS = 3600.0
 
 
@@ -25,6 +26,7 @@ class Daemon:
         async with asyncio.TaskGroup() as group:
             group.create_task(loop.every(_RECOVER_SECONDS, self._recover, stop))
             group.create_task(loop.every(_EXPIRE_SECONDS, self._expire, stop))
+            group.create_task(loop.every(_FILL_SECONDS, self._fill, stop))
             group.create_task(loop.every(_TIDY_SECONDS, self._tidy, stop))
 
     async def _recover(self) -> None:
@@ -32,6 +34,9 @@ class Daemon:
 
     async def _expire(self) -> None:
         await sweep.expire_tasks(self._database)
+
+    async def _fill(self) -> None:
+        await sweep.fill_lanes(self._database)
 
     async def _tidy(self) -> None:
         await sweep.forget_call_records(self._database, self._config.history_days)

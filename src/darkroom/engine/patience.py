@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from darkroom import config
-from darkroom.domain import tasks
+from darkroom.domain import leases
 
 
 class Patience:
@@ -18,10 +18,10 @@ class Patience:
     def __init__(self) -> None:
         self._overtaken = 0
 
-    def wanted(self, models: Sequence[str], loaded: Collection[str]) -> tasks.Wanted:
+    def wanted(self, models: Sequence[str], loaded: Collection[str]) -> leases.Wanted:
         """What to claim next."""
-        return tasks.Wanted(models, loaded if self._overtaken < config.OVERTAKEN_MAX else ())
+        return leases.Wanted(models, loaded if self._overtaken < config.OVERTAKEN_MAX else ())
 
-    def count(self, claimed: Sequence[tasks.Claim]) -> None:
+    def count(self, claimed: Sequence[leases.Claim]) -> None:
         """Take note of a claim that answered something."""
         self._overtaken = self._overtaken + 1 if any(one.overtook for one in claimed) else 0

@@ -10,12 +10,15 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 
+import msgspec
+
 from darkroom import errors
-from darkroom.engine import protocol
+from darkroom.engine import bounds, protocol
 from darkroom.engine.backends import contract
 
-# One core a child: models that want more are given it by their own backend.
-_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+
+class _Garbled(Exception):
+    """What came over the line is no message."""
 
 
 class Process:
@@ -32,24 +35,29 @@ class Process:
         self._writer = writer
         self.backend: str | None = None
         self.model: str | None = None
+        # How long it took to load the model that it holds.
+        self.load_seconds = 0.0
 
     @classmethod
-    async def start(cls) -> Process:
-        """Start a child over a socket pair of its own."""
+    async def start(cls, *, threads: int = 1, memory_mb: int | None = None) -> Process:
+        """Start a child over a socket pair of its own; raises `OSError` where the system cannot."""
         ours, theirs = socket.socketpair()
-        with theirs:
+        with theirs, contextlib.ExitStack() as undone:
+            undone.callback(ours.close)
             child = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
                 "darkroom.engine.child",
                 str(theirs.fileno()),
+                str(memory_mb or 0),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=sys.stderr,
                 pass_fds=(theirs.fileno(),),
-                env=os.environ | _ONE_THREAD,
+                env=os.environ | bounds.environment(threads),
                 # A group of its own, so that a kill takes what the model started as well.
                 start_new_session=True,
             )
+            undone.pop_all()
         reader, writer = await asyncio.open_connection(sock=ours)
         return cls(child, reader, writer)
 
@@ -68,18 +76,28 @@ class Process:
 
     async def run(self, asked: protocol.Run) -> AsyncIterator[protocol.Progress | protocol.Made]:
         """Run a task and yield what the child tells; raises its `TaskError`, or `Canceled`."""
-        self.backend, self.model = asked.backend, asked.model
+        if (self.backend, self.model) != (asked.backend, asked.model):
+            self.backend, self.model, self.load_seconds = asked.backend, asked.model, 0.0
+        begun, oom_kills = False, bounds.oom_kills()
         try:
             self._writer.write(protocol.encode(asked))
             await self._writer.drain()
             while not isinstance(told := await self._receive(), protocol.Done):
-                if isinstance(told, protocol.Failed):
-                    raise _error(told)
-                if isinstance(told, protocol.Canceled):
+                if isinstance(told, protocol.Begun):
+                    begun = True
+                elif isinstance(told, protocol.Loaded):
+                    self.load_seconds = max(self.load_seconds, told.seconds)
+                elif isinstance(told, protocol.Failed):
+                    raise await self._error(told)
+                elif isinstance(told, protocol.Canceled):
                     raise contract.Canceled
-                yield told
+                else:
+                    yield told
+        except (_Garbled, msgspec.MsgspecError) as exc:
+            await self.kill()
+            raise errors.BackendCrashed("The model's process sent what is no message.") from exc
         except (OSError, asyncio.IncompleteReadError) as exc:
-            raise errors.BackendCrashed(await self._obituary()) from exc
+            raise await self._obituary(begun, oom_kills) from exc
 
     def cancel(self) -> None:
         """Ask the running task to stop at its next step."""
@@ -88,7 +106,7 @@ class Process:
         self._writer.write(protocol.encode(protocol.Cancel()))
 
     async def kill(self) -> None:
-        """End the child now, with everything it started."""
+        """End the child now, with everything it started that did not leave its group."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._child.pid, signal.SIGKILL)
         self._writer.close()
@@ -98,19 +116,24 @@ class Process:
         head = await self._reader.readexactly(protocol.LENGTH.size)
         (size,) = protocol.LENGTH.unpack(head)
         if size > protocol.MESSAGE_BYTES_MAX:
-            raise errors.BackendCrashed(f"The model's process sent a message of {size} bytes.")
+            raise _Garbled
         return protocol.to_worker.decode(await self._reader.readexactly(size))
 
-    async def _obituary(self) -> str:
+    async def _error(self, told: protocol.Failed) -> errors.TaskError:
+        kind = getattr(errors, told.error)
+        assert issubclass(kind, errors.TaskError)
+        error: errors.TaskError = kind(told.message or None)
+        if isinstance(error, errors.OutOfMemory):
+            await self.kill()  # so that all it holds is given back
+        return error
+
+    async def _obituary(self, begun: bool, oom_kills: int) -> errors.TaskError:
         await self.kill()
-        code = self._child.returncode
-        if code is not None and code < 0:
-            return f"The model's process was ended by {signal.Signals(-code).name}."
-        return f"The model's process ended without an answer (exit status {code})."
-
-
-def _error(told: protocol.Failed) -> errors.TaskError:
-    kind = getattr(errors, told.error)
-    assert issubclass(kind, errors.TaskError)
-    error: errors.TaskError = kind(told.message or None)
-    return error
+        code = self._child.returncode or 0
+        name = next((one.name for one in signal.Signals if one == -code), f"signal {-code}")
+        how = f"was ended by {name}" if code < 0 else f"ended with exit status {code}"
+        if not begun:
+            return errors.Hindered(f"The model's process {how} before it took up the task.")
+        if code == -signal.SIGKILL and bounds.oom_kills() > oom_kills:
+            return errors.OutOfMemory("The machine ran out of memory. Ask for a smaller size.")
+        return errors.BackendCrashed(f"The model's process {how}.")

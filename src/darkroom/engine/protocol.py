@@ -35,6 +35,16 @@ class Cancel(msgspec.Struct, frozen=True, tag=True):
     """Worker to child: stop the running task at its next step."""
 
 
+class Begun(msgspec.Struct, frozen=True, tag=True):
+    """Child to worker: the task is taken up; a death before this is none of its doing."""
+
+
+class Loaded(msgspec.Struct, frozen=True, tag=True):
+    """Child to worker: the task's model is loaded, after so many seconds."""
+
+    seconds: float
+
+
 class Progress(msgspec.Struct, frozen=True, tag=True):
     """Child to worker: how much of the task is done, 0 to 1."""
 
@@ -67,7 +77,7 @@ class Canceled(msgspec.Struct, frozen=True, tag=True):
 
 
 ToChild = Run | Warm | Cancel
-ToWorker = Progress | Made | Done | Failed | Canceled
+ToWorker = Begun | Loaded | Progress | Made | Done | Failed | Canceled
 
 _encoder = msgspec.msgpack.Encoder()
 to_child: msgspec.msgpack.Decoder[ToChild] = msgspec.msgpack.Decoder(ToChild)

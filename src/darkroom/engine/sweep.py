@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from darkroom import config
-from darkroom.domain import buckets, call_records, endings, idempotency_keys, workers
+from darkroom.domain import buckets, call_records, endings, idempotency_keys, lanes, workers
 from darkroom.storage.database import Database
 
 _log = logging.getLogger(__name__)
@@ -40,6 +40,15 @@ async def expire_tasks(database: Database) -> int:
             return expired
         _log.info("%s: the deadline passed", task_id)
     return config.SWEEP_TASKS_MAX
+
+
+async def fill_lanes(database: Database) -> None:
+    """Admit the parked tasks of lanes that have room; one transaction each."""
+    async with database.statement() as tx:
+        short = await lanes.find_short(tx, lanes_max=config.SWEEP_TASKS_MAX)
+    for account_id in short:
+        async with database.transaction() as tx:
+            await lanes.fill(tx, account_id)
 
 
 async def forget_call_records(database: Database, retention_days: int) -> None:

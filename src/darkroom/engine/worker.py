@@ -9,10 +9,9 @@ import socket
 import time
 from collections import deque
 
-from darkroom import config as bounds
-from darkroom import errors, ids
+from darkroom import config, errors, ids
 from darkroom.config import Config
-from darkroom.domain import paces, tasks, workers
+from darkroom.domain import leases, paces, workers
 from darkroom.domain.catalogue import SANDBOX_BACKEND, Catalogue
 from darkroom.engine import loop
 from darkroom.engine.attempt import Attempt, Tools
@@ -36,18 +35,17 @@ class Worker:
     """Runs up to `config.workers_count` tasks at once, each in a child process of its own."""
 
     def __init__(
-        self, database: Database, files: Files, catalogue: Catalogue, config: Config
+        self, database: Database, files: Files, catalogue: Catalogue, settings: Config
     ) -> None:
         self.id = ids.new("wrk")
         self._database = database
         self._catalogue = catalogue
-        self._config = config
+        self._config = settings
         self._tools = Tools(
             database,
             files,
-            Outbound(config.outbound_allow),
-            config.work_folder,
-            config.task_seconds_max,
+            Outbound(settings.outbound_allow),
+            settings.work_folder,
         )
         self._models = [key for key in catalogue.models if catalogue.backend(key)]
         self._idle: list[Process] = []
@@ -56,7 +54,7 @@ class Worker:
         self._told: dict[str, float] = {}
         self._beaten_at = 0.0
         self._patience = Patience()
-        self._measured: deque[paces.Measured] = deque(maxlen=bounds.MEASURED_MAX)
+        self._measured: deque[paces.Measured] = deque(maxlen=config.MEASURED_MAX)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until the stop, let running tasks finish for a while, then give back the rest."""
@@ -67,7 +65,7 @@ class Worker:
             async with asyncio.TaskGroup() as group:
                 listening = group.create_task(loop.every(0.5, self._listen, stop))
                 hearing = group.create_task(loop.every(0.5, self._hear_cancels, drained))
-                group.create_task(loop.every(bounds.WORKER_SEEN_SECONDS, self._see, drained))
+                group.create_task(loop.every(config.WORKER_SEEN_SECONDS, self._see, drained))
                 group.create_task(loop.every(_BEAT_SECONDS, self._beat, drained))
                 group.create_task(self._wake_at(stop))
                 await loop.every(0.0, self._claim, stop)
@@ -80,11 +78,27 @@ class Worker:
 
     async def _warm_up(self) -> None:
         """Start the children before the first task comes, so that it finds the models loaded."""
-        for _ in range(self._config.workers_count):
-            process = await Process.start()
-            if self._config.sandbox:
+        await self._start_children(self._config.workers_count)
+        if self._config.sandbox:
+            for process in self._idle:
                 process.warm(SANDBOX_BACKEND, "")
+
+    async def _start_children(self, count: int) -> int:
+        """How many idle children there are: as many as asked for, or as the system will start."""
+        dead = [process for process in self._idle if not process.alive]
+        self._idle = [process for process in self._idle if process.alive]
+        for process in dead:
+            await process.kill()
+        while len(self._idle) < count:
+            try:
+                process = await Process.start(
+                    threads=self._config.child_threads, memory_mb=self._config.child_memory_mb
+                )
+            except OSError as exc:
+                _log.error("no child can be started: %s", exc)
+                break
             self._idle.append(process)
+        return len(self._idle)
 
     async def _wake_at(self, stop: asyncio.Event) -> None:
         await stop.wait()
@@ -127,42 +141,48 @@ class Worker:
         """Claim as many tasks as there are free places, or wait until there is reason to ask."""
         self._wake.clear()
         free = self._config.workers_count - len(self._running)
-        claimed: list[tasks.Claim] = []
-        if free > 0:
+        claimed: list[leases.Claim] = []
+        # Children come first: what cannot be run here is left to other workers.
+        children = await self._start_children(free)
+        if children:
             async with self._database.statement() as tx:
-                claimed = await tasks.claim(
+                claimed = await leases.claim(
                     tx,
                     self.id,
                     self._patience.wanted(self._models, self._loaded()),
-                    tasks_max=free,
+                    tasks_max=children,
                     lease_seconds=self._config.lease_seconds,
                 )
             if claimed:
                 self._patience.count(claimed)
             for one in claimed:
-                await self._begin(one)
-        if len(claimed) < free or free == 0:
+                self._begin(one)
+        if not children or len(claimed) < children:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), _POLL_SECONDS)
 
     def _loaded(self) -> set[str]:
-        """The models of idle children."""
-        return {process.model for process in self._idle if process.model}
+        """The models of idle children that took a while to load."""
+        return {
+            process.model
+            for process in self._idle
+            if process.model and process.load_seconds >= config.LOAD_SECONDS_MIN
+        }
 
-    async def _begin(self, claimed: tasks.Claim) -> None:
+    def _begin(self, claimed: leases.Claim) -> None:
         backend = self._catalogue.backend(claimed.model)
         assert backend is not None, "only models with a backend are claimed"
-        process = await self._take_process(backend, claimed.model)
-        attempt = Attempt(claimed, backend, process, self._tools)
+        process = self._take_process(backend, claimed.model)
+        seconds_max = self._catalogue.models[claimed.model].seconds_max
+        attempt = Attempt(
+            claimed, backend, process, self._tools, seconds_max or self._config.task_seconds_max
+        )
         task = asyncio.create_task(attempt.run(), name=claimed.id)
         self._running[task] = attempt
         task.add_done_callback(self._ended)
 
-    async def _take_process(self, backend: str, model: str) -> Process:
-        """An idle child, one that holds the model if there is any; a dead one is replaced."""
-        self._idle = [process for process in self._idle if process.alive]
-        if not self._idle:
-            return await Process.start()
+    def _take_process(self, backend: str, model: str) -> Process:
+        """An idle child, one that holds the model if there is any."""
         self._idle.sort(key=lambda process: (process.backend == backend, process.model == model))
         return self._idle.pop()
 
@@ -190,7 +210,7 @@ class Worker:
             return
         told = {(one.claimed.id, one.claimed.attempt): one.progress for one in running.values()}
         async with self._database.statement() as tx:
-            ours = await tasks.beat(tx, told, lease_seconds=self._config.lease_seconds)
+            ours = await leases.beat(tx, told, lease_seconds=self._config.lease_seconds)
         self._beaten_at = now
         self._told = {task_id: progress for (task_id, _), progress in told.items()}
         for attempt in running.values():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 from dataclasses import dataclass
@@ -11,10 +12,12 @@ from typing import Any
 import psycopg
 
 from darkroom import errors
-from darkroom.storage.database import refuse_old
+from darkroom.storage.database import bounded, connect, refuse_old
 
 # Any constant will do: whoever holds it is the one process that migrates.
 _LOCK = 7_241_955_101
+_LOCK_PAUSE_SECONDS = 0.1
+_ANSWER_SECONDS_MAX = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +48,32 @@ async def migrate(conninfo: str, migrations: list[Migration] | None = None) -> l
     """Apply what the database lacks and answer it; processes that start together take turns."""
     migrations = shipped() if migrations is None else migrations
     try:
-        connection = await psycopg.AsyncConnection.connect(conninfo, autocommit=True)
+        async with await connect(conninfo) as connection:
+            refuse_old(connection.info.server_version)
+            await _lock(connection)
+            with bounded(connection, _ANSWER_SECONDS_MAX):
+                applied = await _applied(connection)
+            _refuse_strangers(applied, migrations)
+            missing = [m for m in migrations if m.version not in applied]
+            for migration in missing:
+                await _apply(connection, migration)
     except psycopg.OperationalError as exc:
         raise errors.DatabaseUnavailable(f"The database cannot be reached: {exc}") from exc
-    async with connection:
-        refuse_old(connection.info.server_version)
-        await connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
-        applied = await _applied(connection)
-        _refuse_strangers(applied, migrations)
-        missing = [m for m in migrations if m.version not in applied]
-        for migration in missing:
-            await _apply(connection, migration)
     return missing
+
+
+async def _lock(connection: psycopg.AsyncConnection[Any]) -> None:
+    """Take the lock, which the end of the connection gives back.
+
+    Asked again and again: one long wait looks the same as a peer that vanished.
+    """
+    while True:
+        with bounded(connection, _ANSWER_SECONDS_MAX):
+            cursor = await connection.execute("SELECT pg_try_advisory_lock(%s)", (_LOCK,))
+            [(is_ours,)] = await cursor.fetchall()
+        if is_ours:
+            return
+        await asyncio.sleep(_LOCK_PAUSE_SECONDS)
 
 
 async def _applied(connection: psycopg.AsyncConnection[Any]) -> dict[int, str]:

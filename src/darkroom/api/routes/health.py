@@ -14,7 +14,9 @@ async def live(call: Call) -> Any:
 
 
 async def ready(call: Call) -> Any:
-    """The process answers and reaches its database."""
+    """The process answers, reaches its database, and was not asked to end."""
+    if call.edge.leaving.is_set():
+        raise errors.Unavailable("This server is about to stop. Send requests to another one.")
     await call.edge.database.check()
     return {"ready": True, "sandbox": call.edge.config.sandbox}
 
@@ -36,7 +38,7 @@ ROUTES = (
         "GET",
         "/health/ready",
         ready,
-        "Answers while the server can take requests.",
+        "Answers while the server should be sent requests.",
         (errors.Unavailable,),
         needs_key=False,
     ),

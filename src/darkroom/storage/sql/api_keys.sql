@@ -6,11 +6,11 @@ RETURNING id, account_id, name, mask, wire, requests_per_minute, created_at, las
           revoked_at;
 
 -- name: api_keys.find
--- The live key with this hash, and the request limits that a call with it is under.
-SELECT k.id, k.account_id, k.wire, k.requests_per_minute,
+-- The live keys with these hashes, and the request limits that a call with one is under.
+SELECT k.hash, k.id, k.account_id, k.wire, k.requests_per_minute,
        a.requests_per_minute AS account_requests_per_minute
   FROM api_keys k JOIN accounts a ON a.id = k.account_id
- WHERE k.hash = %(hash)s AND k.revoked_at IS NULL;
+ WHERE k.hash = ANY(%(hashes)s::bytea[]) AND k.revoked_at IS NULL;
 
 -- name: api_keys.limit
 -- Set the requests a minute of a live key, named by its id or its mask; 0: as many as it likes.

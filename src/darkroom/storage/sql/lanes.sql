@@ -6,52 +6,56 @@ SELECT a.id AS account_id, a.available_mill, l.admitted, l.parked, a.running_max
   FROM accounts a JOIN lanes l ON l.account_id = a.id
  WHERE a.id = ANY(%(account_ids)s::text[]) ORDER BY a.id FOR UPDATE OF a, l;
 
--- name: lanes.release
--- A task has ended: take it out of its lane, and admit what of its account waits first, the highest
--- priority before the others. Its account is locked, by the refund or settle of the same
--- transaction. Work that never began is given back to the lane. What another transaction is just
--- ending is passed over, so that nobody waits for a task's row while he has the account's.
-WITH ended AS MATERIALIZED (
-    SELECT account_id, start_tag IS NOT NULL AS was_admitted,
-           CASE WHEN start_tag IS NOT NULL AND attempt = 0 THEN work_seconds ELSE 0 END AS undone
-      FROM tasks WHERE id = %(task_id)s
-), lane AS MATERIALIZED (
-    SELECT l.account_id, l.parked, a.weight, e.was_admitted,
-           a.running_max - l.admitted + e.was_admitted::int AS room,
-           greatest(0, l.finish_tag - e.undone / a.weight
-                       - coalesce((SELECT max(virtual_time) FROM workers
-                                    WHERE l.model = ANY(models)), 0)) AS lead
-      FROM ended e JOIN lanes l USING (account_id) JOIN accounts a ON a.id = l.account_id
+-- name: lanes.leave
+-- Take a task that has ended out of its lane; work that never began is given back to the lane.
+UPDATE lanes l
+   SET admitted = l.admitted - (t.start_tag IS NOT NULL)::int,
+       parked = l.parked - (t.start_tag IS NULL)::int,
+       finish_tag = CASE WHEN t.start_tag IS NOT NULL AND t.attempt = 0
+                         THEN l.finish_tag - t.work_seconds / a.weight ELSE l.finish_tag END
+  FROM tasks t JOIN accounts a ON a.id = t.account_id
+ WHERE t.id = %(task_id)s AND l.account_id = t.account_id;
+
+-- name: lanes.admit
+-- Admit what is parked in a lane as far as it has room, the highest priority before the others; its
+-- account is locked. A task that another transaction is just ending is passed over, so that nobody
+-- waits for a task's row while he has the account's.
+WITH lane AS MATERIALIZED (
+    SELECT l.account_id, l.parked, a.weight, a.running_max - l.admitted AS room,
+           greatest(0, l.finish_tag - coalesce((SELECT max(virtual_time) FROM workers
+                                                 WHERE l.model = ANY(models)), 0)) AS lead
+      FROM lanes l JOIN accounts a ON a.id = l.account_id WHERE l.account_id = %(account_id)s
 ), waiting AS MATERIALIZED (
     SELECT id, model, work_seconds FROM tasks
-     WHERE account_id = (SELECT account_id FROM lane) AND status = 'PENDING'
-       AND start_tag IS NULL AND id <> %(task_id)s
+     WHERE account_id = %(account_id)s AND status = 'PENDING' AND start_tag IS NULL
      ORDER BY priority DESC, batch_id, position
      LIMIT (SELECT CASE WHEN parked > 0 THEN greatest(room, 0) ELSE 0 END FROM lane)
        FOR UPDATE SKIP LOCKED
 ), numbered AS (
-    SELECT id, model, work_seconds, row_number() OVER (),
+    SELECT id, model, work_seconds, row_number() OVER () AS nth,
            sum(work_seconds) OVER (ROWS UNBOUNDED PRECEDING) AS work_upto FROM waiting
 ), placed AS MATERIALIZED (
-    SELECT n.id, n.model, n.row_number,
+    SELECT n.id, n.model, n.nth, n.work_seconds / lane.weight AS share,
            coalesce((SELECT max(virtual_time) FROM workers WHERE n.model = ANY(models)), 0)
-               + lane.lead + (n.work_upto - n.work_seconds) / lane.weight AS start_tag,
-           n.work_seconds / lane.weight AS share
+               + lane.lead + (n.work_upto - n.work_seconds) / lane.weight AS start_tag
       FROM numbered n CROSS JOIN lane
 ), admitted AS (
     UPDATE tasks SET start_tag = placed.start_tag FROM placed
      WHERE tasks.id = ANY(ARRAY(SELECT id FROM placed)) AND tasks.id = placed.id
     RETURNING pg_notify('tasks', '')
 ), last AS (
-    SELECT model, start_tag + share AS finish_tag FROM placed ORDER BY row_number DESC LIMIT 1
+    SELECT model, start_tag + share AS finish_tag FROM placed ORDER BY nth DESC LIMIT 1
 )
-UPDATE lanes l
-   SET admitted = l.admitted - lane.was_admitted::int + (SELECT count(*)::int FROM admitted),
-       parked = l.parked - (NOT lane.was_admitted)::int - (SELECT count(*)::int FROM placed),
-       finish_tag = coalesce((SELECT finish_tag FROM last), l.finish_tag - e.undone / lane.weight),
-       model = coalesce((SELECT model FROM last), l.model)
-  FROM lane JOIN ended e USING (account_id)
- WHERE l.account_id = lane.account_id;
+UPDATE lanes SET admitted = admitted + (SELECT count(*)::int FROM admitted),
+                 parked = parked - (SELECT count(*)::int FROM admitted),
+                 finish_tag = last.finish_tag, model = last.model
+  FROM last WHERE account_id = %(account_id)s;
+
+-- name: lanes.short
+-- Lanes that have both room and tasks parked: their cap was raised, or the transaction for which a
+-- task was passed over did not end it after all.
+SELECT l.account_id FROM lanes l JOIN accounts a ON a.id = l.account_id
+ WHERE l.parked > 0 AND l.admitted < a.running_max LIMIT %(lanes_max)s;
 
 -- name: lanes.deal
 -- Deal the places that an account has in the queue anew: to its waiting tasks of the highest

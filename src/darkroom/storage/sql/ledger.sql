@@ -13,7 +13,8 @@ RETURNING id, account_id, type, available_mill, held_mill, system_account, syste
 -- name: ledger.hold
 -- Reserve credits on many accounts at once; the CHECK on `available_mill` refuses an overdraft.
 WITH asked AS (
-    SELECT * FROM unnest(%(hold_ids)s::text[], %(account_ids)s::text[], %(mills)s::bigint[])
+    SELECT * FROM ROWS FROM (json_to_recordset(%(holds)s::json)
+                             AS (id text, account_id text, mill bigint))
         WITH ORDINALITY AS asked (hold_id, account_id, mill, place)
 ), account AS (
     UPDATE accounts SET available_mill = available_mill - total.mill,

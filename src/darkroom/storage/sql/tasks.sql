@@ -1,29 +1,31 @@
+-- name: tasks.numbers
+-- Numbers for so many new batches, rising; those of submissions that are refused stay unused.
+SELECT nextval('batch_ids') AS id FROM generate_series(1, %(batches)s::int);
+
 -- name: tasks.submit
--- New batches, one for each submission of a group, numbered in the order asked, and their tasks.
+-- New batches, one for each submission of a group, and their tasks.
 -- A task that its account's lane has room for gets its start tag (start-time fair queueing, Goyal
 -- et al. 1996): the virtual time of the workers of its model, or where the account's work before it
 -- ends, whichever is later. The others are parked. The work is estimated from the pace of the
 -- nearest size that is known; half an octave of size is one step.
-WITH batch AS (
+WITH batch AS MATERIALIZED (
+    SELECT * FROM json_to_recordset(%(batches)s::json)
+        AS (id bigint, account_id text, api_key_id text, request_id text, kind text, model text,
+            input jsonb, rate_id bigint, caller_id bigint)
+), made AS (
     INSERT INTO batches (id, account_id, api_key_id, request_id, kind, model, input, rate_id,
                          caller_id)
-    SELECT nextval('batch_ids'), account_id, api_key_id, request_id, kind, model, input, rate_id,
-           caller_id
-      FROM ROWS FROM (json_to_recordset(%(batches)s::json)
-                      AS (account_id text, api_key_id text, request_id text, kind text, model text,
-                          input jsonb, rate_id bigint, caller_id bigint))
-           WITH ORDINALITY
-     ORDER BY ordinality
-    RETURNING id, account_id, request_id, kind, model
+    SELECT id, account_id, api_key_id, request_id, kind, model, input, rate_id, caller_id
+      FROM batch
 ), asked AS MATERIALIZED (
-    SELECT asked.*, batch.id AS batch_id, batch.account_id, batch.model,
+    SELECT asked.*, batch.account_id, batch.model,
            coalesce(pace.seconds, %(unknown_seconds)s) AS work_seconds
       FROM ROWS FROM (json_to_recordset(%(tasks)s::json)
-                      AS (id text, request_id text, position smallint, seed bigint, price bigint,
+                      AS (id text, batch_id bigint, position smallint, seed bigint, price bigint,
                           deadline_seconds integer, priority smallint, size smallint))
-           WITH ORDINALITY AS asked (id, request_id, position, seed, price, deadline_seconds,
+           WITH ORDINALITY AS asked (id, batch_id, position, seed, price, deadline_seconds,
                                      priority, size, place)
-      JOIN batch USING (request_id)
+      JOIN batch ON batch.id = asked.batch_id
       LEFT JOIN LATERAL (
           SELECT seconds * 2 ^ ((asked.size - paces.size) / 2.0) AS seconds FROM paces
            WHERE model = batch.model AND kind = batch.kind
@@ -61,15 +63,13 @@ WITH batch AS (
 ), counted AS (
     SELECT account_id, count(start_tag)::int AS admitted, count(*)::int AS every
       FROM placed GROUP BY account_id
-), laned AS (
-    UPDATE lanes l SET admitted = l.admitted + counted.admitted,
-                       parked = l.parked + counted.every - counted.admitted,
-                       finish_tag = coalesce(last.finish_tag, l.finish_tag),
-                       model = coalesce(last.model, l.model)
-      FROM counted LEFT JOIN last USING (account_id)
-     WHERE l.account_id = counted.account_id
 )
-SELECT id, request_id FROM batch;
+UPDATE lanes l SET admitted = l.admitted + counted.admitted,
+                   parked = l.parked + counted.every - counted.admitted,
+                   finish_tag = coalesce(last.finish_tag, l.finish_tag),
+                   model = coalesce(last.model, l.model)
+  FROM counted LEFT JOIN last USING (account_id)
+ WHERE l.account_id = counted.account_id;
 
 -- name: tasks.notify
 -- Wake the workers when this transaction commits.
@@ -148,13 +148,16 @@ SELECT a.id, least(coalesce(place.position, %(counted_max)s), %(counted_max)s) A
 -- Lease the tasks of these models that come first in the queue to a worker, those of the models
 -- that it has loaded before the others of the first few; the attempt fences later writes.
 -- `overtook` tells whether one that comes before it was left behind. One that has not begun by its
--- deadline is left for the sweep to end. Ids go on as arrays: a LIMIT by parameter is planned as a
--- tenth of the table, and a join with so much as a scan of all of it.
+-- deadline is left for the sweep to end, one that this worker gave back to the others for a while.
+-- Ids go on as arrays: a LIMIT by parameter is planned as a tenth of the table, and a join with so
+-- much as a scan of all of it.
 WITH first AS MATERIALIZED (
     SELECT id, start_tag FROM tasks
      WHERE status = 'PENDING' AND start_tag IS NOT NULL AND not_before <= now()
        AND model = ANY(%(models)s::text[])
        AND (deadline_at > now() OR deadline_at IS NULL OR started_at IS NOT NULL)
+       AND (avoid_worker IS DISTINCT FROM %(worker_id)s
+            OR not_before < now() - make_interval(secs => %(avoid_seconds)s))
      ORDER BY start_tag, id LIMIT %(first_max)s
 ), next AS MATERIALIZED (
     SELECT id FROM tasks
@@ -164,17 +167,19 @@ WITH first AS MATERIALIZED (
 ), claimed AS (
     UPDATE tasks SET status = 'PROCESSING', attempt = attempt + 1, worker_id = %(worker_id)s,
                      lease_until = now() + make_interval(secs => %(lease_seconds)s),
-                     started_at = coalesce(started_at, now()), progress = 0
+                     started_at = coalesce(started_at, now()), progress = 0, avoid_worker = NULL
      WHERE id = ANY(ARRAY(SELECT id FROM next))
-    RETURNING id, attempt, strikes, account_id, batch_id, seed, price_mill, size, start_tag
+    RETURNING id, attempt, strikes, crashes, account_id, batch_id, seed, price_mill, size,
+              start_tag
 ), told AS (
     UPDATE workers SET virtual_time = greatest(virtual_time, (SELECT max(start_tag) FROM claimed)),
                        seen_at = now()
      WHERE id = %(worker_id)s AND EXISTS (SELECT 1 FROM claimed)
 )
-SELECT c.id, c.attempt, c.strikes, c.account_id, c.seed, c.price_mill, c.size, b.kind, b.model,
-       b.input, EXISTS (SELECT 1 FROM first WHERE (first.start_tag, first.id) < (c.start_tag, c.id)
-                           AND first.id NOT IN (SELECT id FROM claimed)) AS overtook
+SELECT c.id, c.attempt, c.strikes, c.crashes, c.account_id, c.seed, c.price_mill, c.size, b.kind,
+       b.model, b.input,
+       EXISTS (SELECT 1 FROM first WHERE (first.start_tag, first.id) < (c.start_tag, c.id)
+                 AND first.id NOT IN (SELECT id FROM claimed)) AS overtook
   FROM claimed c JOIN batches b ON b.id = c.batch_id ORDER BY c.start_tag, c.id;
 
 -- name: tasks.beat
@@ -204,9 +209,10 @@ RETURNING id;
 
 -- name: tasks.requeue
 -- PROCESSING back to PENDING after a pause, only by the attempt that holds the lease; not one that
--- was canceled.
+-- was canceled. The worker that gives it back is the last that should take it again.
 UPDATE tasks SET status = 'PENDING', lease_until = NULL, worker_id = NULL, progress = 0,
-                 strikes = strikes + %(strikes)s,
+                 avoid_worker = worker_id, strikes = strikes + %(strikes)s,
+                 crashes = crashes + %(crashes)s,
                  not_before = now() + make_interval(secs => %(delay_seconds)s)
  WHERE id = %(task_id)s AND attempt = %(attempt)s AND status = 'PROCESSING'
    AND cancel_asked_at IS NULL
@@ -221,10 +227,10 @@ SELECT id, attempt, strikes, cancel_asked_at IS NOT NULL AS is_canceled FROM tas
 -- name: tasks.requeue_lost
 -- A lost task back to PENDING, unless its lease was renewed or it was canceled meanwhile.
 UPDATE tasks SET status = 'PENDING', lease_until = NULL, worker_id = NULL, progress = 0,
-                 strikes = strikes + 1, not_before = now()
+                 avoid_worker = worker_id, strikes = strikes + 1, not_before = now()
  WHERE id = %(task_id)s AND attempt = %(attempt)s AND status = 'PROCESSING'
    AND lease_until < now() AND cancel_asked_at IS NULL
-RETURNING id, status;
+RETURNING id, account_id, status;
 
 -- name: tasks.fail_lost
 -- A lost task to FAILED, free of charge, unless its lease was renewed meanwhile.
@@ -232,7 +238,7 @@ UPDATE tasks SET status = 'FAILED', lease_until = NULL, finished_at = now(),
                  error_code = %(error_code)s, error = %(error)s, charged_mill = 0
  WHERE id = %(task_id)s AND attempt = %(attempt)s AND status = 'PROCESSING'
    AND lease_until < now()
-RETURNING id, status;
+RETURNING id, account_id, status;
 
 -- name: tasks.cancel (caller)
 -- PENDING to FAILED, free of charge; a PROCESSING task is asked to stop. One statement, so that a
@@ -245,7 +251,7 @@ UPDATE tasks
        error_code = CASE status WHEN 'PENDING' THEN %(error_code)s::integer END,
        error = CASE status WHEN 'PENDING' THEN %(error)s::text END
  WHERE id = %(task_id)s AND account_id = %(account_id)s AND status IN ('PENDING', 'PROCESSING')
-RETURNING id, status;
+RETURNING id, account_id, status;
 
 -- name: tasks.notify_cancel
 -- Tell the worker that holds the task, when this transaction commits.
@@ -261,4 +267,4 @@ WITH next AS (
 UPDATE tasks SET status = 'FAILED', finished_at = now(), error_code = %(error_code)s,
                  error = %(error)s, charged_mill = 0
   FROM next WHERE tasks.id = next.id
-RETURNING tasks.id, tasks.status;
+RETURNING tasks.id, tasks.account_id, tasks.status;

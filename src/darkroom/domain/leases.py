@@ -1,0 +1,157 @@
+"""Leases: a worker's hold on a task, from its claim to the end that only its attempt may write."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from darkroom import config, errors
+from darkroom.domain import assets, lanes, ledger
+from darkroom.storage.database import Transaction, jsonb
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a worker can run: its models, and those of them that need no loading now."""
+
+    models: Sequence[str]
+    loaded: Collection[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One task leased to a worker; the attempt number fences every later write."""
+
+    id: str
+    attempt: int
+    strikes: int
+    account_id: str
+    seed: int
+    price_mill: int
+    size: int
+    kind: str
+    model: str
+    input: dict[str, Any]
+    crashes: int = 0
+    overtook: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    id: str
+    is_canceled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Id:
+    id: str
+
+
+async def claim(
+    tx: Transaction, worker_id: str, wanted: Wanted, *, tasks_max: int, lease_seconds: float
+) -> list[Claim]:
+    """Lease up to `tasks_max` tasks to a worker, in the order of the queue.
+
+    Those of a model that it has loaded come before the others of the first few: a worker that was
+    told that it overtook asks for nothing loaded soon, so that nobody is overtaken for ever.
+    """
+    return await tx.all(
+        Claim,
+        "tasks.claim",
+        worker_id=worker_id,
+        models=list(wanted.models),
+        loaded=list(wanted.loaded),
+        first_max=config.CLAIM_LOOKED_AT_MAX + tasks_max,
+        tasks_max=tasks_max,
+        lease_seconds=lease_seconds,
+        avoid_seconds=config.AVOID_SECONDS,
+    )
+
+
+async def beat(
+    tx: Transaction, progress_of: Mapping[tuple[str, int], float], *, lease_seconds: float
+) -> dict[str, bool]:
+    """Renew the leases of running (task, attempt) pairs; answers whether each is canceled.
+
+    A task that is not in the answer is lost.
+    """
+    rows = await tx.all(
+        _Kept,
+        "tasks.beat",
+        ids=[task_id for task_id, _ in progress_of],
+        attempts=[attempt for _, attempt in progress_of],
+        progresses=list(progress_of.values()),
+        lease_seconds=lease_seconds,
+    )
+    return {row.id: row.is_canceled for row in rows}
+
+
+async def succeed(
+    tx: Transaction,
+    claimed: Claim,
+    outputs: Sequence[assets.Asset],
+    *,
+    served_by: str,
+    notes: Mapping[str, Any],
+) -> bool:
+    """End a task well: its assets, its state and its money; False when the lease was lost."""
+    row = await tx.first(
+        _Id,
+        "tasks.succeed",
+        task_id=claimed.id,
+        attempt=claimed.attempt,
+        served_by=served_by,
+        notes=jsonb(notes),
+        charged_mill=claimed.price_mill,
+    )
+    if row is None:
+        return False
+    await assets.add(tx, claimed.account_id, outputs, task_id=claimed.id)
+    await ledger.settle(tx, claimed.id, claimed.price_mill)
+    await lanes.release(tx, claimed.account_id, claimed.id)
+    return True
+
+
+async def fail(
+    tx: Transaction, claimed: Claim, error: errors.TaskError, *, served_by: str | None
+) -> bool:
+    """End a task badly and refund it; False when the lease was lost."""
+    row = await tx.first(
+        _Id,
+        "tasks.fail",
+        task_id=claimed.id,
+        attempt=claimed.attempt,
+        served_by=served_by,
+        error_code=error.code,
+        error=error.message,
+    )
+    if row is None:
+        return False
+    await ledger.refund(tx, claimed.id)
+    await lanes.release(tx, claimed.account_id, claimed.id)
+    return True
+
+
+async def requeue(
+    tx: Transaction, claimed: Claim, *, delay_seconds: float, strikes: int, crashes: int = 0
+) -> bool:
+    """Give a task back to the queue after a pause; False when the lease was lost.
+
+    Strikes and crashes count against the task; a worker that stops in good order gives none. For
+    a moment after the pause it is other workers' alone. Canceled meanwhile, it ends instead.
+    """
+    row = await tx.first(
+        _Id,
+        "tasks.requeue",
+        task_id=claimed.id,
+        attempt=claimed.attempt,
+        delay_seconds=delay_seconds,
+        strikes=strikes,
+        crashes=crashes,
+    )
+    if row is None:
+        # Canceled, or another's: then the attempt's number fences this end off as well.
+        return await fail(tx, claimed, errors.Canceled(), served_by=None)
+    await tx.run("tasks.notify")
+    return True

@@ -1,0 +1,92 @@
+"""The database restarts, or the way to it is cut: nothing needs to be restarted afterwards."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import httpx
+import psycopg
+import pytest
+from e2e_house import House, ended, submit
+
+from ground import wait_until
+from lines import CUTS, SILENT, Line, line_to
+
+OUTAGE_SECONDS = 10.0
+# What an answer may take: the first that meets the cut waits for it to be found out.
+FIRST_SECONDS_MAX = 11.0
+LATER_SECONDS_MAX = 3.0
+
+
+@pytest.fixture
+def line(house: House) -> Iterator[Line]:
+    with line_to(house.ground.conninfo) as one:
+        house.environment["DARKROOM_DATABASE_URL"] = one.conninfo
+        yield one
+
+
+def _asked(client: httpx.Client, path: str) -> tuple[float, httpx.Response]:
+    """What a GET answers, and after how many seconds."""
+    at = time.monotonic()
+    answer = client.get(path)
+    return time.monotonic() - at, answer
+
+
+@pytest.mark.parametrize("how", CUTS)
+def test_ten_seconds_without_the_database_lose_nothing(house: House, line: Line, how: str) -> None:
+    house.start("serve", "--workers", "0")
+    house.start("work")
+    house.start("daemon")
+    client = house.client()
+    ids = submit(client, "slow", 6)
+    wait_until(lambda: len(house.marks()) >= 2)
+    line.cut(how)
+    until = time.monotonic() + OUTAGE_SECONDS
+    took: list[float] = []
+    while time.monotonic() < until:
+        seconds, answer = _asked(client, f"/v1/generation/{ids[-1]}/status")
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
+        took.append(seconds)
+        assert client.get("/health/live").status_code == 200
+        assert client.get("/health/ready").status_code == 503
+    line.heal()
+    assert took[0] < FIRST_SECONDS_MAX
+    assert max([*took[1:], 0]) < LATER_SECONDS_MAX
+    wait_until(lambda: client.get("/health/ready").status_code == 200, seconds_max=10)
+    tasks = ended(client, ids)
+    assert {task["task_status"] for task in tasks} == {"SUCCESS"}
+    assert client.get("/v1/generation/balance").json()["data"] == 1000 - 2 * 6
+    # The two that ran lost their lease, were done once more, and no attempt ran twice.
+    marks = house.marks()
+    assert set(marks.values()) <= {1, 2}
+    assert marks == {task["task_id"]: task["attempt"] for task in tasks}
+    # What was answered meanwhile is told by the call history all the same.
+    wait_until(lambda: _recorded(house) == len(took), what="the records of the outage")
+
+
+def _recorded(house: House) -> int:
+    """How many call records say 503."""
+    with psycopg.connect(house.ground.conninfo) as connection:
+        return len(connection.execute("SELECT 1 FROM call_records WHERE status = 503").fetchall())
+
+
+def test_a_stop_while_the_database_is_silent_ends_in_good_order(house: House, line: Line) -> None:
+    house.environment["DARKROOM_DRAIN_SECONDS"] = "1"
+    processes = [house.start("serve", "--workers", "0"), house.start("work"), house.start("daemon")]
+    client = house.client()
+    submit(client, "hang")
+    wait_until(lambda: len(house.marks()) == 1)
+    line.cut(SILENT)
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        assert process.wait(40) == 0
+    line.heal()
+    house.environment["DARKROOM_TASK_SECONDS_MAX"] = "1"
+    house.start("daemon")
+    house.start("work")
+    with psycopg.connect(house.ground.conninfo, autocommit=True) as connection:
+        wait_until(
+            lambda: connection.execute("SELECT 1 FROM tasks WHERE status = 'FAILED'").fetchall()
+        )
