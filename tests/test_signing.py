@@ -247,6 +247,22 @@ def test_loads_cryptography_for_public_keys_only() -> None:
     assert ran.stdout == "False\n", ran.stderr
 
 
-def test_takes_no_id_that_could_move_the_border_to_the_time() -> None:
+def test_refuses_a_replay_whose_borders_were_moved() -> None:
+    # A prompt may hold anything, also a time to come: then the front of the body becomes the id.
+    body = f'{{"prompt":"a.{AT + 9000}.b"}}'.encode()
+    front, _, back = body.partition(f".{AT + 9000}.".encode())
+    genuine = signing.headers("msg_1", AT, body, [SECRET], KEY)
+    moved = {
+        **genuine,
+        "webhook-id": f"msg_1.{AT}.{front.decode()}",
+        "webhook-timestamp": str(AT + 9000),
+    }
+    for secret in (SECRET, KEY.public):
+        signing.verify(genuine, body, secret, now=AT)
+        with pytest.raises(NotVerified, match="borders"):
+            signing.verify(moved, back, secret, now=AT + 9000)
+
+
+def test_signs_no_id_that_could_move_the_borders() -> None:
     with pytest.raises(AssertionError):
         signing.headers("msg.1", AT, BODY, [SECRET], None)

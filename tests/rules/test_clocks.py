@@ -23,6 +23,7 @@ EXCEPTIONS = {
     "darkroom.api.middleware": "when a call came, as its record says",
     "darkroom.engine.sweep": "how old a leftover folder is, by its file system, a day or not",
     "darkroom.client.flows": "how long a Retry-After with a date asks to wait; the client's own",
+    "darkroom.signing": "how old a delivery is where it arrives; the receiver's own",
 }
 
 

@@ -69,7 +69,7 @@ def verify(
             task=shapes.task(raw["data"]) if str(raw["type"]).startswith("task.") else None,
             raw=raw,
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as exc:
+    except (ValueError, KeyError, TypeError) as exc:
         raise errors.WebhookNotVerified(
             f"The signature is right, but the body is no event of Darkroom's: it lacks {exc}"
         ) from exc
