@@ -101,6 +101,28 @@ def test_an_end_arrives_signed_with_what_the_status_answers(house: House, receiv
     assert httpx.get(body["data"]["images"][0]).status_code == 200
 
 
+def test_a_task_that_is_followed_tells_begin_progress_output_and_end(
+    house: House, receiver
+) -> None:
+    house.start("serve")
+    client = house.client()
+    events = ["ended", "started", "progress", "output"]
+    submit(client, f"{receiver.url}/ok", "slow", webhook_events=events)
+    submit(client, f"{receiver.url}/quiet", "slow")
+    wait_until(lambda: [one["type"] for one in receiver.told()].count("task.ended") == 2)
+    quiet = [one for one in receiver.received() if one["path"] == "/quiet"]
+    assert len(quiet) == 1
+    told = [json.loads(one["body"]) for one in receiver.received() if one["path"] == "/ok"]
+    types = [one["type"] for one in told]
+    assert types[0] == "task.started"
+    assert sorted({*types}) == ["task.ended", "task.output", "task.progress", "task.started"]
+    assert 1 <= types.count("task.progress") <= 3  # for two seconds
+    versions = [one["version"] for one in told if one["type"] != "task.output"]
+    assert versions == sorted(versions)
+    output = next(one for one in told if one["type"] == "task.output")
+    assert output["data"]["images"]
+
+
 def test_a_failure_is_told_too_and_one_that_nobody_began(house: House, receiver) -> None:
     house.start("serve")
     client = house.client()

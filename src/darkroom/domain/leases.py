@@ -35,6 +35,8 @@ class Claim:
     input: dict[str, Any]
     crashes: int = 0
     overtook: bool = False
+    # Whether anybody wants to hear more of it than its end.
+    is_followed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

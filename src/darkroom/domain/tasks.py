@@ -55,7 +55,7 @@ class Submission:
     deadline_seconds: int | None = None
     # Who is told of which events, and under which address the caller reached the server.
     webhook_url: str | None = None
-    webhook_events: Sequence[str] = ()
+    webhook_events: Sequence[str] | None = None
     base_url: str | None = None
 
     @property

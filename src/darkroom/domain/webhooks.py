@@ -19,5 +19,7 @@ async def announce(tx: Transaction, task_ids: Sequence[str], *events: str) -> No
         id=ids.new("msg"),
         task_ids=list(task_ids),
         events=list(events),
-        seconds_max=config.DELIVERY_SECONDS_MAX,
+        seconds_max=(
+            config.PROGRESS_SECONDS_MAX if PROGRESS in events else config.DELIVERY_SECONDS_MAX
+        ),
     )

@@ -145,7 +145,7 @@ def _submission(
         caller_id=given.caller_id,
         deadline_seconds=given.deadline_seconds,
         webhook_url=given.webhook_url or None,
-        webhook_events=given.webhook_events or [webhooks.ENDED],
+        webhook_events=(given.webhook_events or [webhooks.ENDED]) if given.webhook_url else None,
         base_url=call.base_url,
     )
 

@@ -51,6 +51,8 @@ SELECT c.id, c.account_id, c.task_id, c.endpoint_id, c.url, c.host, c.type, c.da
        CASE WHEN c.endpoint_id IS NOT NULL AND e.id IS NULL THEN 'The endpoint was removed.'
             WHEN e.disabled_at IS NOT NULL THEN 'The endpoint is disabled.'
             WHEN c.expires_at <= now() THEN 'It did not arrive in time.'
+            WHEN c.type = 'task.progress' AND t.finished_at IS NOT NULL
+            THEN 'The task has ended meanwhile.'
             END AS refused
   FROM claimed c
   LEFT JOIN tasks t ON t.id = c.task_id

@@ -181,7 +181,11 @@ WITH first AS MATERIALIZED (
 SELECT c.id, c.attempt, c.strikes, c.crashes, c.account_id, c.seed, c.price_mill, c.size, b.kind,
        b.model, b.input,
        EXISTS (SELECT 1 FROM first WHERE (first.start_tag, first.id) < (c.start_tag, c.id)
-                 AND first.id NOT IN (SELECT id FROM claimed)) AS overtook
+                 AND first.id NOT IN (SELECT id FROM claimed)) AS overtook,
+       coalesce(b.webhook_events && '{started,progress}', false)
+           OR EXISTS (SELECT 1 FROM webhook_endpoints e
+                       WHERE e.account_id = c.account_id AND e.disabled_at IS NULL
+                         AND e.events && '{started,progress}') AS is_followed
   FROM claimed c JOIN batches b ON b.id = c.batch_id ORDER BY c.start_tag, c.id;
 
 -- name: tasks.beat
