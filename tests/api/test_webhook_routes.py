@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import httpx
 import pytest
-from wire_calls import TEXT_TO_IMAGE, TINY, finished, refused, rows, submit, succeeded
+from wire_calls import TEXT_TO_IMAGE, TINY, finished, refused, rows, status, submit, succeeded
 
 from darkroom import config, signing
 from ground import wait_until
@@ -230,3 +231,44 @@ def test_a_replayed_submit_makes_no_second_delivery(caller):
     finished(caller, answers[0]["task_id"])
     [one] = succeeded(caller.get(DELIVERIES))["deliveries"]
     assert (one["task_id"], one["url"], one["endpoint_id"]) == (answers[0]["task_id"], URL, None)
+
+
+def heard(caller: httpx.Client, count: int, **asked: str) -> tuple[str, list[dict[str, Any]]]:
+    """The listener's id, and so many deliveries of one stream."""
+    found: list[dict[str, Any]] = []
+    listener, fields = "", {}
+    with caller.stream("GET", "/v1/webhooks/listen", params=asked) as answer:
+        assert answer.status_code == 200, answer.read()
+        for line in answer.iter_lines():
+            if line:
+                name, _, fields[name] = line.partition(": ")
+                continue
+            data, fields = json.loads(fields["data"]), {}
+            listener = data.get("listener_id", listener)
+            found += [data] if "body" in data else []
+            if listener and len(found) == count:
+                break
+    return listener, found
+
+
+def test_a_listener_hears_what_it_missed_while_its_stream_was_broken(caller):
+    listener, _ = heard(caller, 0)
+    task_id = submit(caller)["task_id"]
+    finished(caller, task_id)
+    again, [one] = heard(caller, 1, listener_id=listener)
+    assert again == listener
+    assert json.loads(one["body"])["data"] == status(caller, task_id)
+    signing.verify(one["headers"], one["body"], succeeded(caller.get(SECRET))["secret"])
+    assert succeeded(caller.get(ENDPOINTS)) == []
+
+
+def test_a_listener_that_is_not_ones_own_or_none_begins_anew(callers):
+    owner, other = callers(), callers()
+    endpoint = add(other)["endpoint_id"]
+    for name in (heard(owner, 0)[0], endpoint, "whe_unknown"):
+        assert heard(other, 0, listener_id=name)[0] not in ("", name)
+
+
+def test_events_that_do_not_exist_cannot_be_listened_to(caller):
+    asked = {"events": "ended,done"}
+    refused(caller.get("/v1/webhooks/listen", params=asked), 400, 1002, "", "events")

@@ -333,3 +333,29 @@ def test_an_outcome_that_cannot_be_told_apart_from_sql_is_kept(ground):
     ground.run(story)
     [one] = run(ground, "SELECT * FROM webhook_attempts")
     assert one.answer_body == "'; \\u0041 \ufffd \U0001f4f7"
+
+
+def test_a_listener_that_has_gone_is_forgotten_with_what_it_left(ground):
+    account = ground.account()
+
+    async def story(database):
+        async with database.statement() as tx:
+            gone = await webhook_endpoints.listen(tx, account.id, ["ended"])
+            there = await webhook_endpoints.listen(tx, account.id, ["ended"])
+        for one in (gone, there):
+            fill(ground, account.id, host=f"@{one.id}", endpoint_id=one.id)
+        run(
+            ground,
+            "UPDATE webhook_endpoints SET listens_until = now() - interval '1 s' WHERE id = %s",
+            gone.id,
+        )
+        async with database.statement() as tx:
+            seen = await deliveries.due(tx, after=FIRST)
+            assert not any(one.is_due for one in seen)  # no daemon takes a listener's
+            assert await webhook_endpoints.forget_listeners(tx) == 1
+        return there
+
+    there = ground.run(story)
+    assert [one.id for one in run(ground, "SELECT id FROM webhook_endpoints")] == [there.id]
+    left = run(ground, "SELECT endpoint_id FROM webhook_deliveries")
+    assert [one.endpoint_id for one in left] == [there.id]

@@ -21,6 +21,7 @@ from darkroom.api.routes import (
     generation,
     health,
     history,
+    listening,
     models,
     status,
     uploads,
@@ -37,6 +38,7 @@ _ROUTES: tuple[Route, ...] = (
     *models.ROUTES,
     *history.ROUTES,
     *webhooks.ROUTES,
+    *listening.ROUTES,
     *files.ROUTES,
     *health.ROUTES,
 )

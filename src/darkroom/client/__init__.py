@@ -19,7 +19,7 @@ from darkroom.client.errors import (
     WebhookNotVerified,
 )
 from darkroom.client.operations import KINDS
-from darkroom.client.shapes import Deliveries, History, Submitted, Task
+from darkroom.client.shapes import Deliveries, Heard, History, Submitted, Task
 
 __all__ = [
     "KINDS",
@@ -32,6 +32,7 @@ __all__ = [
     "ContentRefused",
     "DarkroomError",
     "Deliveries",
+    "Heard",
     "History",
     "InsufficientCredits",
     "NotFound",

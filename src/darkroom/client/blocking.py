@@ -13,7 +13,7 @@ import httpx
 
 from darkroom.client import flows, operations, sending, shapes
 from darkroom.client.flows import Content, Flow, Progress, Result, Submitted
-from darkroom.client.following import Following
+from darkroom.client.following import Following, Listening, Stream, Told
 
 
 class Client:
@@ -87,24 +87,7 @@ class Client:
         A stream that breaks off is opened again where it was; an outage of half a minute is
         outlived. A task that FAILED is the last one given, not raised.
         """
-        following = Following(task_id)
-        while not following.is_over:
-            try:
-                response = self._http.send(following.request(self._http), stream=True)
-                try:
-                    if following.is_open(response):
-                        for line in response.iter_lines():
-                            if (task := following.read(line)) is not None:
-                                yield task
-                    else:
-                        response.read()
-                        following.refused(response)
-                finally:
-                    response.close()
-            except httpx.RequestError as exc:
-                following.failure = exc
-            if not following.is_over:
-                time.sleep(following.pause_seconds())
+        return self._follow(Following(task_id))
 
     def cancel(self, task_id: str) -> shapes.Task:
         """End a waiting task, or ask for the stop of a running one; refunded if it stops.
@@ -246,6 +229,14 @@ class Client:
         told = self._run(flows.call(operations.resend_deliveries(filters)))
         return int(told["resent"])
 
+    def listen(self, events: Sequence[str] = ("ended",)) -> Iterator[shapes.Heard]:
+        """The account's webhooks from now on, for development: nobody need reach this machine.
+
+        Each comes with the headers and the body with which it would be POSTed. A stream that breaks
+        off is opened again where it was. Leave it with `break`, or `close` what it answers.
+        """
+        return self._follow(Listening(events))
+
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
@@ -255,6 +246,25 @@ class Client:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _follow(self, following: Stream[Told]) -> Iterator[Told]:
+        while not following.is_over:
+            try:
+                response = self._http.send(following.request(self._http), stream=True)
+                try:
+                    if following.is_open(response):
+                        for line in response.iter_lines():
+                            if (told := following.read(line)) is not None:
+                                yield told
+                    else:
+                        response.read()
+                        following.refused(response)
+                finally:
+                    response.close()
+            except httpx.RequestError as exc:
+                following.failure = exc
+            if not following.is_over:
+                time.sleep(following.pause_seconds())
 
     def _run(self, flow: Flow[Result]) -> Result:
         try:

@@ -78,6 +78,14 @@ class Deliveries:
     next: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A webhook as it would have been POSTed: `darkroom.webhooks.verify` takes both fields."""
+
+    headers: dict[str, str]
+    body: bytes
+
+
 def task(data: Mapping[str, Any]) -> Task:
     """A task object of the wire."""
     status = _STATUSES.get(str(data["task_status"]).lower(), "PROCESSING")

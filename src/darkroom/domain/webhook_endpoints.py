@@ -30,6 +30,11 @@ class _Id:
     id: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Gone:
+    total: int
+
+
 async def create(tx: Transaction, account_id: str, url: str, events: Sequence[str]) -> Endpoint:
     """Add an endpoint, which hears of what happens from now on; the address is checked before."""
     await accounts.lock(tx, account_id)
@@ -56,14 +61,6 @@ async def create(tx: Transaction, account_id: str, url: str, events: Sequence[st
 async def list_for(tx: Transaction, account_id: str) -> list[Endpoint]:
     """An account's endpoints, the oldest first."""
     return await tx.all(Endpoint, "webhook_endpoints.list", account_id=account_id)
-
-
-async def get(tx: Transaction, account_id: str, endpoint_id: str) -> Endpoint:
-    """One endpoint of the account; another's is not found either."""
-    for one in await list_for(tx, account_id):
-        if one.id == endpoint_id:
-            return one
-    raise errors.EndpointNotFound
 
 
 async def remove(tx: Transaction, account_id: str, endpoint_id: str) -> None:
@@ -110,3 +107,31 @@ async def disable_failing(tx: Transaction) -> list[Endpoint]:
         reason=f"Nothing has arrived for {days:g} days.",
         seconds_max=config.DELIVERY_SECONDS_MAX,
     )
+
+
+async def listen(tx: Transaction, account_id: str, events: Sequence[str]) -> Endpoint:
+    """A new listener, kept for a while: an endpoint that takes its deliveries itself."""
+    return await tx.one(
+        Endpoint,
+        "webhook_endpoints.listen",
+        id=ids.new("whe"),
+        account_id=account_id,
+        events=list(events),
+        seconds=config.LISTENER_SECONDS,
+    )
+
+
+async def listen_on(tx: Transaction, account_id: str, listener_id: str) -> Endpoint | None:
+    """Keep a listener of the account for a while more; None when it is gone."""
+    return await tx.first(
+        Endpoint,
+        "webhook_endpoints.listen_on",
+        account_id=account_id,
+        endpoint_id=listener_id,
+        seconds=config.LISTENER_SECONDS,
+    )
+
+
+async def forget_listeners(tx: Transaction) -> int:
+    """Remove listeners that have gone, with what they have not taken; answers how many."""
+    return (await tx.one(_Gone, "webhook_endpoints.forget_listeners")).total

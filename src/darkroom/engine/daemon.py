@@ -42,6 +42,7 @@ class Daemon:
 
     async def _disable(self) -> None:
         await sweep.disable_endpoints(self._database)
+        await sweep.forget_listeners(self._database)
 
     async def _fill(self) -> None:
         await sweep.fill_lanes(self._database)

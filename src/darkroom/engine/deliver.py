@@ -15,20 +15,15 @@ import random
 import time
 from collections.abc import Mapping, Sequence
 
-from darkroom import config, errors, signing
+from darkroom import config, errors
 from darkroom.config import Config
-from darkroom.domain import (
-    deliveries,
-    signing_keys,
-    spellings,
-    tasks,
-    webhook_endpoints,
-    webhook_secrets,
-)
+from darkroom.domain import deliveries, messages, signing_keys, webhook_endpoints
 from darkroom.domain.deliveries import Claimed, Destination, Outcome
+from darkroom.domain.messages import Message
 from darkroom.engine import loop
 from darkroom.engine.destinations import Destinations
 from darkroom.outbound import Answered, Outbound
+from darkroom.signing import SigningKey
 from darkroom.storage.database import Database
 
 _log = logging.getLogger(__name__)
@@ -61,7 +56,7 @@ class Deliverer:
         self._under_way: dict[asyncio.Task[None], Claimed] = {}
         self._outcomes: list[tuple[Outcome, asyncio.Future[None]]] = []
         self._done = asyncio.Event()
-        self._key: signing.SigningKey | None = None
+        self._key: SigningKey | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Deliver until the stop; what is under way then gets a moment to end."""
@@ -120,34 +115,18 @@ class Deliverer:
     async def _begin(self, planned: Mapping[Destination, int]) -> int:
         async with self._database.statement() as tx:
             claimed = await deliveries.claim(tx, planned, lease_seconds=self._lease_seconds)
-        told = [one for one in claimed if one.refused is None]
-        found, secrets = await self._read(told)
+        async with self._database.statement() as tx:
+            if self._key is None:
+                self._key = await signing_keys.ours(tx)
+            told = [one for one in claimed if one.refused is None]
+            written = await messages.write(tx, told, self._key, self._base_url)
+        message_of = {one.delivery.id: one for one in written}
         for one in claimed:
             self._destinations.begin(one.destination)
-            task = asyncio.create_task(
-                self._deliver(
-                    one,
-                    found.get((one.account_id, one.task_id or "")),
-                    secrets.get(one.account_id, ()),
-                ),
-                name=one.id,
-            )
+            task = asyncio.create_task(self._deliver(one, message_of.get(one.id)), name=one.id)
             self._under_way[task] = one
             task.add_done_callback(self._ended)
         return len(claimed)
-
-    async def _read(
-        self, told: Sequence[Claimed]
-    ) -> tuple[dict[tuple[str, str], tasks.Task], dict[str, list[str]]]:
-        """The tasks of deliveries as they are now, and the secrets of their accounts."""
-        asked = [(one.account_id, one.task_id) for one in told if one.task_id is not None]
-        accounts = {one.account_id for one in told}
-        async with self._database.statement() as tx:
-            found = await tasks.get_many(tx, asked) if asked else {}
-            live = await webhook_secrets.live(tx, accounts) if accounts else {}
-            if self._key is None:
-                self._key = await signing_keys.ours(tx)
-        return found, {name: [one.secret for one in rows] for name, rows in live.items()}
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._under_way.pop(task, None)
@@ -156,10 +135,13 @@ class Deliverer:
             _log.error("%s: the attempt broke", task.get_name(), exc_info=exc)
         self._wake.set()
 
-    async def _deliver(self, one: Claimed, task: tasks.Task | None, secrets: Sequence[str]) -> None:
+    async def _deliver(self, one: Claimed, message: Message | None) -> None:
         """Make one attempt and have its outcome recorded; until then it holds its place."""
         try:
-            outcome = await self._attempt(one, task, secrets)
+            if message is None:
+                outcome = Outcome(one.id, one.number, deliveries.FAILED, failure=one.refused)
+            else:
+                outcome = await self._attempt(one, message)
             recorded = asyncio.get_running_loop().create_future()
             self._outcomes.append((outcome, recorded))
             self._done.set()
@@ -167,23 +149,14 @@ class Deliverer:
         finally:
             self._destinations.end(one.destination)
 
-    async def _attempt(
-        self, one: Claimed, task: tasks.Task | None, secrets: Sequence[str]
-    ) -> Outcome:
-        if one.refused is not None:
-            return Outcome(one.id, one.number, deliveries.FAILED, failure=one.refused)
-        body = spellings.encode(_body(one, task, self._base_url))
-        headers = {
-            "Content-Type": "application/json",
-            **signing.headers(one.id, one.at_seconds, body, secrets, self._key),
-        }
+    async def _attempt(self, one: Claimed, message: Message) -> Outcome:
         answered: Answered | None = None
         began_at = time.monotonic()
         try:
             answered = await self._outbound.post(
                 one.url,
-                body,
-                headers,
+                message.body,
+                message.headers,
                 seconds_max=config.ATTEMPT_SECONDS_MAX,
                 bytes_max=config.ANSWER_KEPT_BYTES_MAX,
             )
@@ -206,8 +179,8 @@ class Deliverer:
             status=status,
             pause_seconds=pause_seconds,
             seconds=seconds,
-            request_headers=headers,
-            request_body=body.decode(),
+            request_headers=message.headers,
+            request_body=message.body.decode(),
             answer_status=None if answered is None else answered.status,
             answer_headers=None if answered is None else _kept_headers(answered.headers),
             answer_body=None if answered is None else _kept_body(answered.body),
@@ -242,23 +215,6 @@ class Deliverer:
             if not recorded.done():
                 recorded.set_result(None)
         del self._outcomes[:count]
-
-
-def _body(one: Claimed, task: tasks.Task | None, base_url: str) -> dict[str, object]:
-    """What is told: the envelope of a status answer, and what sort of news it is."""
-    base = one.base_url or base_url
-    if task is None:
-        data: object = one.data
-        version = 0
-    else:
-        data = spellings.task(task, one.wire, base)
-        version = spellings.version(task)
-    return {
-        **spellings.envelope(data, one.request_id or one.id),
-        "type": one.type,
-        "version": version,
-        "webhook_id": one.id,
-    }
 
 
 def _error(status: int) -> str | None:

@@ -98,6 +98,12 @@ async def disable_endpoints(database: Database) -> None:
             _log.warning("%s of %s is disabled: %s", one.id, one.account_id, one.disabled_reason)
 
 
+async def forget_listeners(database: Database) -> None:
+    """Remove webhook listeners that have gone."""
+    async with database.statement() as tx:
+        await webhook_endpoints.forget_listeners(tx)
+
+
 async def forget_deliveries(database: Database, retention_days: int) -> None:
     """Remove webhook deliveries past their days, a bounded number a transaction."""
     removed = _DELIVERIES_FORGOTTEN_MAX

@@ -16,6 +16,8 @@ CREATE TABLE webhook_endpoints (
     failing_since    timestamptz,
     disabled_at      timestamptz,
     disabled_reason  text,
+    -- A listener takes its deliveries itself, for as long as it is there; null: no listener.
+    listens_until    timestamptz,
     CHECK ((disabled_at IS NULL) = (disabled_reason IS NULL))
 ) WITH (fillfactor = 70);
 CREATE UNIQUE INDEX webhook_endpoints_url ON webhook_endpoints (account_id, md5(url));

@@ -1,7 +1,8 @@
 -- name: deliveries.due
 -- Accounts and hosts that something is due for, looked for from a place on; of those that were
 -- looked at the last one is named in any case, so that a search that had to stop can go on there.
--- Steps over whole destinations by the index, so that one with a million deliveries is one step.
+-- What listeners take themselves is due for nobody; no host begins with an at-sign. The search
+-- steps over whole destinations by the index, so that one with a million deliveries is one step.
 WITH RECURSIVE destination AS (
     (SELECT account_id, host, 1 AS nth FROM webhook_deliveries
       WHERE status = 'PENDING'
@@ -16,13 +17,14 @@ WITH RECURSIVE destination AS (
             ORDER BY account_id, host LIMIT 1) AS next
      WHERE destination.nth < %(looked_at_max)s
 )
-SELECT account_id, host, nth = %(looked_at_max)s AS is_last, is_due
+SELECT account_id, host, nth = %(looked_at_max)s AS is_last,
+       is_due AND host NOT LIKE '@%%' AS is_due
   FROM destination CROSS JOIN LATERAL (
        SELECT coalesce((SELECT next_at FROM webhook_deliveries d
                          WHERE status = 'PENDING' AND d.account_id = destination.account_id
                            AND d.host = destination.host
                          ORDER BY next_at LIMIT 1) <= now(), false) AS is_due) AS first
- WHERE is_due OR nth = %(looked_at_max)s
+ WHERE (is_due AND host NOT LIKE '@%%') OR nth = %(looked_at_max)s
  ORDER BY nth;
 
 -- name: deliveries.claim

@@ -12,6 +12,7 @@ WITH wanted AS (
             UNION ALL
            SELECT e.url, e.id FROM webhook_endpoints e
             WHERE e.account_id = t.account_id AND e.disabled_at IS NULL
+              AND (e.listens_until > now() OR e.listens_until IS NULL)
               AND told.event = ANY(e.events)) AS heard
      WHERE t.id = ANY(%(task_ids)s::text[])
      ORDER BY t.id, told.event, heard.url, heard.endpoint_id NULLS FIRST
