@@ -40,6 +40,26 @@ CRASHES_MAX = 2  # attempts of a task that may cost a child: it died, or ran out
 AVOID_SECONDS = 2.0  # what other workers get to take a task before the one that gave it back
 SWEEP_TASKS_MAX = 100
 FETCH_SECONDS_MAX = 60.0
+NEWS_SECONDS = 1.0  # between two webhooks about the progress of a task
+PROGRESS_SECONDS_MAX = 60.0  # after which nobody cares
+DELIVERY_SECONDS_MAX = 5 * 86_400.0  # after which a delivery that did not arrive is given up
+ATTEMPT_SECONDS_MAX = 15.0  # that a receiver may take to answer
+RESENT_TOGETHER_MAX = 10_000
+SECRET_OVERLAP_HOURS = 24  # for which a rotated secret signs beside the new one
+SECRET_OVERLAP_HOURS_MAX = 168
+LISTENER_SECONDS = 60.0  # for which one is kept that was last seen now
+LISTENER_TAKES_MAX = 50  # at once
+ENDPOINTS_MAX = 10  # of one account
+ENDPOINT_FAILING_SECONDS_MAX = 5 * 86_400.0  # after which one is disabled
+RETRY_AFTER_SECONDS_MAX = 3_600.0  # that a receiver may ask for beyond the schedule
+ANSWER_KEPT_BYTES_MAX = 4_096
+# At once, in one process: to one host for one account, to one host, for one account, in all.
+DELIVERIES_TO_ONE_MAX = 8
+DELIVERIES_TO_HOST_MAX = 32
+DELIVERIES_OF_ACCOUNT_MAX = 32
+DELIVERIES_MAX = 128
+DESTINATIONS_LOOKED_AT_MAX = 1_000
+DESTINATIONS_FAILING_MAX = 10_000  # that a process remembers
 
 
 _DAY = {"gt": 0, "le": 86_400}

@@ -5,7 +5,8 @@ Refusal      the caller can act: answered on the wire with `status`, `code`, `fi
  ├ Unauthenticated · PermissionDenied
  ├ InsufficientCredits
  ├ UnknownModel · NotOffered
- ├ TaskNotFound · BatchNotFound · FileNotFound · RouteNotFound · MethodNotAllowed
+ ├ TaskNotFound · BatchNotFound · FileNotFound · EndpointNotFound · DeliveryNotFound
+ ├ RouteNotFound · MethodNotAllowed
  ├ ContentRefused · InputRefused · WebhookRefused · IdempotencyConflict
  ├ BodyTooLarge · UploadTooLarge · UnsupportedMedia · UnsupportedFormat
  └ QueueFull · RateLimited · Unavailable
@@ -118,6 +119,20 @@ class BatchNotFound(Refusal):
 
 class FileNotFound(Refusal):
     """No file has that name."""
+
+    status = 404
+    code = 1003
+
+
+class EndpointNotFound(Refusal):
+    """No webhook endpoint of this account has that id."""
+
+    status = 404
+    code = 1003
+
+
+class DeliveryNotFound(Refusal):
+    """No webhook delivery of this account has that id."""
 
     status = 404
     code = 1003

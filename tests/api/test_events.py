@@ -14,7 +14,7 @@ import pytest
 from wire_calls import finished, refused, status, submit
 
 from darkroom.api.routes import events
-from darkroom.domain import tasks
+from darkroom.domain import spellings, tasks
 from darkroom.domain.places import Place
 
 SAID = {
@@ -157,7 +157,7 @@ def test_versions_grow_through_waiting_running_and_every_attempt():
     def at(attempt: int, name: str, progress: float = 0, position: int | None = None) -> int:
         place = Place("task_1", position, False, None) if position else None
         one = replace(TASK, status=name, attempt=attempt, progress=progress, place=place)
-        return events.version(one)
+        return spellings.version(one)
 
     told = [at(0, tasks.PENDING), at(0, tasks.PENDING, 0, 999), at(0, tasks.PENDING, 0, 1)]
     for attempt in range(1, 6):

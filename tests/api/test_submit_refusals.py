@@ -124,9 +124,22 @@ def test_a_missing_ratio_is_refused_where_the_model_lists_ratios(careful, given)
     _refuse(careful, changes, "aspect ratio cannot be empty", "aspect_ratio")
 
 
-def test_a_webhook_is_refused_rather_than_forgotten(careful):
-    changes = {"webhook_url": "https://example.com/hook"}
-    _refuse(careful, changes, "Leave it out", "webhook_url")
+@pytest.mark.parametrize(
+    "url", ["http://example.com/hook", "https://127.0.0.1/", "https://a.internal/", "ftp://a.b/"]
+)
+def test_a_webhook_address_that_may_not_be_called_is_refused(careful, url):
+    answer = careful.post(TEXT_TO_IMAGE, json=TINY | {"webhook_url": url})
+    refused(answer, 422, 1002, "webhook_url error", "webhook_url")
+
+
+@pytest.mark.parametrize("events", [["finished"], [], "ended", ["ended", 1]])
+def test_webhook_events_that_do_not_exist_are_refused(careful, events):
+    changes = {"webhook_url": "https://example.com/hook", "webhook_events": events}
+    _refuse(careful, changes, "webhook_events", "webhook_events")
+
+
+def test_webhook_events_without_an_address_are_refused(careful):
+    _refuse(careful, {"webhook_events": ["ended"]}, "must say where", "webhook_events")
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def test_both_spellings_show_one_task_store(server):
         ({"aspect_ratio": "banana"}, 1002, "aspect ratio banana is not supported", "aspect_ratio"),
         ({"model": "WERYAI_IMAGE_2_0"}, 1002, "aspect ratio cannot be empty", "aspect_ratio"),
         ({"model": "NONE"}, 1006, "is not known", "model"),
-        ({"webhook_url": "https://example.com"}, 1002, "webhook_url", "webhook_url"),
+        ({"webhook_url": "http://10.0.0.1/"}, 1002, "webhook_url error", "webhook_url"),
         ({"prompt": "csam"}, 2003, "sensitive content", "prompt"),
     ],
 )

@@ -21,9 +21,11 @@ from darkroom.api.routes import (
     generation,
     health,
     history,
+    listening,
     models,
     status,
     uploads,
+    webhooks,
 )
 
 _ROUTES: tuple[Route, ...] = (
@@ -35,6 +37,8 @@ _ROUTES: tuple[Route, ...] = (
     *balance.ROUTES,
     *models.ROUTES,
     *history.ROUTES,
+    *webhooks.ROUTES,
+    *listening.ROUTES,
     *files.ROUTES,
     *health.ROUTES,
 )

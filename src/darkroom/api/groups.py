@@ -10,9 +10,8 @@ from typing import Any
 import msgspec
 
 from darkroom import config, errors
-from darkroom.api import wire
 from darkroom.api.together import Together
-from darkroom.domain import assets, tasks
+from darkroom.domain import assets, spellings, tasks
 from darkroom.storage.database import Database
 
 # While one group of submits is being committed, the requests of the next are read and locked.
@@ -65,11 +64,11 @@ class Statuses:
         """One task as its status answers it; a finished one is written out once a spelling."""
         task = await self.get(account_id, task_id)
         if tasks.TRANSITIONS[task.status]:
-            return Shown(task, wire.task(task, spelling, base_url))
+            return Shown(task, spellings.task(task, spelling, base_url))
         key = (task_id, spelling, base_url)
         data = self._shown.get(key)
         if data is None:
-            data = msgspec.Raw(wire.encode(wire.task(task, spelling, base_url)))
+            data = msgspec.Raw(spellings.encode(spellings.task(task, spelling, base_url)))
             self._shown[key] = data
             if len(self._shown) > config.FINISHED_CACHED_MAX:
                 self._shown.popitem(last=False)

@@ -98,18 +98,13 @@ def _operation(one: Route) -> dict[str, Any]:
         },
     }
     if one.body is not None:
-        operation["parameters"].append(_IDEMPOTENCY_KEY)
-        operation["responses"]["200"]["headers"] = _REPLAYED
-        kind = next(kind for kind in KINDS.values() if kind.input is one.body)
-        operation["requestBody"] = {
-            "required": True,
-            "content": {
-                "application/json": {
-                    "schema": {"$ref": f"#/components/schemas/{one.body.__name__}"},
-                    "example": dict(kind.example),
-                }
-            },
-        }
+        media: dict[str, Any] = {"schema": {"$ref": f"#/components/schemas/{one.body.__name__}"}}
+        for kind in KINDS.values():
+            if kind.input is one.body:
+                media["example"] = dict(kind.example)
+                operation["parameters"].append(_IDEMPOTENCY_KEY)
+                operation["responses"]["200"]["headers"] = _REPLAYED
+        operation["requestBody"] = {"required": True, "content": {"application/json": media}}
     return operation
 
 

@@ -10,9 +10,8 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from darkroom import config, errors
-from darkroom.api import wire
 from darkroom.api.call import Call, Edge
-from darkroom.domain import tasks
+from darkroom.domain import spellings, tasks
 
 _log = logging.getLogger(__name__)
 _PAUSE_SECONDS_MIN = 0.05
@@ -79,7 +78,7 @@ async def preferred(
     async with call.edge.streams:
         ended = await until_ended(call.edge, call.principal.account_id, task_ids, seconds)
     if ended is not None:
-        shown = [wire.task(task, call.principal.wire, call.base_url) for task in ended]
+        shown = [spellings.task(task, call.principal.wire, call.base_url) for task in ended]
         told = shown[0] if len(shown) == 1 else {"task_status": shown[0]["task_status"]}
         answer = answer | told | {"tasks": shown}
     return answer, {"Preference-Applied": f"wait={seconds}"}

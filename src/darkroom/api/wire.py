@@ -1,11 +1,10 @@
-"""The wire: the envelope around every answer, the two spellings, and how a body is read."""
+"""The wire: the envelope around every answer, and how a body is read."""
 
 from __future__ import annotations
 
 import codecs
 import re
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -13,21 +12,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from darkroom import config, errors
-from darkroom.domain import ledger, places, tasks
-from darkroom.domain.kinds.table import KINDS
+from darkroom.domain import spellings
 
 Body = TypeVar("Body", bound=msgspec.Struct)
 
-# The reference spelling is what most clients in the wild match.
-_STATUS_WORDS = {
-    "quickstart": {name: name for name in tasks.TRANSITIONS},
-    "reference": {
-        tasks.PENDING: "waiting",
-        tasks.PROCESSING: "processing",
-        tasks.SUCCESS: "succeed",
-        tasks.FAILED: "failed",
-    },
-}
 # Refusals that keep their HTTP status in the reference spelling; the others are 200 with a code.
 _ALWAYS_HTTP = {401, 403, 405, 413, 429}
 _HEADERS = [(b"cache-control", b"no-store"), (b"content-type", b"application/json")]
@@ -35,8 +23,6 @@ _MISSING = re.compile(r"missing required field `(\w+)`")
 # An escaped NUL, which PostgreSQL cannot keep; an escaped backslash before "u0000" is none.
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _PATH = re.compile(r" - at `\$\.?([^`]*)`$")
-
-encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
 class Json(Response):
@@ -57,15 +43,7 @@ def success(
     data: Any, request_id: str, *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
     """The envelope of an answer that went well."""
-    body = {
-        "status": 0,
-        "desc": "success",
-        "message": "success",
-        "data": data,
-        "success": True,
-        "request_id": request_id,
-    }
-    return Json(encode(body), status, headers or {})
+    return Json(spellings.encode(spellings.envelope(data, request_id)), status, headers or {})
 
 
 def refusal(refused: errors.Refusal, wire: str, request_id: str) -> Response:
@@ -89,7 +67,7 @@ def refusal(refused: errors.Refusal, wire: str, request_id: str) -> Response:
         headers["Retry-After"] = str(refused.retry_after_seconds)
     business = wire == "reference" and refused.status < 500
     status = 200 if business and refused.status not in _ALWAYS_HTTP else refused.status
-    return Json(encode(body), status, headers)
+    return Json(spellings.encode(body), status, headers)
 
 
 async def read_json(request: Request) -> dict[str, Any]:
@@ -151,63 +129,3 @@ def _parameter(text: str) -> errors.BadParameter:
     if said.endswith("of length >= 1"):
         return errors.BadParameter(f"{path} cannot be empty", field=field)
     return errors.BadParameter(f"{path}: {said}" if path else said, field=field)
-
-
-def instant(at: datetime | None) -> str | None:
-    """An instant as RFC 3339 in UTC, to the millisecond."""
-    return f"{at.isoformat(timespec='milliseconds')[:23]}Z" if at else None
-
-
-def task(one: tasks.Task, wire: str, base: str) -> dict[str, Any]:
-    """A task in the caller's spelling; result addresses stand under `base`."""
-    shown: dict[str, Any] = {
-        "task_id": one.id,
-        "task_status": _STATUS_WORDS[wire][one.status],
-        KINDS[one.kind].outputs: [f"{base}/files/{name}" for name in one.files],
-        "batch_id": one.batch_id,
-        "kind": one.kind,
-        "model": one.model,
-        "progress": 100 if one.status == tasks.SUCCESS else int(one.progress * 100),
-        "seed": one.seed,
-        "served_by": one.served_by,
-        "cost": ledger.credits_of(one.price_mill if one.charged_mill is None else one.charged_mill),
-        "cost_mill": one.price_mill if one.charged_mill is None else one.charged_mill,
-        "attempt": one.attempt,
-        "created_at": instant(one.created_at),
-        "started_at": instant(one.started_at),
-        "finished_at": instant(one.finished_at),
-    }
-    if one.place is not None:
-        shown |= _place(one.place)
-    if one.caller_id is not None:
-        shown["caller_id"] = one.caller_id
-    if one.deadline_at is not None:
-        shown["deadline_at"] = instant(one.deadline_at)
-    if one.cancel_asked_at is not None:
-        shown["cancel_asked_at"] = instant(one.cancel_asked_at)
-    if one.notes:
-        shown["notes"] = one.notes
-    if one.status == tasks.FAILED:
-        shown |= {"msg": one.error, "error_code": one.error_code}
-    return shown
-
-
-def _place(place: places.Place) -> dict[str, Any]:
-    seconds = place.start_seconds
-    return {
-        "queue_position": place.position,
-        "queue_position_is_minimum": place.is_minimum,
-        "estimated_start_seconds": None if seconds is None else round(seconds, 1),
-    }
-
-
-def batch(made: tasks.Batch, wire: str) -> dict[str, Any]:
-    """What a submit answers: every id that some client reads."""
-    return {
-        "batch_id": made.id,
-        "task_ids": made.task_ids,
-        "task_id": made.task_ids[0],
-        "task_status": _STATUS_WORDS[wire][tasks.PENDING],
-        "cost": ledger.credits_of(made.price_mill),
-        "cost_mill": made.price_mill,
-    }

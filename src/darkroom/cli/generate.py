@@ -35,6 +35,7 @@ FIELDS = (
     Field("--seed", "seed", "Same seed, same picture.", type=int),
     Field("--negative-prompt", "negative_prompt", "What not to show."),
     Field("--deadline", "deadline_seconds", "Seconds in which it must begin.", type=int),
+    Field("--webhook-url", "webhook_url", "Where the server POSTs the results."),
     Field("--priority", "priority", "0 to 9; of your waiting tasks the highest first.", type=int),
 )
 

@@ -62,6 +62,8 @@ COMMANDS = {
     "daemon": Entry("darkroom.cli.processes:daemon", "Take back lost tasks, forget old records."),
     "generate": Entry("darkroom.cli.generate:generate", "Make pictures and save them."),
     "cancel": Entry("darkroom.cli.cancel:cancel", "Cancel a task, or all tasks of a batch."),
+    "webhook": Entry("darkroom.cli.webhooks:webhook", "Webhooks: deliveries, endpoints, secret."),
+    "listen": Entry("darkroom.cli.listen:listen", "Print webhooks, pass them to a local port."),
     "models": Entry("darkroom.cli.models:models", "List the models, their bounds and rates."),
     "workers": Entry("darkroom.cli.workers:list_workers", "List the workers and what they run."),
     "account": Entry("darkroom.cli.accounts:account", "Create and list accounts."),

@@ -19,7 +19,7 @@ from darkroom.client.errors import (
     WebhookNotVerified,
 )
 from darkroom.client.operations import KINDS
-from darkroom.client.shapes import History, Submitted, Task
+from darkroom.client.shapes import Deliveries, Heard, History, Submitted, Task
 
 __all__ = [
     "KINDS",
@@ -31,6 +31,8 @@ __all__ = [
     "ConnectionFailed",
     "ContentRefused",
     "DarkroomError",
+    "Deliveries",
+    "Heard",
     "History",
     "InsufficientCredits",
     "NotFound",

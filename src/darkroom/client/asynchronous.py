@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from datetime import datetime
 from os import PathLike
 from pathlib import Path
@@ -13,7 +14,7 @@ import httpx
 
 from darkroom.client import flows, operations, sending, shapes
 from darkroom.client.flows import Content, Flow, Progress, Result, Submitted
-from darkroom.client.following import Following
+from darkroom.client.following import Following, Listening, Stream, Told
 
 
 class AsyncClient:
@@ -51,24 +52,9 @@ class AsyncClient:
 
     async def events(self, task_id: str) -> AsyncIterator[shapes.Task]:
         """As `Client.events`."""
-        following = Following(task_id)
-        while not following.is_over:
-            try:
-                response = await self._http.send(following.request(self._http), stream=True)
-                try:
-                    if following.is_open(response):
-                        async for line in response.aiter_lines():
-                            if (task := following.read(line)) is not None:
-                                yield task
-                    else:
-                        await response.aread()
-                        following.refused(response)
-                finally:
-                    await response.aclose()
-            except httpx.RequestError as exc:
-                following.failure = exc
-            if not following.is_over:
-                await asyncio.sleep(following.pause_seconds())
+        async with contextlib.aclosing(self._follow(Following(task_id))) as followed:
+            async for task in followed:
+                yield task
 
     async def cancel(self, task_id: str) -> shapes.Task:
         """As `Client.cancel`."""
@@ -136,6 +122,59 @@ class AsyncClient:
         """As `Client.history`."""
         return await self._run(flows.call(operations.history(filters)))
 
+    async def webhook_endpoints(self) -> list[dict[str, Any]]:
+        """As `Client.webhook_endpoints`."""
+        return await self._run(flows.call(operations.webhook_endpoints()))
+
+    async def add_webhook_endpoint(
+        self, url: str, *, events: Sequence[str] | None = None
+    ) -> dict[str, Any]:
+        """As `Client.add_webhook_endpoint`."""
+        return await self._run(flows.call(operations.add_webhook_endpoint(url, events)))
+
+    async def remove_webhook_endpoint(self, endpoint_id: str) -> dict[str, Any]:
+        """As `Client.remove_webhook_endpoint`."""
+        return await self._run(flows.call(operations.remove_webhook_endpoint(endpoint_id)))
+
+    async def enable_webhook_endpoint(self, endpoint_id: str) -> dict[str, Any]:
+        """As `Client.enable_webhook_endpoint`."""
+        return await self._run(flows.call(operations.enable_webhook_endpoint(endpoint_id)))
+
+    async def test_webhook_endpoint(self, endpoint_id: str) -> dict[str, Any]:
+        """As `Client.test_webhook_endpoint`."""
+        return await self._run(flows.call(operations.test_webhook_endpoint(endpoint_id)))
+
+    async def webhook_secret(self) -> dict[str, Any]:
+        """As `Client.webhook_secret`."""
+        return await self._run(flows.call(operations.webhook_secret()))
+
+    async def rotate_webhook_secret(self, *, overlap_hours: int = 24) -> dict[str, Any]:
+        """As `Client.rotate_webhook_secret`."""
+        return await self._run(flows.call(operations.rotate_webhook_secret(overlap_hours)))
+
+    async def deliveries(self, **filters: str | int | datetime | None) -> shapes.Deliveries:
+        """As `Client.deliveries`."""
+        return await self._run(flows.call(operations.deliveries(filters)))
+
+    async def delivery(self, webhook_id: str) -> dict[str, Any]:
+        """As `Client.delivery`."""
+        return await self._run(flows.call(operations.delivery(webhook_id)))
+
+    async def resend_delivery(self, webhook_id: str) -> dict[str, Any]:
+        """As `Client.resend_delivery`."""
+        return await self._run(flows.call(operations.resend_delivery(webhook_id)))
+
+    async def resend_deliveries(self, **filters: str | datetime | None) -> int:
+        """As `Client.resend_deliveries`."""
+        told = await self._run(flows.call(operations.resend_deliveries(filters)))
+        return int(told["resent"])
+
+    async def listen(self, events: Sequence[str] = ("ended",)) -> AsyncIterator[shapes.Heard]:
+        """As `Client.listen`."""
+        async with contextlib.aclosing(self._follow(Listening(events))) as followed:
+            async for heard in followed:
+                yield heard
+
     async def close(self) -> None:
         """As `Client.close`."""
         await self._http.aclose()
@@ -145,6 +184,25 @@ class AsyncClient:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+    async def _follow(self, following: Stream[Told]) -> AsyncGenerator[Told, None]:
+        while not following.is_over:
+            try:
+                response = await self._http.send(following.request(self._http), stream=True)
+                try:
+                    if following.is_open(response):
+                        async for line in response.aiter_lines():
+                            if (told := following.read(line)) is not None:
+                                yield told
+                    else:
+                        await response.aread()
+                        following.refused(response)
+                finally:
+                    await response.aclose()
+            except httpx.RequestError as exc:
+                following.failure = exc
+            if not following.is_over:
+                await asyncio.sleep(following.pause_seconds())
 
     async def _run(self, flow: Flow[Result]) -> Result:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from os import PathLike
 from pathlib import Path
@@ -13,7 +13,7 @@ import httpx
 
 from darkroom.client import flows, operations, sending, shapes
 from darkroom.client.flows import Content, Flow, Progress, Result, Submitted
-from darkroom.client.following import Following
+from darkroom.client.following import Following, Listening, Stream, Told
 
 
 class Client:
@@ -61,6 +61,8 @@ class Client:
         - `caller_id`: a number of yours that the status repeats.
         - `deadline_seconds`: a task that has not begun after so long ends FAILED, for free.
         - `priority`: 0 to 9; of your own waiting tasks the highest begin first.
+        - `webhook_url`: where the server POSTs the result of each task; `webhook_events`: more than
+          its end, of "ended", "started", "progress" and "output".
         - `idempotency_key`: your name for this request, else a new one; within 24 hours the same
           name and fields answer the same tasks, free. A local file is uploaded anew each time and
           so makes other fields: give the address that `upload` answered.
@@ -85,24 +87,7 @@ class Client:
         A stream that breaks off is opened again where it was; an outage of half a minute is
         outlived. A task that FAILED is the last one given, not raised.
         """
-        following = Following(task_id)
-        while not following.is_over:
-            try:
-                response = self._http.send(following.request(self._http), stream=True)
-                try:
-                    if following.is_open(response):
-                        for line in response.iter_lines():
-                            if (task := following.read(line)) is not None:
-                                yield task
-                    else:
-                        response.read()
-                        following.refused(response)
-                finally:
-                    response.close()
-            except httpx.RequestError as exc:
-                following.failure = exc
-            if not following.is_over:
-                time.sleep(following.pause_seconds())
+        return self._follow(Following(task_id))
 
     def cancel(self, task_id: str) -> shapes.Task:
         """End a waiting task, or ask for the stop of a running one; refunded if it stops.
@@ -187,6 +172,71 @@ class Client:
         """
         return self._run(flows.call(operations.history(filters)))
 
+    def webhook_endpoints(self) -> list[dict[str, Any]]:
+        """The account's webhook endpoints, each of which hears of all its tasks."""
+        return self._run(flows.call(operations.webhook_endpoints()))
+
+    def add_webhook_endpoint(
+        self, url: str, *, events: Sequence[str] | None = None
+    ) -> dict[str, Any]:
+        """Have an address told of every task of the account from now on.
+
+        `events`: "ended", which is the default, "started", "progress", "output".
+        """
+        return self._run(flows.call(operations.add_webhook_endpoint(url, events)))
+
+    def remove_webhook_endpoint(self, endpoint_id: str) -> dict[str, Any]:
+        """Tell an endpoint nothing any more."""
+        return self._run(flows.call(operations.remove_webhook_endpoint(endpoint_id)))
+
+    def enable_webhook_endpoint(self, endpoint_id: str) -> dict[str, Any]:
+        """Have an endpoint told again that was disabled since nothing arrived there."""
+        return self._run(flows.call(operations.enable_webhook_endpoint(endpoint_id)))
+
+    def test_webhook_endpoint(self, endpoint_id: str) -> dict[str, Any]:
+        """Send an endpoint a delivery of the type `webhook.test`, and answer the delivery."""
+        return self._run(flows.call(operations.test_webhook_endpoint(endpoint_id)))
+
+    def webhook_secret(self) -> dict[str, Any]:
+        """The `secret` that signs webhooks, all live `secrets`, and the server's `public_key`."""
+        return self._run(flows.call(operations.webhook_secret()))
+
+    def rotate_webhook_secret(self, *, overlap_hours: int = 24) -> dict[str, Any]:
+        """Make a new secret; the one before it signs as well for `overlap_hours`."""
+        return self._run(flows.call(operations.rotate_webhook_secret(overlap_hours)))
+
+    def deliveries(self, **filters: str | int | datetime | None) -> shapes.Deliveries:
+        """One page of the account's webhook deliveries, newest first.
+
+        `status` (PENDING, DELIVERED, FAILED), `type`, `endpoint_id`, `task_id`, `since` and `until`
+        narrow; `limit` (at most 200) and `before` (the `next` of the page before) page.
+        """
+        return self._run(flows.call(operations.deliveries(filters)))
+
+    def delivery(self, webhook_id: str) -> dict[str, Any]:
+        """One webhook delivery; its `log` has what each attempt sent and what came back."""
+        return self._run(flows.call(operations.delivery(webhook_id)))
+
+    def resend_delivery(self, webhook_id: str) -> dict[str, Any]:
+        """Send one delivery again at once, under the same id."""
+        return self._run(flows.call(operations.resend_delivery(webhook_id)))
+
+    def resend_deliveries(self, **filters: str | datetime | None) -> int:
+        """Send many deliveries again, those that FAILED or of another `status`; answers how many.
+
+        `type`, `endpoint_id`, `task_id`, `since` and `until` narrow. At most 10,000 at a time.
+        """
+        told = self._run(flows.call(operations.resend_deliveries(filters)))
+        return int(told["resent"])
+
+    def listen(self, events: Sequence[str] = ("ended",)) -> Iterator[shapes.Heard]:
+        """The account's webhooks from now on, for development: nobody need reach this machine.
+
+        Each comes with the headers and the body with which it would be POSTed. A stream that breaks
+        off is opened again where it was. Leave it with `break`, or `close` what it answers.
+        """
+        return self._follow(Listening(events))
+
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
@@ -196,6 +246,25 @@ class Client:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _follow(self, following: Stream[Told]) -> Iterator[Told]:
+        while not following.is_over:
+            try:
+                response = self._http.send(following.request(self._http), stream=True)
+                try:
+                    if following.is_open(response):
+                        for line in response.iter_lines():
+                            if (told := following.read(line)) is not None:
+                                yield told
+                    else:
+                        response.read()
+                        following.refused(response)
+                finally:
+                    response.close()
+            except httpx.RequestError as exc:
+                following.failure = exc
+            if not following.is_over:
+                time.sleep(following.pause_seconds())
 
     def _run(self, flow: Flow[Result]) -> Result:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, BinaryIO, Generic, TypeVar
@@ -11,6 +11,7 @@ from urllib.parse import quote
 from darkroom.client import errors, shapes
 
 Answer = TypeVar("Answer")
+Filters = Mapping[str, str | int | datetime | None]
 
 # The kinds that the client has a method for; `submit` takes every kind that the server has.
 KINDS = ("text-to-image", "image-to-image")
@@ -120,16 +121,92 @@ def models() -> Operation[list[dict[str, Any]]]:
     return Operation("GET", "/v1/models", lambda data, _: list(data))
 
 
-def history(filters: Mapping[str, str | int | datetime | None]) -> Operation[shapes.History]:
+def history(filters: Filters) -> Operation[shapes.History]:
     """One page of the account's requests, newest first."""
-    params = {
-        name: value.isoformat() if isinstance(value, datetime) else str(value)
-        for name, value in filters.items()
-        if value is not None
-    }
     return Operation(
         "GET",
         "/v1/history",
         lambda data, _: shapes.History(list(data["records"]), data["next"]),
-        params=params,
+        params=_texts(filters),
     )
+
+
+def _texts(filters: Filters) -> dict[str, str]:
+    return {
+        name: value.isoformat() if isinstance(value, datetime) else str(value)
+        for name, value in filters.items()
+        if value is not None
+    }
+
+
+def _webhooks(
+    method: str, path: str, json: Mapping[str, Any] | None = None, **more: Any
+) -> Operation[dict[str, Any]]:
+    """What is answered as the object that the server gave."""
+    path = f"/v1/webhooks/{path}"
+    return Operation(method, path, lambda data, _: dict(data), json=json, **more)
+
+
+def _endpoint(endpoint_id: str) -> str:
+    return f"endpoints/{quote(endpoint_id, safe='')}"
+
+
+def webhook_endpoints() -> Operation[list[dict[str, Any]]]:
+    """The account's endpoints."""
+    return Operation("GET", "/v1/webhooks/endpoints", lambda data, _: list(data))
+
+
+def add_webhook_endpoint(url: str, events: Sequence[str] | None) -> Operation[dict[str, Any]]:
+    """Add an endpoint."""
+    more = {} if events is None else {"events": list(events)}
+    return _webhooks("POST", "endpoints", {"url": url, **more})
+
+
+def remove_webhook_endpoint(endpoint_id: str) -> Operation[dict[str, Any]]:
+    """Remove an endpoint."""
+    return _webhooks("DELETE", _endpoint(endpoint_id))
+
+
+def enable_webhook_endpoint(endpoint_id: str) -> Operation[dict[str, Any]]:
+    """Have an endpoint told again."""
+    return _webhooks("POST", f"{_endpoint(endpoint_id)}/enable")
+
+
+def test_webhook_endpoint(endpoint_id: str) -> Operation[dict[str, Any]]:
+    """Send an endpoint a delivery that tells nothing."""
+    return _webhooks("POST", f"{_endpoint(endpoint_id)}/test")
+
+
+def webhook_secret() -> Operation[dict[str, Any]]:
+    """The account's secrets."""
+    return _webhooks("GET", "secret")
+
+
+def rotate_webhook_secret(overlap_hours: int) -> Operation[dict[str, Any]]:
+    """Make a new secret."""
+    return _webhooks("POST", "secret/rotate", params={"overlap_hours": str(overlap_hours)})
+
+
+def deliveries(filters: Filters) -> Operation[shapes.Deliveries]:
+    """One page of the account's deliveries, newest first."""
+    return Operation(
+        "GET",
+        "/v1/webhooks/deliveries",
+        lambda data, _: shapes.Deliveries(list(data["deliveries"]), data["next"]),
+        params=_texts(filters),
+    )
+
+
+def delivery(webhook_id: str) -> Operation[dict[str, Any]]:
+    """One delivery with its attempts."""
+    return _webhooks("GET", f"deliveries/{quote(webhook_id, safe='')}")
+
+
+def resend_delivery(webhook_id: str) -> Operation[dict[str, Any]]:
+    """Send one delivery again."""
+    return _webhooks("POST", f"deliveries/{quote(webhook_id, safe='')}/resend")
+
+
+def resend_deliveries(filters: Filters) -> Operation[dict[str, Any]]:
+    """Send many deliveries again."""
+    return _webhooks("POST", "deliveries/resend", _texts(filters))

@@ -70,6 +70,22 @@ class History:
     next: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Deliveries:
+    """One page of webhook deliveries; `next` is the `before` of the next page, None on the last."""
+
+    deliveries: list[dict[str, Any]]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A webhook as it would have been POSTed: `darkroom.webhooks.verify` takes both fields."""
+
+    headers: dict[str, str]
+    body: bytes
+
+
 def task(data: Mapping[str, Any]) -> Task:
     """A task object of the wire."""
     status = _STATUSES.get(str(data["task_status"]).lower(), "PROCESSING")

@@ -21,21 +21,22 @@ class Event:
 
     `type` is task.started, task.progress, task.output or task.ended. `version` only grows for one
     task: of two events the one with the lower version is the older, in whichever order they came.
-    `timestamp` is when this delivery was sent, `task` the task as it then was, and `raw` the whole
-    body.
+    `timestamp` is when this delivery was sent, `task` the task as it then was, None in what is told
+    of no task (endpoint.disabled, webhook.test), and `raw` the whole body.
     """
 
     id: str
     timestamp: datetime
     type: str
     version: int
-    task: shapes.Task
+    task: shapes.Task | None
     raw: Mapping[str, Any] = field(repr=False)
 
     @property
     def data(self) -> Mapping[str, Any]:
-        """The task as the server wrote it."""
-        return self.task.data
+        """What is told, as the server wrote it."""
+        data: Mapping[str, Any] = self.raw["data"]
+        return data
 
 
 def verify(
@@ -65,7 +66,7 @@ def verify(
             timestamp=datetime.fromtimestamp(int(given["webhook-timestamp"]), UTC),
             type=str(raw["type"]),
             version=int(raw["version"]),
-            task=shapes.task(raw["data"]),
+            task=shapes.task(raw["data"]) if str(raw["type"]).startswith("task.") else None,
             raw=raw,
         )
     except (ValueError, KeyError, TypeError) as exc:

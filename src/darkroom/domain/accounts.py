@@ -72,6 +72,11 @@ async def get(tx: Transaction, account_id: str) -> Account:
     return await tx.one(Account, "accounts.get", account_id=account_id)
 
 
+async def lock(tx: Transaction, account_id: str) -> None:
+    """Have others wait who lock the same account."""
+    await tx.run("accounts.lock", account_id=account_id)
+
+
 async def find(tx: Transaction, email: str) -> Account | None:
     """The account with this e-mail address, whatever its case."""
     return await tx.first(Account, "accounts.find", email=email)

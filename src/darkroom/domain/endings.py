@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from darkroom import errors
-from darkroom.domain import lanes, ledger, tasks
+from darkroom.domain import lanes, ledger, tasks, webhooks
 from darkroom.storage.database import Transaction
 
 # What a cancel did: ended a waiting task, asked a running one to stop, or came after the end.
@@ -56,6 +56,7 @@ async def cancel(tx: Transaction, account_id: str, task_id: str) -> Cancel:
         effect = ENDED
         await ledger.refund(tx, task_id)
         await lanes.release(tx, account_id, task_id)
+        await webhooks.announce(tx, [task_id], webhooks.ENDED)
     elif changed is not None:
         effect = ASKED
         await tx.run("tasks.notify_cancel", task_id=task_id)
@@ -73,6 +74,7 @@ async def expire(tx: Transaction) -> str | None:
         return None
     await ledger.refund(tx, expired.id)
     await lanes.release(tx, expired.account_id, expired.id)
+    await webhooks.announce(tx, [expired.id], webhooks.ENDED)
     return expired.id
 
 
@@ -103,4 +105,5 @@ async def recover(tx: Transaction, task: Lost, *, strikes_max: int) -> bool:
         return False
     await ledger.refund(tx, task.id)
     await lanes.release(tx, row.account_id, task.id)
+    await webhooks.announce(tx, [task.id], webhooks.ENDED)
     return True

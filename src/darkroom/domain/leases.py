@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from darkroom import config, errors
-from darkroom.domain import assets, lanes, ledger
+from darkroom.domain import assets, lanes, ledger, webhooks
 from darkroom.storage.database import Transaction, jsonb
 
 
@@ -35,6 +35,8 @@ class Claim:
     input: dict[str, Any]
     crashes: int = 0
     overtook: bool = False
+    # Whether anybody wants to hear more of it than its end.
+    is_followed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ async def succeed(
     await assets.add(tx, claimed.account_id, outputs, task_id=claimed.id)
     await ledger.settle(tx, claimed.id, claimed.price_mill)
     await lanes.release(tx, claimed.account_id, claimed.id)
+    await webhooks.announce(tx, [claimed.id], webhooks.OUTPUT, webhooks.ENDED)
     return True
 
 
@@ -130,6 +133,7 @@ async def fail(
         return False
     await ledger.refund(tx, claimed.id)
     await lanes.release(tx, claimed.account_id, claimed.id)
+    await webhooks.announce(tx, [claimed.id], webhooks.ENDED)
     return True
 
 

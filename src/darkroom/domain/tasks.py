@@ -53,6 +53,10 @@ class Submission:
     fingerprint: bytes = b""
     # How long the tasks may wait to begin.
     deadline_seconds: int | None = None
+    # Who is told of which events, and under which address the caller reached the server.
+    webhook_url: str | None = None
+    webhook_events: Sequence[str] | None = None
+    base_url: str | None = None
 
     @property
     def total_mill(self) -> int:
@@ -223,6 +227,9 @@ def _batch_row(one: Submission, batch: Batch) -> dict[str, Any]:
         "input": one.input,
         "rate_id": one.rate_id,
         "caller_id": one.caller_id,
+        "webhook_url": one.webhook_url,
+        "webhook_events": one.webhook_events,
+        "base_url": one.base_url,
     }
 
 

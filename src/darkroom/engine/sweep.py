@@ -9,12 +9,22 @@ import time
 from pathlib import Path
 
 from darkroom import config
-from darkroom.domain import buckets, call_records, endings, idempotency_keys, lanes, workers
+from darkroom.domain import (
+    buckets,
+    call_records,
+    deliveries,
+    endings,
+    idempotency_keys,
+    lanes,
+    webhook_endpoints,
+    workers,
+)
 from darkroom.storage.database import Database
 
 _log = logging.getLogger(__name__)
 _RECORDS_FORGOTTEN_MAX = 5_000
 _KEYS_FORGOTTEN_MAX = 5_000
+_DELIVERIES_FORGOTTEN_MAX = 1_000
 _FOLDER_SECONDS_MAX = 86_400.0
 
 
@@ -79,6 +89,29 @@ async def forget_buckets(database: Database) -> None:
     """Remove the buckets of request limits that are full again."""
     async with database.statement() as tx:
         await buckets.forget(tx)
+
+
+async def disable_endpoints(database: Database) -> None:
+    """Disable webhook endpoints at which nothing has arrived for days."""
+    async with database.statement() as tx:
+        for one in await webhook_endpoints.disable_failing(tx):
+            _log.warning("%s of %s is disabled: %s", one.id, one.account_id, one.disabled_reason)
+
+
+async def forget_listeners(database: Database) -> None:
+    """Remove webhook listeners that have gone."""
+    async with database.statement() as tx:
+        await webhook_endpoints.forget_listeners(tx)
+
+
+async def forget_deliveries(database: Database, retention_days: int) -> None:
+    """Remove webhook deliveries past their days, a bounded number a transaction."""
+    removed = _DELIVERIES_FORGOTTEN_MAX
+    while removed == _DELIVERIES_FORGOTTEN_MAX:
+        async with database.statement() as tx:
+            removed = await deliveries.forget(
+                tx, retention_days=retention_days, rows_max=_DELIVERIES_FORGOTTEN_MAX
+            )
 
 
 async def clear_work(folder: Path) -> None:

@@ -15,6 +15,7 @@ from darkroom.domain import leases, paces, workers
 from darkroom.domain.catalogue import SANDBOX_BACKEND, Catalogue
 from darkroom.engine import loop
 from darkroom.engine.attempt import Attempt, Tools
+from darkroom.engine.news import News
 from darkroom.engine.patience import Patience
 from darkroom.engine.process import Process
 from darkroom.outbound import Outbound
@@ -54,6 +55,7 @@ class Worker:
         self._told: dict[str, float] = {}
         self._beaten_at = 0.0
         self._patience = Patience()
+        self._news = News(database)
         self._measured: deque[paces.Measured] = deque(maxlen=config.MEASURED_MAX)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -157,6 +159,7 @@ class Worker:
                 self._patience.count(claimed)
             for one in claimed:
                 self._begin(one)
+            await self._news.begun(claimed)
         if not children or len(claimed) < children:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), _POLL_SECONDS)
@@ -218,6 +221,7 @@ class Worker:
                 attempt.stop()
             elif ours[attempt.claimed.id]:
                 attempt.cancel()
+        await self._news.progressed(running.values())
 
     async def _kill_deaf(self, now: float) -> None:
         """Kill the children of stopped attempts that have not listened for a while."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from darkroom import errors
-from darkroom.api import wire
 from darkroom.api.call import Call, Route
 from darkroom.api.routes import status
-from darkroom.domain import endings, ledger, tasks
+from darkroom.domain import endings, ledger, spellings, tasks
 
 
 async def cancel_task(call: Call) -> Any:
@@ -34,11 +33,11 @@ async def _cancel(call: Call, task_id: str) -> dict[str, Any]:
         done = await endings.cancel(tx, call.principal.account_id, task_id)
     task = done.task
     charged = None if task.charged_mill is None else ledger.credits_of(task.charged_mill)
-    return wire.task(task, call.principal.wire, call.base_url) | {
+    return spellings.task(task, call.principal.wire, call.base_url) | {
         "cancel": {
             "effect": done.effect,
-            "asked_at": wire.instant(task.cancel_asked_at),
-            "ended_at": wire.instant(task.finished_at),
+            "asked_at": spellings.instant(task.cancel_asked_at),
+            "ended_at": spellings.instant(task.finished_at),
             "charged": charged,
         }
     }

@@ -11,15 +11,13 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from darkroom import config, errors
-from darkroom.api import waiting, wire
+from darkroom.api import waiting
 from darkroom.api.call import Call, Route
-from darkroom.domain import tasks
+from darkroom.domain import spellings, tasks
 
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 _MEDIA_TYPE = "text/event-stream"
 _ID_DIGITS_MAX = 18
-# Versions of one attempt: its running, its cancel, its waiting for the next attempt, its end.
-_ATTEMPT, _CANCELED, _WAITS, _ENDED = 10_000, 200, 1_000, 9_000
 
 
 async def of_task(call: Call) -> Response:
@@ -28,7 +26,7 @@ async def of_task(call: Call) -> Response:
     task = await call.edge.statuses.get(account_id, task_id)
     call.trace.task_id, call.trace.batch_id = task.id, task.batch_id
     seen = _last_seen(call.request.headers.get("last-event-id", ""))
-    if task.is_ended and version(task) <= seen:
+    if task.is_ended and spellings.version(task) <= seen:
         return Response(status_code=204, headers=_HEADERS)
     if call.request.method == "HEAD":
         return Response(headers=_HEADERS, media_type=_MEDIA_TYPE)
@@ -42,22 +40,8 @@ async def of_task(call: Call) -> Response:
         call.edge, account_id, task_id, seconds_max=config.EVENT_STREAM_SECONDS_MAX
     )
     spelling, base_url = call.principal.wire, call.base_url
-    events = written(watched, lambda one: wire.task(one, spelling, base_url), after=seen)
+    events = written(watched, lambda one: spellings.task(one, spelling, base_url), after=seen)
     return Stream(events, call.edge.streams)
-
-
-def version(task: tasks.Task) -> int:
-    """A number that never falls while the task goes on, through every attempt at it.
-
-    Within an attempt: its progress, then its way forward in the queue, then its end.
-    """
-    base = task.attempt * _ATTEMPT
-    if task.is_ended:
-        return base + _ENDED
-    if task.status == tasks.PROCESSING:
-        return base + int(task.progress * 100) + (_CANCELED if task.cancel_asked_at else 0)
-    position = task.place.position if task.place else config.QUEUE_COUNTED_MAX
-    return base + _WAITS + config.QUEUE_COUNTED_MAX - position
 
 
 async def written(
@@ -74,9 +58,9 @@ async def written(
     silent_since = time.monotonic()
     async for task in watched:
         now = time.monotonic()
-        if version(task) > after:
-            after, silent_since = version(task), now
-            yield b"id: %d\nevent: task\ndata: %b\n\n" % (after, wire.encode(show(task)))
+        if spellings.version(task) > after:
+            after, silent_since = spellings.version(task), now
+            yield b"id: %d\nevent: task\ndata: %b\n\n" % (after, spellings.encode(show(task)))
         elif now - silent_since >= keep_alive_seconds:
             silent_since = now
             yield b": keep-alive\n\n"

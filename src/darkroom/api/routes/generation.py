@@ -13,7 +13,7 @@ from darkroom import errors
 from darkroom.api import inputs, waiting, wire
 from darkroom.api.call import Call, Route
 from darkroom.api.groups import Wanted
-from darkroom.domain import idempotency_keys, moderations, tasks
+from darkroom.domain import idempotency_keys, moderations, spellings, tasks, webhooks
 from darkroom.domain.catalogue import Order
 from darkroom.domain.kinds.kind import SEED_MAX, Kind
 from darkroom.domain.kinds.table import KINDS
@@ -28,6 +28,7 @@ ERRORS = (
     errors.ContentRefused,
     errors.IdempotencyConflict,
     errors.InputRefused,
+    errors.WebhookRefused,
     errors.FileNotFound,
     errors.UnsupportedFormat,
     errors.UnsupportedMedia,
@@ -37,6 +38,8 @@ ERRORS = (
     errors.Unavailable,
 )
 _KEY = re.compile("[!-~]{1,255}")
+# Fields that no backend needs to know.
+_ABOUT_THE_TASK = ("webhook_url", "webhook_events", "caller_id", "deadline_seconds", "priority")
 
 
 async def submit(call: Call, kind: Kind) -> Any:
@@ -44,6 +47,7 @@ async def submit(call: Call, kind: Kind) -> Any:
     key = _idempotency_key(call)
     fields = await wire.read_json(call.request)
     given: Any = wire.convert(fields, kind.input)
+    _check_webhook(call, given)
     order = _order(call, kind, given)
     await _moderate(call, kind, given)
     taken = await inputs.take(call, kind, given)
@@ -59,7 +63,7 @@ async def submit(call: Call, kind: Kind) -> Any:
         await taken.discard()
     call.trace.batch_id, call.trace.mill = outcome.id, 0 if outcome.replayed else outcome.price_mill
     call.trace.task_id = outcome.task_ids[0]
-    answer = wire.batch(outcome, call.principal.wire)
+    answer = spellings.batch(outcome, call.principal.wire)
     answer |= {"served_by": call.edge.catalogue.backend(given.model)}
     answer, headers = await waiting.preferred(call, answer, outcome.task_ids)
     headers |= {"Idempotent-Replayed": "true"} if outcome.replayed else {}
@@ -79,15 +83,18 @@ def _idempotency_key(call: Call) -> str | None:
     return sent[0]
 
 
+def _check_webhook(call: Call, given: Any) -> None:
+    if given.webhook_url:
+        call.edge.outbound.check_webhook(given.webhook_url, field="webhook_url")
+    elif given.webhook_events is not None:
+        raise errors.BadParameter(
+            "webhook_events: a webhook_url must say where to send them.", field="webhook_events"
+        )
+
+
 def _order(call: Call, kind: Kind, given: Any) -> Order:
     if not given.prompt.strip():
         raise errors.BadParameter("prompt cannot be empty", field="prompt")
-    if given.webhook_url is not None:
-        raise errors.BadParameter(
-            "webhook_url: this release does not call back yet. Leave it out and ask for the "
-            "status of the task.",
-            field="webhook_url",
-        )
     return call.edge.catalogue.order(kind, given)
 
 
@@ -118,7 +125,7 @@ def _submission(
     call: Call, kind: Kind, given: Any, order: Order, taken: inputs.Taken
 ) -> tasks.Submission:
     fields = msgspec.to_builtins(given)
-    for name in (*kind.files, "webhook_url", "caller_id", "deadline_seconds", "priority"):
+    for name in (*kind.files, *_ABOUT_THE_TASK):
         fields.pop(name, None)
     fields |= {"width": order.size.width, "height": order.size.height}
     seed = secrets.randbelow(SEED_MAX - order.count) if given.seed is None else given.seed
@@ -137,6 +144,9 @@ def _submission(
         priority=given.priority,
         caller_id=given.caller_id,
         deadline_seconds=given.deadline_seconds,
+        webhook_url=given.webhook_url or None,
+        webhook_events=(given.webhook_events or [webhooks.ENDED]) if given.webhook_url else None,
+        base_url=call.base_url,
     )
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from darkroom.api import wire
 from darkroom.api.call import Call, Route
-from darkroom.domain import ledger
+from darkroom.domain import ledger, spellings
 from darkroom.domain.catalogue import Catalogue, Model
 
 
@@ -37,7 +36,7 @@ def _shown(key: str, model: Model, catalogue: Catalogue) -> dict[str, Any]:
                     "mill": catalogue.rates[key, kind].mill,
                     "unit": catalogue.rates[key, kind].unit,
                     "version": catalogue.rates[key, kind].id,
-                    "since": wire.instant(catalogue.rates[key, kind].created_at),
+                    "since": spellings.instant(catalogue.rates[key, kind].created_at),
                 },
             }
             for kind, offer in model.kinds.items()

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from darkroom import errors
-from darkroom.api import wire
 from darkroom.api.call import Call, Route
-from darkroom.domain import tasks
+from darkroom.domain import spellings, tasks
 
 _BATCH_ID_DIGITS_MAX = 18
 
@@ -27,7 +26,7 @@ async def of_batch(call: Call) -> Any:
     async with call.edge.database.statement() as tx:
         found = await tasks.of_batch(tx, call.principal.account_id, number)
     call.trace.batch_id = number
-    return [wire.task(task, call.principal.wire, call.base_url) for task in found]
+    return [spellings.task(task, call.principal.wire, call.base_url) for task in found]
 
 
 def batch_id(call: Call) -> int:

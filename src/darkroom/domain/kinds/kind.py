@@ -19,7 +19,14 @@ class Submit(msgspec.Struct, kw_only=True, omit_defaults=True):
     """The fields that nearly every kind takes."""
 
     webhook_url: Annotated[
-        str | None, msgspec.Meta(description="Not offered yet: refused when sent.")
+        str | None, msgspec.Meta(description="Where to POST the results when the task has ended.")
+    ] = None
+    webhook_events: Annotated[
+        Annotated[
+            list[Literal["ended", "started", "progress", "output"]], msgspec.Meta(min_length=1)
+        ]
+        | None,
+        msgspec.Meta(description="What to POST there: ended, started, progress, output."),
     ] = None
     caller_id: Annotated[
         Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | None,

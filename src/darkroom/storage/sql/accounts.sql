@@ -17,6 +17,10 @@ SELECT id, email, is_admin, available_mill, held_mill, weight, running_max, wait
        requests_per_minute, created_at
   FROM accounts WHERE id = %(account_id)s;
 
+-- name: accounts.lock (caller)
+-- One at a time.
+SELECT id FROM accounts WHERE id = %(account_id)s FOR UPDATE;
+
 -- name: accounts.find
 -- One account by e-mail, whatever its case.
 SELECT id, email, is_admin, available_mill, held_mill, weight, running_max, waiting_max,

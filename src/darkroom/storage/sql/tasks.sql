@@ -11,11 +11,13 @@ SELECT nextval('batch_ids') AS id FROM generate_series(1, %(batches)s::int);
 WITH batch AS MATERIALIZED (
     SELECT * FROM json_to_recordset(%(batches)s::json)
         AS (id bigint, account_id text, api_key_id text, request_id text, kind text, model text,
-            input jsonb, rate_id bigint, caller_id bigint)
+            input jsonb, rate_id bigint, caller_id bigint, webhook_url text, webhook_events text[],
+            base_url text)
 ), made AS (
     INSERT INTO batches (id, account_id, api_key_id, request_id, kind, model, input, rate_id,
-                         caller_id)
-    SELECT id, account_id, api_key_id, request_id, kind, model, input, rate_id, caller_id
+                         caller_id, webhook_url, webhook_events, base_url)
+    SELECT id, account_id, api_key_id, request_id, kind, model, input, rate_id, caller_id,
+           webhook_url, webhook_events, base_url
       FROM batch
 ), asked AS MATERIALIZED (
     SELECT asked.*, batch.account_id, batch.model,
@@ -179,7 +181,12 @@ WITH first AS MATERIALIZED (
 SELECT c.id, c.attempt, c.strikes, c.crashes, c.account_id, c.seed, c.price_mill, c.size, b.kind,
        b.model, b.input,
        EXISTS (SELECT 1 FROM first WHERE (first.start_tag, first.id) < (c.start_tag, c.id)
-                 AND first.id NOT IN (SELECT id FROM claimed)) AS overtook
+                 AND first.id NOT IN (SELECT id FROM claimed)) AS overtook,
+       coalesce(b.webhook_events && '{started,progress}', false)
+           OR EXISTS (SELECT 1 FROM webhook_endpoints e
+                       WHERE e.account_id = c.account_id AND e.disabled_at IS NULL
+                         AND (e.listens_until > now() OR e.listens_until IS NULL)
+                         AND e.events && '{started,progress}') AS is_followed
   FROM claimed c JOIN batches b ON b.id = c.batch_id ORDER BY c.start_tag, c.id;
 
 -- name: tasks.beat

@@ -1,0 +1,113 @@
+"""Spellings: a task in the words of the wire, as status, events and webhooks tell it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from darkroom import config
+from darkroom.domain import ledger, places, tasks
+from darkroom.domain.kinds.table import KINDS
+
+# The reference spelling is what most clients in the wild match.
+_STATUS_WORDS = {
+    "quickstart": {name: name for name in tasks.TRANSITIONS},
+    "reference": {
+        tasks.PENDING: "waiting",
+        tasks.PROCESSING: "processing",
+        tasks.SUCCESS: "succeed",
+        tasks.FAILED: "failed",
+    },
+}
+# Versions of one attempt: its running, its cancel, its waiting for the next attempt, its end.
+_ATTEMPT, _CANCELED, _WAITS, _ENDED = 10_000, 200, 1_000, 9_000
+
+encode = msgspec.json.Encoder(enc_hook=str).encode
+
+
+def envelope(data: Any, request_id: str) -> dict[str, Any]:
+    """What stands around data that is as it should be."""
+    return {
+        "status": 0,
+        "desc": "success",
+        "message": "success",
+        "data": data,
+        "success": True,
+        "request_id": request_id,
+    }
+
+
+def instant(at: datetime | None) -> str | None:
+    """An instant as RFC 3339 in UTC, to the millisecond."""
+    return f"{at.isoformat(timespec='milliseconds')[:23]}Z" if at else None
+
+
+def task(one: tasks.Task, wire: str, base: str) -> dict[str, Any]:
+    """A task in the caller's spelling; result addresses stand under `base`."""
+    shown: dict[str, Any] = {
+        "task_id": one.id,
+        "task_status": _STATUS_WORDS[wire][one.status],
+        KINDS[one.kind].outputs: [f"{base}/files/{name}" for name in one.files],
+        "batch_id": one.batch_id,
+        "kind": one.kind,
+        "model": one.model,
+        "progress": 100 if one.status == tasks.SUCCESS else int(one.progress * 100),
+        "seed": one.seed,
+        "served_by": one.served_by,
+        "cost": ledger.credits_of(one.price_mill if one.charged_mill is None else one.charged_mill),
+        "cost_mill": one.price_mill if one.charged_mill is None else one.charged_mill,
+        "attempt": one.attempt,
+        "created_at": instant(one.created_at),
+        "started_at": instant(one.started_at),
+        "finished_at": instant(one.finished_at),
+    }
+    if one.place is not None:
+        shown |= _place(one.place)
+    if one.caller_id is not None:
+        shown["caller_id"] = one.caller_id
+    if one.deadline_at is not None:
+        shown["deadline_at"] = instant(one.deadline_at)
+    if one.cancel_asked_at is not None:
+        shown["cancel_asked_at"] = instant(one.cancel_asked_at)
+    if one.notes:
+        shown["notes"] = one.notes
+    if one.status == tasks.FAILED:
+        shown |= {"msg": one.error, "error_code": one.error_code}
+    return shown
+
+
+def _place(place: places.Place) -> dict[str, Any]:
+    seconds = place.start_seconds
+    return {
+        "queue_position": place.position,
+        "queue_position_is_minimum": place.is_minimum,
+        "estimated_start_seconds": None if seconds is None else round(seconds, 1),
+    }
+
+
+def batch(made: tasks.Batch, wire: str) -> dict[str, Any]:
+    """What a submit answers: every id that some client reads."""
+    return {
+        "batch_id": made.id,
+        "task_ids": made.task_ids,
+        "task_id": made.task_ids[0],
+        "task_status": _STATUS_WORDS[wire][tasks.PENDING],
+        "cost": ledger.credits_of(made.price_mill),
+        "cost_mill": made.price_mill,
+    }
+
+
+def version(task: tasks.Task) -> int:
+    """A number that never falls while the task goes on, through every attempt at it.
+
+    Within an attempt: its progress, then its way forward in the queue, then its end.
+    """
+    base = task.attempt * _ATTEMPT
+    if task.is_ended:
+        return base + _ENDED
+    if task.status == tasks.PROCESSING:
+        return base + int(task.progress * 100) + (_CANCELED if task.cancel_asked_at else 0)
+    position = task.place.position if task.place else config.QUEUE_COUNTED_MAX
+    return base + _WAITS + config.QUEUE_COUNTED_MAX - position
