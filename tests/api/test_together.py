@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
 
@@ -19,7 +19,7 @@ class Work:
         self.begun = asyncio.Event()
         self.go = asyncio.Event()
 
-    async def __call__(self, items: Sequence[int], follow: Callable[[], None]) -> list[int]:
+    async def __call__(self, items: Sequence[int]) -> list[int]:
         self.groups.append([*items])
         self.begun.set()
         await self.go.wait()
@@ -76,12 +76,13 @@ class Slow:
     def __init__(self, *, lets_follow: bool) -> None:
         self.groups: list[int] = []
         self.lets_follow = lets_follow
+        self.together = Together(self, items_max=64, flights_max=2)
         self.go = asyncio.Event()
 
-    async def __call__(self, items: Sequence[int], follow: Callable[[], None]) -> Sequence[int]:
+    async def __call__(self, items: Sequence[int]) -> Sequence[int]:
         self.groups.append(len(items))
         if self.lets_follow:
-            follow()
+            self.together.follow()
         await self.go.wait()
         return items
 
@@ -100,10 +101,9 @@ def test_a_second_flight_begins_beside_the_first_when_it_may_and_is_worth_it(
 ):
     async def story() -> list[int]:
         work = Slow(lets_follow=lets_follow)
-        together = Together(work, items_max=64, flights_max=2)
         asking = []
         for count in asked:
-            asking += [asyncio.create_task(together.ask(item)) for item in range(count)]
+            asking += [asyncio.create_task(work.together.ask(item)) for item in range(count)]
             for _ in range(5):
                 await asyncio.sleep(0)
         groups = [*work.groups]

@@ -153,6 +153,7 @@ def test_a_claim_is_one_short_index_scan_on_a_million_waiting_tasks(crowded, mod
         "tasks_max": 1,
         "worker_id": WORKER,
         "lease_seconds": 60.0,
+        "avoid_seconds": 2.0,
     }
     plan = _plan(connection, "tasks.claim", given, mode)
     nodes = _nodes(plan)

@@ -45,7 +45,7 @@ async def _one(database, account_id, *, count=1, deadline_seconds=None):
 async def _claim(database, lease_seconds=60.0):
     async with database.statement() as tx:
         return await leases.claim(
-            tx, "w", leases.Wanted(["M"]), tasks_max=1, lease_seconds=lease_seconds
+            tx, ids.new("wrk"), leases.Wanted(["M"]), tasks_max=1, lease_seconds=lease_seconds
         )
 
 

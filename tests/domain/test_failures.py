@@ -15,7 +15,7 @@ KIND = "text-to-image"
 
 
 def _met(strikes: int, crashes: int) -> leases.Claim:
-    return leases.Claim("task", 1, strikes, "acc", 7, 100, KIND, "M", {}, crashes)
+    return leases.Claim("task", 1, strikes, "acc", 7, 100, 0, KIND, "M", {}, crashes)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,9 @@ async def _waiting(database, account_id):
 
 async def _claim(database, worker, lease_seconds=60.0):
     async with database.statement() as tx:
-        return await leases.claim(tx, worker, ["M"], tasks_max=1, lease_seconds=lease_seconds)
+        return await leases.claim(
+            tx, worker, leases.Wanted(["M"]), tasks_max=1, lease_seconds=lease_seconds
+        )
 
 
 async def _end(database, claimed, error):

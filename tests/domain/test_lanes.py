@@ -209,7 +209,8 @@ def test_a_task_that_is_tried_again_keeps_its_place(ground):
         [claimed] = await queue.claim()
         async with queue.database.transaction() as tx:
             await leases.requeue(tx, claimed, delay_seconds=0, strikes=1)
-        return [one.id for one in await queue.claim(3)] == [*ids]
+        again = await queue.claim(3, worker_id="wrk_other")
+        return [one.id for one in again] == [*ids]
 
     assert _story(ground, told)
 

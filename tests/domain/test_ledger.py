@@ -11,6 +11,7 @@ from darkroom import errors, ids
 from darkroom.domain import accounts, lanes, ledger
 from darkroom.domain.ledger import Hold
 from darkroom.storage.database import Database
+from ground import Ground
 
 
 async def _hold(database: Database, account_id: str, mill: int) -> str | None:
@@ -164,8 +165,6 @@ def test_closers_racing_on_a_hold_close_it_once(ground):
 
 
 def test_the_audit_sees_a_balance_that_was_tampered_with(database_conninfo):
-    from ground import Ground
-
     ground = Ground(database_conninfo)
     ground.account()
     with psycopg.connect(database_conninfo) as connection:
@@ -175,6 +174,40 @@ def test_the_audit_sees_a_balance_that_was_tampered_with(database_conninfo):
         "replaying the entries gives every balance",
         "the sum over all accounts is zero",
     }
+
+
+def test_the_audit_sees_rows_that_name_what_is_not_there_or_is_another_s(database_conninfo):
+    ground = Ground(database_conninfo)
+    mine, other = ground.account(), ground.account()
+    with psycopg.connect(database_conninfo) as connection:
+        connection.execute(
+            "INSERT INTO holds (id, account_id, mill) VALUES ('h', %s, 1)", [mine.id]
+        )
+        connection.execute("INSERT INTO holds (id, account_id, mill) VALUES ('n', 'nobody', 1)")
+        connection.execute(
+            "INSERT INTO ledger_entries (account_id, type, available_mill, held_mill, hold_id)"
+            " VALUES (%s, 'hold', -1, 1, 'h'), ('nobody', 'refund', 1, -1, 'h')",
+            [other.id],
+        )
+        connection.execute(
+            "INSERT INTO batches (id, account_id, request_id, kind, model, input, rate_id)"
+            " VALUES (1, %s, '', '', '', '{}', 0)",
+            [mine.id],
+        )
+        connection.execute(
+            "INSERT INTO tasks (id, batch_id, account_id, position, model, seed, price_mill)"
+            " VALUES ('t', 1, %s, 0, '', 0, 0)",
+            [other.id],
+        )
+    found = [one for one in ground.audit() if one.check == "every row has the rows that it names"]
+    assert sorted(one.detail for one in found) == [
+        "a batch without its account, key or rate",
+        "a hold without its account",
+        "a task without its batch",
+        "an entry without its account",
+        "an entry without its hold",
+        "an entry without its hold",
+    ]
 
 
 @pytest.mark.parametrize("mill", [0, -1, ledger.GRANT_MILL_MAX + 1])

@@ -178,7 +178,7 @@ class Real:
         )
         async with self.database.transaction() as tx:
             claimed = await leases.claim(
-                tx, worker, [self._key(model)], tasks_max=2, lease_seconds=3600
+                tx, worker, leases.Wanted([self._key(model)]), tasks_max=2, lease_seconds=3600
             )
         self.claims |= {(model, one.attempt): one for one in claimed}
         return bool(claimed)

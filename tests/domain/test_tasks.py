@@ -48,7 +48,9 @@ async def _one(database, account_id, model="M"):
     return batch.task_ids[0]
 
 
-async def _claim(database, model="M", worker="w", tasks_max=1, lease_seconds=60.0):
+async def _claim(database, model="M", worker=None, tasks_max=1, lease_seconds=60.0):
+    """What a worker gets, by default one that has had nothing before."""
+    worker = worker or ids.new("wrk")
     async with database.transaction() as tx:
         return await leases.claim(
             tx, worker, leases.Wanted([model]), tasks_max=tasks_max, lease_seconds=lease_seconds

@@ -90,3 +90,21 @@ def test_a_stop_while_the_database_is_silent_ends_in_good_order(house: House, li
         wait_until(
             lambda: connection.execute("SELECT 1 FROM tasks WHERE status = 'FAILED'").fetchall()
         )
+
+
+@pytest.mark.parametrize("how", CUTS)
+def test_a_worker_that_cannot_write_an_end_stops_all_the_same(
+    house: House, line: Line, how: str
+) -> None:
+    house.environment["DARKROOM_DRAIN_SECONDS"] = "1"
+    house.start("serve", "--workers", "0")
+    worker = house.start("work")
+    client = house.client()
+    submit(client, "slow", 2)
+    wait_until(lambda: len(house.marks()) == 2)
+    line.cut(how)
+    log = house.folder / "work-1.log"
+    wait_until(lambda: "the end could not be written" in log.read_text(), what="a retry")
+    worker.terminate()
+    assert worker.wait(40) == 0
+    line.heal()

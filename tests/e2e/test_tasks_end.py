@@ -57,7 +57,7 @@ def test_a_hanging_model_is_stopped_and_refunded(house: House) -> None:
     client = house.client()
     [failed] = ended(client, submit(client, "hang"))
     assert failed["task_status"] == "FAILED"
-    assert "longer than 1 seconds" in failed["msg"]
+    assert "longer than the 1 seconds that PROBE may take" in failed["msg"]
     assert balance(client) == 1000
 
 

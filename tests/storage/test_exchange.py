@@ -28,7 +28,7 @@ async def look(tx: Transaction) -> accounts.Account | None:
     return await accounts.find(tx, "a@example.com")
 
 
-async def hold_of_nobody(tx: Transaction) -> None:
+async def hold_less_than_nothing(tx: Transaction) -> None:
     """The last statement answers nothing and is refused: the commit is the first to hear of it."""
     await create(tx)
     await hold(tx)
@@ -46,7 +46,7 @@ async def break_off(tx: Transaction) -> None:
 
 
 async def hold(tx: Transaction) -> None:
-    await ledger.hold(tx, [ledger.Hold("task_1", "acc_nobody", 1)])
+    await ledger.hold(tx, [ledger.Hold("task_1", "acc_nobody", -1)])
 
 
 async def told(database: Database, *stories: Story) -> list[Any]:
@@ -72,7 +72,7 @@ def asked(ground: Ground, condition: str) -> set[int]:
     return {pid for (pid,) in rows}
 
 
-@pytest.mark.parametrize("bad", [hold_of_nobody, hold_then_look, break_off])
+@pytest.mark.parametrize("bad", [hold_less_than_nothing, hold_then_look, break_off])
 def test_what_is_refused_or_breaks_off_leaves_nothing_and_spoils_nothing(ground, bad) -> None:
     async def story(database: Database) -> list[Any]:
         answers = await told(database, bad, look, create, look)

@@ -29,7 +29,7 @@ HOPELESS = {"refuse", "break", "crash always", "hang"}
 GRANTED = 100_000
 # Of an account, tasks not known to have ended and submits not answered yet: beyond this its callers
 # make nothing new.
-UNFINISHED_MAX = 30
+UNFINISHED_MAX = 10
 # Longer than the product promises, and than any freeze.
 ANSWER_SECONDS_MAX = 15.0
 FINAL = ("SUCCESS", "FAILED")

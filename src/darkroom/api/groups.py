@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,17 +29,18 @@ class Wanted:
 def submits(database: Database) -> Together[Wanted, tasks.Outcome]:
     """Submits that share a commit; an outcome for each."""
 
-    async def work(wanted: Sequence[Wanted], locked: Callable[[], None]) -> Sequence[tasks.Outcome]:
+    async def work(wanted: Sequence[Wanted]) -> Sequence[tasks.Outcome]:
         async with database.transaction() as tx:
             asked = [one.submission for one in wanted]
-            outcomes = await tasks.submit(tx, asked, locked=locked)
+            outcomes = await tasks.submit(tx, asked, locked=together.follow)
             for one, outcome in zip(wanted, outcomes, strict=True):
                 is_new = isinstance(outcome, tasks.Batch) and not outcome.replayed
                 if one.stored and is_new:
                     await assets.add(tx, one.submission.account_id, one.stored, task_id=None)
         return outcomes
 
-    return Together(work, items_max=config.SUBMITS_TOGETHER_MAX, flights_max=_FLIGHTS_MAX)
+    together = Together(work, items_max=config.SUBMITS_TOGETHER_MAX, flights_max=_FLIGHTS_MAX)
+    return together
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +89,7 @@ class Statuses:
                 self._finished.popitem(last=False)
         return task
 
-    async def _read(
-        self, asked: Sequence[tuple[str, str]], _: Callable[[], None]
-    ) -> Sequence[tasks.Task | None]:
+    async def _read(self, asked: Sequence[tuple[str, str]]) -> Sequence[tasks.Task | None]:
         async with self._database.statement() as tx:
             found = await tasks.get_many(tx, asked)
         return [found.get(one) for one in asked]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from darkroom import config, errors
@@ -71,7 +71,7 @@ class Limiter:
             self._purses.popitem(last=False)
         return purse
 
-    async def _take(self, asked: Sequence[Limit], _: Callable[[], None]) -> Sequence[bool]:
+    async def _take(self, asked: Sequence[Limit]) -> Sequence[bool]:
         now = time.monotonic()
         wanted = {limit: self._wanted(limit, count, now) for limit, count in Counter(asked).items()}
         async with self._database.transaction() as tx:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from starlette.datastructures import Headers
@@ -72,9 +72,7 @@ class Principals:
         # Shielded: one caller that goes away must not cancel the look-up of the others.
         return known[1].result() if known[1].done() else await asyncio.shield(known[1])
 
-    async def _look_up(
-        self, keys: Sequence[str], _: Callable[[], None]
-    ) -> Sequence[Principal | None]:
+    async def _look_up(self, keys: Sequence[str]) -> Sequence[Principal | None]:
         async with self._database.statement() as tx:
             found = await api_keys.find(tx, keys)
         rows = (found.get(key) for key in keys)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
@@ -19,15 +18,15 @@ Result = TypeVar("Result")
 class Together(Generic[Item, Result]):
     """Collects what is asked while the work for others is under way, and does it next, at once.
 
-    A lone item waits for nobody. `work` answers a result for each item, in their order, and says
-    when nothing later can overtake it: from then on another group may follow while this one is
+    A lone item waits for nobody. `work` answers a result for each item, in their order. Once it has
+    called `follow`, nothing later can overtake it, and another group may set out while this one is
     still under way, if it is large enough to be worth a flight of its own. When a group is refused
     by the database, each item is tried alone: nobody pays for another's broken request.
     """
 
     def __init__(
         self,
-        work: Callable[[Sequence[Item], Callable[[], None]], Awaitable[Sequence[Result]]],
+        work: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]],
         *,
         items_max: int,
         flights_max: int = 1,
@@ -46,6 +45,10 @@ class Together(Generic[Item, Result]):
         self._waiting.append((item, future))
         self._take_off()
         return await future
+
+    def follow(self) -> None:
+        """Let the next flight begin beside the one that calls this from its work."""
+        self._let_follow(asyncio.current_task())
 
     def _take_off(self) -> None:
         """Begin the next flight, if there is reason to and room in the air."""
@@ -75,9 +78,7 @@ class Together(Generic[Item, Result]):
 
     async def _carry(self, group: list[tuple[Item, asyncio.Future[Result]]]) -> None:
         try:
-            flight = asyncio.current_task()
-            follow = functools.partial(self._let_follow, flight)
-            results = await self._work([item for item, _ in group], follow)
+            results = await self._work([item for item, _ in group])
         except errors.StatementRefused as fault:
             if len(group) == 1:
                 _fail(group, fault)

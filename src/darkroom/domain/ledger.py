@@ -94,6 +94,7 @@ AUDIT_CHECKS = {
     "every hold is opened once and closed at most once": "ledger.audit_holds",
     "held credits are the open holds": "ledger.audit_held",
     "every task's money fits its state": "ledger.audit_tasks",
+    "every row has the rows that it names": "ledger.audit_references",
     "every lane counts its account's tasks": "lanes.audit",
 }
 

@@ -63,7 +63,8 @@ class Process:
 
     @property
     def alive(self) -> bool:
-        return self._child.returncode is None and not self._reader.at_eof()
+        is_open = not (self._reader.at_eof() or self._writer.is_closing())
+        return self._child.returncode is None and is_open
 
     @property
     def pid(self) -> int:
@@ -80,6 +81,8 @@ class Process:
             self.backend, self.model, self.load_seconds = asked.backend, asked.model, 0.0
         begun, oom_kills = False, bounds.oom_kills()
         try:
+            if not self.alive:
+                raise ConnectionResetError  # it died idle; uvloop refuses the write otherwise
             self._writer.write(protocol.encode(asked))
             await self._writer.drain()
             while not isinstance(told := await self._receive(), protocol.Done):

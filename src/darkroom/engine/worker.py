@@ -239,6 +239,10 @@ class Worker:
         for task, attempt in [*self._running.items()]:
             if attempt.ending:
                 await asyncio.wait([task], timeout=_STOP_SECONDS_MAX)
+                # An end that cannot be written is left to the lease.
+                if task.cancel():
+                    await asyncio.wait([task], timeout=_STOP_SECONDS_MAX)
+                    await attempt.process.kill()
                 continue
             task.cancel()
             await attempt.process.kill()

@@ -59,6 +59,9 @@ _LIMITS = {
 }
 _SESSION = {
     "TimeZone": "UTC",
+    # Statements are written for their indexes, whatever the values: planning each anew for the
+    # first five times on every connection took longer than running them.
+    "plan_cache_mode": "force_generic_plan",
     "tcp_keepalives_idle": "10",
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "3",
@@ -149,7 +152,7 @@ class Database:
             kwargs={"autocommit": True},
             configure=_configure,
         )
-        self._conninfo = conninfo
+        self.conninfo = conninfo
         self._is_away = False
         self._replaced_at = 0.0
 
@@ -244,7 +247,7 @@ class Database:
         A peer that vanished sends nothing, just as one with nothing to tell: so it is asked.
         """
         try:
-            async with await connect(self._conninfo) as connection:
+            async with await connect(self.conninfo) as connection:
                 with bounded(connection, _ANSWER_SECONDS_MAX):
                     await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
                 while True:

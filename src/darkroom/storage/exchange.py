@@ -85,10 +85,10 @@ class Exchange:
     def _is_broken(self) -> bool:
         return self._pgconn.status == ConnStatus.BAD
 
-    def send_text(self, text: str) -> None:
+    def send_text(self, text: str) -> Due:
         """Send a statement that has no parameters and is not worth preparing."""
         self._pgconn.send_query_params(text.encode(), None)
-        self._await(Due())
+        return self._await(Due())
 
     def send(self, name: str, values: Mapping[str, Any]) -> Due:
         """Send the named statement; it leaves when an answer or the end is asked for."""

@@ -128,6 +128,27 @@ SELECT a.id AS subject,
               GROUP BY account_id) h ON h.account_id = a.id
  WHERE a.held_mill <> coalesce(h.mill, 0);
 
+-- name: ledger.audit_references
+-- Rows that name another which is not there, or which is another account's.
+SELECT h.id AS subject, 'a hold without its account' AS detail
+  FROM holds h LEFT JOIN accounts a ON a.id = h.account_id WHERE a.id IS NULL
+ UNION ALL
+SELECT e.id::text, 'an entry without its account' FROM ledger_entries e
+  LEFT JOIN accounts a ON a.id = e.account_id WHERE a.id IS NULL
+ UNION ALL
+SELECT e.id::text, 'an entry without its hold' FROM ledger_entries e
+  LEFT JOIN holds h ON h.id = e.hold_id AND h.account_id = e.account_id
+ WHERE e.hold_id IS NOT NULL AND h.id IS NULL
+ UNION ALL
+SELECT b.id::text, 'a batch without its account, key or rate' FROM batches b
+  LEFT JOIN accounts a ON a.id = b.account_id
+  LEFT JOIN api_keys k ON k.id = b.api_key_id AND k.account_id = b.account_id
+  LEFT JOIN rates r ON r.id = b.rate_id
+ WHERE a.id IS NULL OR r.id IS NULL OR (b.api_key_id IS NOT NULL AND k.id IS NULL)
+ UNION ALL
+SELECT t.id, 'a task without its batch' FROM tasks t
+  LEFT JOIN batches b ON b.id = t.batch_id AND b.account_id = t.account_id WHERE b.id IS NULL;
+
 -- name: ledger.audit_tasks
 -- Tasks whose state and money disagree: running is held, failed refunded, success settled.
 SELECT t.id AS subject,

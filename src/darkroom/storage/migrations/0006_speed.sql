@@ -1,1 +1,0 @@
--- Kept for another change of the same release.
