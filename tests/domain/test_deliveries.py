@@ -69,7 +69,7 @@ def test_claims_that_race_lease_every_delivery_once(ground):
 
     claimed = [one for group in ground.run(story) for one in group]
     assert len({one.id for one in claimed}) == len(claimed) >= 30
-    assert {(one.number, one.turn, one.refused) for one in claimed} == {(1, 1, None)}
+    assert {(one.number, one.failures, one.refused) for one in claimed} == {(1, 0, None)}
 
 
 def test_a_lease_that_ran_out_is_anothers_and_the_late_record_changes_nothing(ground):
@@ -91,6 +91,22 @@ def test_a_lease_that_ran_out_is_anothers_and_the_late_record_changes_nothing(gr
     assert (late.id, late.number, again.id, again.number) == (again.id, 1, late.id, 2)
     assert run(ground, "SELECT status, attempts FROM webhook_deliveries") == [("DELIVERED", 2)]
     assert run(ground, "SELECT number FROM webhook_attempts ORDER BY number") == [(1,), (2,)]
+
+
+def test_attempts_that_nobody_lived_to_record_count_for_nothing(ground):
+    account = ground.account()
+    fill(ground, account.id)
+    there = Destination(account.id, HOST)
+
+    async def story(database):
+        for _ in range(12):
+            [one] = await claim(database, {there: 1}, lease_seconds=0)
+        await record(database, outcome(one, "PENDING", error="HTTP 500"))
+        [again] = await claim(database, {there: 1})
+        return one, again
+
+    one, again = ground.run(story)
+    assert (one.number, one.failures, again.number, again.failures) == (12, 0, 13, 1)
 
 
 def test_a_beat_keeps_what_is_under_way_and_nothing_else(ground):

@@ -14,6 +14,7 @@ import httpx
 import psycopg
 import pytest
 from e2e_house import House, ended, status
+from e2e_house import submit as house_submit
 
 from darkroom import signing
 from ground import wait_until
@@ -237,3 +238,72 @@ def test_an_address_that_became_private_is_not_called(house: House, receiver) ->
     [(error,)] = rows(house, "SELECT error FROM webhook_attempts")
     assert error.startswith("refused: ")
     assert receiver.folder.joinpath("received.jsonl").read_text() == ""
+
+
+def test_retry_after_is_obeyed_beyond_the_schedule_and_no_further_than_an_hour(
+    house: House, receiver
+) -> None:
+    house.start("serve")
+    client = house.client()
+    submit(client, f"{receiver.url}/later/60")
+    # The first destination rests meanwhile, so the other one is another host.
+    submit(client, f"{receiver.url.replace('0.1:', '0.2:')}/later/86400")
+    wait_until(lambda: len(rows(house, "SELECT 1 FROM webhook_attempts")) == 2)
+    pauses = rows(
+        house,
+        "SELECT extract(epoch FROM next_at - at)::float8 - seconds FROM webhook_deliveries "
+        "JOIN webhook_attempts ON delivery_id = id ORDER BY url",
+    )
+    assert [round(pause) for (pause,) in pauses] == [60, 3600]
+
+
+def test_the_tenth_failure_is_the_last(house: House, receiver) -> None:
+    house.start("serve")
+    client = house.client()
+    submit(client, f"{receiver.url}/500")
+    for number in range(1, 11):
+        wait_until(
+            lambda number=number: len(rows(house, "SELECT 1 FROM webhook_attempts")) == number
+        )
+        found = rows(
+            house,
+            "UPDATE webhook_deliveries SET next_at = now() RETURNING status, attempts, error, "
+            "lease_until",
+        )
+    assert found == [("FAILED", 10, "Given up after 10 attempts: HTTP 500", None)]
+
+
+def test_a_410_ends_a_delivery_disables_its_endpoint_and_tells_the_other(
+    house: House, receiver
+) -> None:
+    house.start("serve")
+    client = house.client()
+    made = {}
+    for path in ("410", "ok"):
+        answer = client.post("/v1/webhooks/endpoints", json={"url": f"{receiver.url}/{path}"})
+        made[path] = answer.json()["data"]["endpoint_id"]
+    ended(client, house_submit(client, "plain"))
+    arrived(house, 2)
+    told = {one["type"]: one for one in receiver.told() if one["type"] == "endpoint.disabled"}
+    assert told["endpoint.disabled"]["data"]["endpoint_id"] == made["410"]
+    assert "410" in told["endpoint.disabled"]["data"]["reason"]
+    listed = client.get("/v1/webhooks/endpoints").json()["data"]
+    assert {one["endpoint_id"]: one["enabled"] for one in listed} == {
+        made["410"]: False,
+        made["ok"]: True,
+    }
+    ended(client, house_submit(client, "plain"))
+    arrived(house, 3)
+    assert [one["path"] for one in receiver.received()].count("/410") == 1
+
+
+def test_an_endpoint_gets_the_spelling_of_the_key_that_submitted(house: House, receiver) -> None:
+    house.start("serve")
+    account = house.ground.account()
+    for spelling in ("quickstart", "reference"):
+        key = house.ground.key(account.id, spelling)
+        headers = {"Authorization": f"Bearer {key}"}
+        with httpx.Client(base_url=house.url, headers=headers) as client:
+            submit(client, f"{receiver.url}/ok")
+    arrived(house, 2)
+    assert {one["data"]["task_status"] for one in receiver.told()} == {"SUCCESS", "succeed"}

@@ -152,6 +152,10 @@ def _print(settings: Config, url: str, key: str, made: Made, balance: float) -> 
             "           painter, so that you can build against the whole API without a GPU.\n"
             "           DARKROOM_SANDBOX=false leaves only models with a backend of their own."
         )
+    rows["Webhooks"] = (
+        "name a webhook_url in a submit. To be called on this machine, start Darkroom with\n"
+        "           DARKROOM_OUTBOUND_ALLOW=127.0.0.1, or run `darkroom listen` beside it."
+    )
     for name, value in rows.items():
         console.print(f"{name:<11}", style="bold", end="")
         console.print(value)

@@ -48,8 +48,9 @@ class Seen:
 class Claimed:
     """One delivery leased to a daemon; `number` fences what is recorded of the attempt.
 
-    `turn` counts the attempts of the schedule. `wire`, `base_url` and `request_id` are those of
-    the submit. `refused` says why it is not to be sent any more; then there is no attempt.
+    `failures` counts those before, without what a process did not live to record. `wire`,
+    `base_url` and `request_id` are those of the submit. `refused` says why it is not to be sent any
+    more; then there is no attempt.
     """
 
     id: str
@@ -61,7 +62,7 @@ class Claimed:
     type: str
     data: dict[str, Any] | None
     number: int
-    turn: int
+    failures: int
     at_seconds: int
     request_id: str | None
     base_url: str | None

@@ -234,9 +234,9 @@ def _what_follows(
         return deliveries.DELIVERED, 0.0, None
     if answered is not None and answered.status == _GONE:
         return deliveries.FAILED, 0.0, GONE
-    if one.turn > len(PAUSES_SECONDS):
-        return deliveries.FAILED, 0.0, f"Given up after {one.turn} attempts: {error}"
-    pause = PAUSES_SECONDS[one.turn - 1] * random.uniform(1 - _JITTER, 1 + _JITTER)
+    if one.failures == len(PAUSES_SECONDS):
+        return deliveries.FAILED, 0.0, f"Given up after {one.failures + 1} attempts: {error}"
+    pause = PAUSES_SECONDS[one.failures] * random.uniform(1 - _JITTER, 1 + _JITTER)
     return deliveries.PENDING, max(pause, asked_seconds), None
 
 

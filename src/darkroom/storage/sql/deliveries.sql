@@ -47,7 +47,7 @@ WITH due AS MATERIALIZED (
     RETURNING *
 )
 SELECT c.id, c.account_id, c.task_id, c.endpoint_id, c.url, c.host, c.type, c.data,
-       c.attempts AS number, c.attempts - c.attempts_before AS turn,
+       c.attempts AS number, c.failures,
        extract(epoch FROM now())::bigint AS at_seconds,
        b.request_id, b.base_url, coalesce(k.wire, 'quickstart') AS wire,
        CASE WHEN c.endpoint_id IS NOT NULL AND e.id IS NULL THEN 'The endpoint was removed.'
@@ -90,6 +90,7 @@ WITH told AS MATERIALIZED (
 ), changed AS (
     UPDATE webhook_deliveries d
        SET status = told.status, lease_until = NULL, error = told.failure,
+           failures = failures + (told.error IS NOT NULL)::int,
            next_at = now() + make_interval(secs => told.pause_seconds),
            ended_at = CASE WHEN told.status <> 'PENDING' THEN now() END
       FROM told
@@ -161,7 +162,7 @@ WITH chosen AS MATERIALIZED (
      ORDER BY id LIMIT %(rows_max)s FOR UPDATE SKIP LOCKED
 ), again AS (
     UPDATE webhook_deliveries
-       SET status = 'PENDING', attempts_before = attempts, next_at = now(), lease_until = NULL,
+       SET status = 'PENDING', failures = 0, next_at = now(), lease_until = NULL,
            error = NULL, ended_at = NULL,
            expires_at = now() + make_interval(secs => %(seconds_max)s)
      WHERE id = ANY(ARRAY(SELECT id FROM chosen))
