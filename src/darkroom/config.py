@@ -129,7 +129,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     account_requests_per_minute: Annotated[
         int, _said("Requests a minute of a new account; 0: as many as it likes.", ge=0)
     ] = 0
-    history_days: Annotated[int, _said("Days that call records are kept.", ge=1, le=3650)] = 90
+    history_days: Annotated[
+        int, _said("Days that call records and webhook deliveries are kept.", ge=1, le=3650)
+    ] = 90
     task_seconds_max: Annotated[
         float,
         _said("Seconds that a model may take for a task, if it has no bound of its own.", **_DAY),

@@ -116,14 +116,14 @@ def test_an_address_that_is_also_an_endpoint_is_told_once(ground):
             await webhook_endpoints.create(tx, account.id, "https://b.example/", ["ended"])
             gone = await webhook_endpoints.create(tx, account.id, "https://c.example/", ["ended"])
             await webhook_endpoints.disable(tx, gone.id, "a test")
-        await _end(queue, account.id, "succeed")
+        await _end(queue, account.id, "succeed", webhook_events=["ended", "output"])
 
     _story(ground, told)
     found = [(one.url, one.type, one.endpoint_id is None) for one in written(ground) if one.task_id]
     assert sorted(found) == [
         ("https://b.example/", "task.ended", False),
         (URL, "task.ended", True),
-        (URL, "task.output", False),
+        (URL, "task.output", True),
     ]
     assert len({one.id for one in written(ground)}) == len(written(ground))
 

@@ -8,55 +8,12 @@ from typing import Any
 
 import psycopg
 import psycopg.sql
-from psycopg.rows import namedtuple_row
+from delivering import HOST, claim, fill, outcome, record, run
 
 from darkroom import config
-from darkroom.domain import deliveries, webhook_endpoints, webhook_secrets
-from darkroom.domain.deliveries import FIRST, Claimed, Destination, Outcome
+from darkroom.domain import deliveries, webhook_endpoints
+from darkroom.domain.deliveries import FIRST, Destination
 from darkroom.storage import queries
-
-HOST = "example.com"
-
-
-def run(ground, query: str, *values: Any) -> list[Any]:
-    """What a query answers."""
-    with psycopg.connect(ground.conninfo, row_factory=namedtuple_row) as connection:
-        cursor = connection.execute(query, values)
-        return cursor.fetchall() if cursor.description else []
-
-
-def fill(ground, account_id: str, count: int = 1, host: str = HOST, **more: Any) -> None:
-    """Write deliveries that are due."""
-    run(
-        ground,
-        """INSERT INTO webhook_deliveries (id, account_id, url, type, data, next_at, expires_at,
-                                           endpoint_id)
-           SELECT 'msg_' || gen_random_uuid(), %s, 'https://' || %s || '/hook', 'webhook.test',
-                  '{}', now() + make_interval(secs => %s), now() + make_interval(secs => %s), %s
-             FROM generate_series(1, %s)""",
-        account_id,
-        host,
-        more.get("due_seconds", 0),
-        more.get("expires_seconds", 60),
-        more.get("endpoint_id"),
-        count,
-    )
-
-
-async def claim(database, wanted: dict[Destination, int], lease_seconds: float = 60):
-    async with database.statement() as tx:
-        return await deliveries.claim(tx, wanted, lease_seconds=lease_seconds)
-
-
-async def record(database, *outcomes: Outcome) -> None:
-    async with database.statement() as tx:
-        await deliveries.record(tx, outcomes)
-
-
-def outcome(one: Claimed, status: str = "DELIVERED", **more: Any) -> Outcome:
-    return Outcome(
-        one.id, one.number, status, request_headers={"a": "b"}, request_body="{}", **more
-    )
 
 
 def test_claims_that_race_lease_every_delivery_once(ground):
@@ -246,63 +203,6 @@ def test_a_search_stops_at_its_bound_and_says_where(ground):
     assert rest == []
 
 
-def test_an_endpoint_fails_since_its_first_failure_until_something_arrives(ground):
-    account = ground.account()
-    there = Destination(account.id, HOST)
-
-    async def story(database):
-        async with database.transaction() as tx:
-            one = await webhook_endpoints.create(tx, account.id, f"https://{HOST}/hook", ["ended"])
-        fill(ground, account.id, 4, endpoint_id=one.id)
-        claimed = await claim(database, {there: 4})
-        since = []
-        for status, error in (
-            ("PENDING", "HTTP 500"),
-            ("PENDING", "HTTP 500"),
-            ("DELIVERED", None),
-            ("FAILED", "x"),
-        ):
-            await record(database, outcome(claimed.pop(), status, error=error))
-            since += run(ground, "SELECT failing_since FROM webhook_endpoints")
-        return [row.failing_since for row in since]
-
-    first, same, well, again = ground.run(story)
-    assert first == same is not None
-    assert well is None
-    assert again > first
-
-
-def test_an_endpoint_that_failed_for_days_is_disabled_and_the_others_are_told(ground):
-    account, other = ground.account(), ground.account()
-
-    async def story(database):
-        async with database.transaction() as tx:
-            made = [
-                await webhook_endpoints.create(
-                    tx, account.id, f"https://{name}.example/", ["ended"]
-                )
-                for name in "abc"
-            ]
-            await webhook_endpoints.create(tx, other.id, "https://d.example/", ["ended"])
-        run(
-            ground,
-            "UPDATE webhook_endpoints SET failing_since = now() - interval '5 days 1 minute' "
-            "WHERE id = ANY(%s)",
-            [made[0].id, made[1].id],
-        )
-        async with database.statement() as tx:
-            gone = await webhook_endpoints.disable_failing(tx)
-            assert await webhook_endpoints.disable_failing(tx) == []
-        return made, gone
-
-    made, gone = ground.run(story)
-    assert {one.id for one in gone} == {made[0].id, made[1].id}
-    told = run(ground, "SELECT * FROM webhook_deliveries WHERE type = 'endpoint.disabled'")
-    assert {one.endpoint_id for one in told} == {made[2].id}
-    assert {one.data["endpoint_id"] for one in told} == {made[0].id, made[1].id}
-    assert {one.data["reason"] for one in told} == {"Nothing has arrived for 5 days."}
-
-
 def test_old_deliveries_are_forgotten_with_their_attempts_a_bounded_number_at_a_time(ground):
     account = ground.account()
     there = Destination(account.id, HOST)
@@ -320,22 +220,6 @@ def test_old_deliveries_are_forgotten_with_their_attempts_a_bounded_number_at_a_
     assert run(ground, "SELECT * FROM webhook_attempts") == []
 
 
-def test_accounts_get_their_first_secret_once(ground):
-    accounts = [ground.account().id for _ in range(3)]
-
-    async def ask(database):
-        async with database.statement() as tx:
-            return await webhook_secrets.live(tx, accounts)
-
-    async def story(database):
-        return await asyncio.gather(*(ask(database) for _ in range(8)))
-
-    first, *others = ground.run(story)
-    assert all(one == first for one in others)
-    secrets = [one.secret for rows in first.values() for one in rows]
-    assert len(set(secrets)) == len(secrets) == 3
-
-
 def test_an_outcome_that_cannot_be_told_apart_from_sql_is_kept(ground):
     account = ground.account()
     fill(ground, account.id)
@@ -349,29 +233,3 @@ def test_an_outcome_that_cannot_be_told_apart_from_sql_is_kept(ground):
     ground.run(story)
     [one] = run(ground, "SELECT * FROM webhook_attempts")
     assert one.answer_body == "'; \\u0041 \ufffd \U0001f4f7"
-
-
-def test_a_listener_that_has_gone_is_forgotten_with_what_it_left(ground):
-    account = ground.account()
-
-    async def story(database):
-        async with database.statement() as tx:
-            gone = await webhook_endpoints.listen(tx, account.id, ["ended"])
-            there = await webhook_endpoints.listen(tx, account.id, ["ended"])
-        for one in (gone, there):
-            fill(ground, account.id, host=f"@{one.id}", endpoint_id=one.id)
-        run(
-            ground,
-            "UPDATE webhook_endpoints SET listens_until = now() - interval '1 s' WHERE id = %s",
-            gone.id,
-        )
-        async with database.statement() as tx:
-            seen = await deliveries.due(tx, after=FIRST)
-            assert not any(one.is_due for one in seen)  # no daemon takes a listener's
-            assert await webhook_endpoints.forget_listeners(tx) == 1
-        return there
-
-    there = ground.run(story)
-    assert [one.id for one in run(ground, "SELECT id FROM webhook_endpoints")] == [there.id]
-    left = run(ground, "SELECT endpoint_id FROM webhook_deliveries")
-    assert [one.endpoint_id for one in left] == [there.id]

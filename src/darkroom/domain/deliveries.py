@@ -48,9 +48,9 @@ class Seen:
 class Claimed:
     """One delivery leased to a daemon; `number` fences what is recorded of the attempt.
 
-    `failures` counts those before, without what a process did not live to record. `wire`,
-    `base_url` and `request_id` are those of the submit. `refused` says why it is not to be sent any
-    more; then there is no attempt.
+    `failures` counts the attempts before that failed, without those that nobody lived to record.
+    `wire`, `base_url` and `request_id` are those of the submit. `refused` says why it is not to be
+    sent any more; then there is no attempt.
     """
 
     id: str

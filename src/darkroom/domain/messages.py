@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from darkroom import signing
@@ -20,22 +20,31 @@ class Message:
     body: bytes
 
 
-async def write(
-    tx: Transaction, claimed: Sequence[Claimed], key: signing.SigningKey, base_url: str
-) -> list[Message]:
-    """The messages of claimed deliveries; `base_url` is for results whose submit left none."""
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What deliveries tell of: their tasks as they are now, and the secrets of their accounts."""
+
+    task_of: Mapping[tuple[str, str], tasks.Task]
+    secrets_of: Mapping[str, Sequence[webhook_secrets.Secret]]
+
+
+async def read(tx: Transaction, claimed: Sequence[Claimed]) -> Facts:
+    """The facts of claimed deliveries."""
     asked = [(one.account_id, one.task_id) for one in claimed if one.task_id is not None]
-    found = await tasks.get_many(tx, asked) if asked else {}
     accounts = {one.account_id for one in claimed}
-    live = await webhook_secrets.live(tx, accounts) if accounts else {}
-    messages = []
-    for one in claimed:
-        task = found.get((one.account_id, one.task_id or ""))
-        body = _body(one, task, one.base_url or base_url)
-        secrets = [secret.secret for secret in live[one.account_id]]
-        signed = signing.headers(one.id, one.at_seconds, body, secrets, key)
-        messages.append(Message(one, {"Content-Type": "application/json", **signed}, body))
-    return messages
+    return Facts(
+        await tasks.get_many(tx, asked) if asked else {},
+        await webhook_secrets.live(tx, accounts) if accounts else {},
+    )
+
+
+def write(one: Claimed, facts: Facts, key: signing.SigningKey, base_url: str) -> Message:
+    """The message of one delivery; `base_url` is for results whose submit left none."""
+    task = facts.task_of.get((one.account_id, one.task_id or ""))
+    body = _body(one, task, one.base_url or base_url)
+    secrets = [secret.secret for secret in facts.secrets_of[one.account_id]]
+    signed = signing.headers(one.id, one.at_seconds, body, secrets, key)
+    return Message(one, {"Content-Type": "application/json", **signed}, body)
 
 
 def _body(one: Claimed, task: tasks.Task | None, base_url: str) -> bytes:

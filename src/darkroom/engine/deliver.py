@@ -19,7 +19,7 @@ from darkroom import config, errors
 from darkroom.config import Config
 from darkroom.domain import deliveries, messages, signing_keys, webhook_endpoints
 from darkroom.domain.deliveries import Claimed, Destination, Outcome
-from darkroom.domain.messages import Message
+from darkroom.domain.messages import Facts, Message
 from darkroom.engine import loop
 from darkroom.engine.destinations import Destinations
 from darkroom.outbound import Answered, Outbound
@@ -118,12 +118,10 @@ class Deliverer:
         async with self._database.statement() as tx:
             if self._key is None:
                 self._key = await signing_keys.ours(tx)
-            told = [one for one in claimed if one.refused is None]
-            written = await messages.write(tx, told, self._key, self._base_url)
-        message_of = {one.delivery.id: one for one in written}
+            facts = await messages.read(tx, [one for one in claimed if one.refused is None])
         for one in claimed:
             self._destinations.begin(one.destination)
-            task = asyncio.create_task(self._deliver(one, message_of.get(one.id)), name=one.id)
+            task = asyncio.create_task(self._deliver(one, facts, self._key), name=one.id)
             self._under_way[task] = one
             task.add_done_callback(self._ended)
         return len(claimed)
@@ -135,12 +133,13 @@ class Deliverer:
             _log.error("%s: the attempt broke", task.get_name(), exc_info=exc)
         self._wake.set()
 
-    async def _deliver(self, one: Claimed, message: Message | None) -> None:
+    async def _deliver(self, one: Claimed, facts: Facts, key: SigningKey) -> None:
         """Make one attempt and have its outcome recorded; until then it holds its place."""
         try:
-            if message is None:
+            if one.refused is not None:
                 outcome = Outcome(one.id, one.number, deliveries.FAILED, failure=one.refused)
             else:
+                message = messages.write(one, facts, key, self._base_url)
                 outcome = await self._attempt(one, message)
             recorded = asyncio.get_running_loop().create_future()
             self._outcomes.append((outcome, recorded))

@@ -91,7 +91,8 @@ async def _take(
             tx, {there: config.LISTENER_TAKES_MAX}, lease_seconds=edge.config.lease_seconds
         )
         told = [one for one in claimed if one.refused is None]
-        return await messages.write(tx, told, key, base_url) if told else []
+        facts = await messages.read(tx, told)
+    return [messages.write(one, facts, key, base_url) for one in told]
 
 
 async def _record(edge: Edge, taken: list[messages.Message]) -> None:

@@ -40,7 +40,7 @@ CREATE TABLE webhook_deliveries (
                      CHECK (status IN ('PENDING', 'DELIVERED', 'FAILED')),
     -- The number of the last attempt; it fences what an earlier one comes late to record.
     attempts         integer NOT NULL DEFAULT 0,
-    -- Attempts that failed since it was first sent, or sent again by hand: its place in the schedule.
+    -- Attempts that failed since it was sent first, or again by hand: its place in the schedule.
     failures         integer NOT NULL DEFAULT 0,
     next_at          timestamptz NOT NULL DEFAULT now(),
     lease_until      timestamptz,
