@@ -27,6 +27,11 @@ class Caller:
         task_id: str = self._ask("POST", "/v1/generation/text-to-image", body)["task_id"]
         return task_id
 
+    def submit_many(self, model: str, count: int) -> None:
+        """Submit so many tasks of a model in one request."""
+        body = {"model": model, "prompt": "nothing", "image_number": count}
+        self._ask("POST", "/v1/generation/text-to-image", body)
+
     def status(self, task_id: str) -> str:
         """The state of one task, as the API tells it."""
         status: str = self._ask("GET", f"/v1/generation/{task_id}/status")["task_status"]

@@ -25,10 +25,13 @@ class Budget(msgspec.Struct, frozen=True):
 
 
 class Line(msgspec.Struct, frozen=True):
-    """One measured budget; `figure` is what the budget bounds, `low` to `high` its spread."""
+    """One measured budget; `figure` is what the budget bounds, `low` to `high` its spread.
+
+    Without a budget it is told for what it is worth.
+    """
 
     path: str
-    budget: Budget
+    budget: Budget | None
     floor: str
     measured: str
     figure: float | None
@@ -38,6 +41,8 @@ class Line(msgspec.Struct, frozen=True):
 
     def cells(self) -> list[str]:
         """The line's cells: path, budget, floor, measured, figure with spread, verdict."""
+        if self.budget is None:
+            return [self.path, "–", self.floor, self.measured, "–", "–"]
         if self.figure is None:
             return [self.path, self.budget.told(), self.floor, self.measured, "–", "not measured"]
         unit = self.budget.unit

@@ -15,8 +15,10 @@ import home
 import machine
 import measure_history
 import measure_http
+import measure_null
 import measure_rest
 import measure_tasks
+from home import Home
 from lines import Line
 from plan import FULL, QUICK, SMOKE, Plan
 
@@ -25,12 +27,16 @@ BEGIN, END = "<!-- bench -->", "<!-- /bench -->"
 _HEAD = ("Path", "Budget", "Floor", "Measured", "Figure (spread)", "Verdict")
 
 
-def lines(plan: Plan) -> Iterator[Line]:
+def lines(plan: Plan, database_url: str | None) -> Iterator[Line]:
     """Every line of the table; submits come after what needs an empty queue."""
+    if database_url is not None:
+        with home.folder() as data, home.another(Home(data, database_url, {}), "bench") as one:
+            yield measure_null.measure(plan, one, "PostgreSQL by address")
     with home.opened() as one:
         with home.served(one, 0, cores.SERVER) as server:
             yield measure_rest.memory(plan, one, server)
         yield from measure_tasks.measure(plan, one)
+        yield measure_null.measure(plan, one, "embedded PostgreSQL")
         with home.served(one, 0, cores.SERVER) as server:
             yield from measure_http.measure(plan, one, server)
         yield measure_history.measure(plan, one)
@@ -64,11 +70,13 @@ def main() -> None:
     size.add_argument("--smoke", action="store_true", help="seconds; the figures say nothing")
     parser.add_argument("--json", action="store_true", help="print JSON instead of Markdown")
     parser.add_argument("--write", action="store_true", help="put the table into README.md")
+    parser.add_argument("--database-url", help="a PostgreSQL to run null tasks on as well")
     asked = parser.parse_args()
     facts = machine.told()
     began = time.monotonic()
     found = []
-    for line in lines(SMOKE if asked.smoke else QUICK if asked.quick else FULL):
+    plan = SMOKE if asked.smoke else QUICK if asked.quick else FULL
+    for line in lines(plan, asked.database_url):
         took = f"{time.monotonic() - began:4.0f} s"
         print(" | ".join([took, *line.cells()]), file=sys.stderr, flush=True)
         found.append(line)

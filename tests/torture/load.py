@@ -60,6 +60,8 @@ class Account:
     prompts: dict[str, str] = field(default_factory=dict)
     # The last that was told of each task, and of those that have ended all there is to tell.
     seen: dict[str, dict[str, Any]] = field(default_factory=dict)
+    # Since when each end is known, by the monotonic clock.
+    ends_known_at: dict[str, float] = field(default_factory=dict)
     unfinished: set[str] = field(default_factory=set)
     guard: threading.Lock = field(default_factory=threading.Lock)
 
@@ -79,6 +81,8 @@ class Caller:
     faults: list[str]
     answers: Counter[str] = field(default_factory=Counter)
     longest_seconds: float = 0.0
+    # When the last request set out.
+    sent_at: float = 0.0
     client: httpx.Client = field(init=False)
 
     def __post_init__(self) -> None:
@@ -175,7 +179,7 @@ class Caller:
 
     def _call(self, what: str, method: str, path: str, **options: Any) -> httpx.Response | None:
         """An answer with status 200, or None when there was none; any other is a fault."""
-        at = time.monotonic()
+        self.sent_at = time.monotonic()
         try:
             answer = self.client.request(
                 method, f"{self.random.choice(self.urls)}{path}", **options
@@ -184,7 +188,7 @@ class Caller:
             self.answers[f"{what}: {type(exc).__name__}"] += 1
             return None
         self.answers[f"{what}: {answer.status_code}"] += 1
-        self.longest_seconds = max(self.longest_seconds, time.monotonic() - at)
+        self.longest_seconds = max(self.longest_seconds, time.monotonic() - self.sent_at)
         if answer.status_code not in _FINE:
             self._fault(f"{method} {path}: {answer.status_code} {answer.text[:300]}")
         if answer.status_code == 503 and "Retry-After" not in answer.headers:
@@ -196,12 +200,15 @@ class Caller:
         task_id = task["task_id"]
         with self.account.guard:
             before = self.account.seen.get(task_id)
-            if task["task_status"] in FINAL:
-                self.account.unfinished.discard(task_id)
             if before is not None and before["task_status"] in FINAL:
-                if task != before:
+                # An answer that was on its way when another caller learned of the end may be older.
+                is_later = self.sent_at > self.account.ends_known_at[task_id]
+                if task != before and (is_later or task["task_status"] in FINAL):
                     self._fault(f"{task_id} ended as {before} and then was {task}")
                 return
+            if task["task_status"] in FINAL:
+                self.account.unfinished.discard(task_id)
+                self.account.ends_known_at[task_id] = time.monotonic()
             self.account.seen[task_id] = task
         # Two callers' answers may come in another order than they were given, but not their ends.
         if not 0 <= task["progress"] <= 100:

@@ -59,9 +59,6 @@ _LIMITS = {
 }
 _SESSION = {
     "TimeZone": "UTC",
-    # Statements are written for their indexes, whatever the values: planning each anew for the
-    # first five times on every connection took longer than running them.
-    "plan_cache_mode": "force_generic_plan",
     "tcp_keepalives_idle": "10",
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "3",
