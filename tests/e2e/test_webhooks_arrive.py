@@ -110,16 +110,26 @@ def test_a_task_that_is_followed_tells_begin_progress_output_and_end(
     events = ["ended", "started", "progress", "output"]
     submit(client, f"{receiver.url}/ok", "slow", webhook_events=events)
     submit(client, f"{receiver.url}/quiet", "slow")
-    wait_until(lambda: [one["type"] for one in receiver.told()].count("task.ended") == 2)
+    wait_until(
+        lambda: (
+            [one["type"] for one in receiver.told()].count("task.ended") == 2
+            and not rows(house, "SELECT 1 FROM webhook_deliveries WHERE status = 'PENDING'")
+        )
+    )
     quiet = [one for one in receiver.received() if one["path"] == "/quiet"]
     assert len(quiet) == 1
     told = [json.loads(one["body"]) for one in receiver.received() if one["path"] == "/ok"]
     types = [one["type"] for one in told]
-    assert types[0] == "task.started"
+    assert types.count("task.started") == 1
     assert sorted({*types}) == ["task.ended", "task.output", "task.progress", "task.started"]
-    assert 1 <= types.count("task.progress") <= 3  # for two seconds
-    versions = [one["version"] for one in told if one["type"] != "task.output"]
-    assert versions == sorted(versions)
+    [(seconds,)] = rows(
+        house,
+        "SELECT extract(epoch FROM max(finished_at - started_at))::float8 FROM tasks",
+    )
+    assert 1 <= types.count("task.progress") <= seconds + 1
+    # In which order they arrive nobody promises: the version tells which is the newest.
+    newest = max(told, key=lambda one: one["version"])
+    assert newest["data"]["task_status"] == "SUCCESS"
     output = next(one for one in told if one["type"] == "task.output")
     assert output["data"]["images"]
 
