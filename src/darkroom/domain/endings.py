@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from darkroom import errors
-from darkroom.domain import lanes, ledger, tasks, webhooks
+from darkroom.domain import leases, tasks
 from darkroom.storage.database import Transaction
 
 # What a cancel did: ended a waiting task, asked a running one to stop, or came after the end.
@@ -54,9 +54,7 @@ async def cancel(tx: Transaction, account_id: str, task_id: str) -> Cancel:
     effect = FINISHED
     if changed is not None and changed.status == tasks.FAILED:
         effect = ENDED
-        await ledger.refund(tx, task_id)
-        await lanes.release(tx, account_id, task_id)
-        await webhooks.announce(tx, [task_id], webhooks.ENDED)
+        await leases.close_free(tx, account_id, task_id)
     elif changed is not None:
         effect = ASKED
         await tx.run("tasks.notify_cancel", task_id=task_id)
@@ -72,9 +70,7 @@ async def expire(tx: Transaction) -> str | None:
     expired = await tx.first(_Changed, "tasks.expire", error_code=error.code, error=error.message)
     if expired is None:
         return None
-    await ledger.refund(tx, expired.id)
-    await lanes.release(tx, expired.account_id, expired.id)
-    await webhooks.announce(tx, [expired.id], webhooks.ENDED)
+    await leases.close_free(tx, expired.account_id, expired.id)
     return expired.id
 
 
@@ -103,7 +99,5 @@ async def recover(tx: Transaction, task: Lost, *, strikes_max: int) -> bool:
     )
     if row is None:
         return False
-    await ledger.refund(tx, task.id)
-    await lanes.release(tx, row.account_id, task.id)
-    await webhooks.announce(tx, [task.id], webhooks.ENDED)
+    await leases.close_free(tx, row.account_id, task.id)
     return True

@@ -131,10 +131,15 @@ async def fail(
     )
     if row is None:
         return False
-    await ledger.refund(tx, claimed.id)
-    await lanes.release(tx, claimed.account_id, claimed.id)
-    await webhooks.announce(tx, [claimed.id], webhooks.ENDED)
+    await close_free(tx, claimed.account_id, claimed.id)
     return True
+
+
+async def close_free(tx: Transaction, account_id: str, task_id: str) -> None:
+    """What follows every end that costs nothing: the refund, the lane's next task, the webhooks."""
+    await ledger.refund(tx, task_id)
+    await lanes.release(tx, account_id, task_id)
+    await webhooks.announce(tx, [task_id], webhooks.ENDED)
 
 
 async def requeue(
