@@ -25,6 +25,16 @@ def test_clear_work_removes_folders_of_yesterday_only(tmp_path: Path) -> None:
     assert [one.name for one in tmp_path.iterdir()] == ["fresh"]
 
 
+def test_clear_work_goes_on_past_what_vanishes_under_it(tmp_path: Path) -> None:
+    for name in ("a", "z"):
+        (tmp_path / name).symlink_to(tmp_path / "gone")
+    old = tmp_path / "old"
+    old.mkdir()
+    os.utime(old, (0, 0))
+    asyncio.run(sweep.clear_work(tmp_path))
+    assert not old.exists()
+
+
 def test_clear_work_needs_no_folder(tmp_path: Path) -> None:
     asyncio.run(sweep.clear_work(tmp_path / "none"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import shutil
 import time
@@ -123,5 +124,7 @@ def _clear_work(folder: Path) -> None:
     if not folder.is_dir():
         return
     for left in folder.iterdir():
-        if time.time() - left.stat().st_mtime > _FOLDER_SECONDS_MAX:
-            shutil.rmtree(left, ignore_errors=True)
+        # Its worker may be removing it at this very moment.
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - left.stat().st_mtime > _FOLDER_SECONDS_MAX:
+                shutil.rmtree(left, ignore_errors=True)
