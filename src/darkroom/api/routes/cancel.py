@@ -23,7 +23,10 @@ async def cancel_batch(call: Call) -> Any:
     async with call.edge.database.statement() as tx:
         found = await tasks.of_batch(tx, call.principal.account_id, batch_id)
     call.trace.batch_id = batch_id
-    return [await _cancel(call, task.id) for task in found]
+    # Those that wait come first: a worker that a canceled one leaves free would begin them.
+    waiting_first = sorted(found, key=lambda task: task.status != tasks.PENDING)
+    shown = {task.id: await _cancel(call, task.id) for task in waiting_first}
+    return [shown[task.id] for task in found]
 
 
 async def _cancel(call: Call, task_id: str) -> dict[str, Any]:
