@@ -8,12 +8,12 @@ from typing import Any
 
 import psycopg
 import pytest
+from plans import explained
 from queueing import KIND, MODELS, WORKER, Queue, opened
 
 from darkroom import config
 from darkroom.domain import leases
 from darkroom.engine.patience import Patience
-from darkroom.storage import queries
 
 WAITING = 1_000_000
 _BLOCKS_MAX = 1_000
@@ -105,20 +105,6 @@ def _fill(connection: psycopg.Connection, account_id: str, rate_id: int) -> None
     connection.execute("ANALYZE tasks")
 
 
-def _plan(connection: psycopg.Connection, name: str, given: dict[str, Any], mode: str) -> Any:
-    """What PostgreSQL did for a statement as it is prepared, in the plan that the mode forces."""
-    statement = queries.load()[name]
-    connection.execute(f"SET plan_cache_mode = {mode}")
-    connection.execute(b"PREPARE asked AS " + statement.text)
-    values = psycopg.sql.SQL(", ").join(
-        psycopg.sql.Literal(given[one]) for one in statement.parameters
-    )
-    explain = psycopg.sql.SQL("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE asked ({})")
-    [[plan]] = connection.execute(explain.format(values)).fetchall()
-    connection.execute("DEALLOCATE asked")
-    return plan[0]["Plan"]
-
-
 def _nodes(plan: Any) -> list[Any]:
     return [plan, *(one for child in plan.get("Plans", ()) for one in _nodes(child))]
 
@@ -155,7 +141,7 @@ def test_a_claim_is_one_short_index_scan_on_a_million_waiting_tasks(crowded, mod
         "lease_seconds": 60.0,
         "avoid_seconds": 2.0,
     }
-    plan = _plan(connection, "tasks.claim", given, mode)
+    plan = explained(connection, "tasks.claim", given, mode)
     nodes = _nodes(plan)
     assert [one.get("Index Name") for one in nodes].count("tasks_queued") == 1
     on_tasks = {one["Node Type"] for one in nodes if one.get("Relation Name") == "tasks"}
@@ -173,7 +159,7 @@ def test_admitting_the_next_reads_a_short_piece_of_an_index(crowded, mode: str):
         (WAITING // 2, account_id),
     )
     connection.execute("UPDATE accounts SET running_max = 3 WHERE id = %s", (account_id,))
-    plan = _plan(connection, "lanes.admit", {"account_id": account_id}, mode)
+    plan = explained(connection, "lanes.admit", {"account_id": account_id}, mode)
     assert "Seq Scan" not in [
         one["Node Type"] for one in _nodes(plan) if one.get("Relation Name") == "tasks"
     ]
@@ -189,7 +175,7 @@ def test_a_place_in_the_queue_is_told_without_reading_it_all(crowded):
     connection, _ = crowded
     asked = ["task_" + str(number).zfill(26) for number in (2, 3, 999_999, 1_000_000)]
     given = {"ids": asked, "counted_max": config.QUEUE_COUNTED_MAX, "alive_seconds": 30.0}
-    plan = _plan(connection, "tasks.waiting", given, "force_generic_plan")
+    plan = explained(connection, "tasks.waiting", given, "force_generic_plan")
     assert "Seq Scan" not in [
         one["Node Type"] for one in _nodes(plan) if one.get("Relation Name") == "tasks"
     ]

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import Any
 
 import psycopg
-import psycopg.sql
 from delivering import HOST, claim, fill, outcome, record, run
+from plans import explained
 
 from darkroom import config
 from darkroom.domain import deliveries, webhook_endpoints
 from darkroom.domain.deliveries import FIRST, Destination
-from darkroom.storage import queries
 
 
 def test_claims_that_race_lease_every_delivery_once(ground):
@@ -144,20 +142,6 @@ def test_destinations_with_something_due_are_found_in_their_order(ground):
     assert rest == every[2:]
 
 
-def _plan(connection: psycopg.Connection, name: str, given: dict[str, Any], mode: str) -> Any:
-    """What PostgreSQL did for a statement as it is prepared, in the plan that the mode forces."""
-    statement = queries.load()[name]
-    connection.execute(f"SET plan_cache_mode = {mode}")
-    connection.execute(b"PREPARE asked AS " + statement.text)
-    values = psycopg.sql.SQL(", ").join(
-        psycopg.sql.Literal(given[one]) for one in statement.parameters
-    )
-    explain = psycopg.sql.SQL("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE asked ({})")
-    [[plan]] = connection.execute(explain.format(values)).fetchall()
-    connection.execute("DEALLOCATE asked")
-    return plan[0]["Plan"]
-
-
 def test_a_dead_receivers_hundred_thousand_cost_a_search_nothing(ground):
     dead, alive = sorted((ground.account().id, ground.account().id))
     fill(ground, dead, 100_000, "dead.example")
@@ -176,7 +160,7 @@ def test_a_dead_receivers_hundred_thousand_cost_a_search_nothing(ground):
                 ("deliveries.due", search, 2),
                 ("deliveries.claim", taken, 4),
             ):
-                plan = _plan(connection, name, given, mode)
+                plan = explained(connection, name, given, mode)
                 assert plan["Actual Rows"] == rows, (name, mode)
                 blocks = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
                 assert blocks < 500, (name, mode, blocks)
