@@ -14,6 +14,7 @@ from darkroom.storage import migrate
 from darkroom.storage.embedded import Embedded
 from ground import Ground, Server, create_database, fresh_database, serve, wait_until
 from receivers import certify
+from stripes import Stripe, run_stripe
 
 __all__ = ["wait_until"]
 
@@ -71,3 +72,9 @@ def server(
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate of files.example, with its key, in one file."""
     return certify(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture(scope="session")
+def stripe_server() -> Iterator[Stripe]:
+    """A double of Stripe, as a process."""
+    yield from run_stripe()

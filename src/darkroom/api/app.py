@@ -23,6 +23,7 @@ from darkroom.api.routes import (
     history,
     listening,
     models,
+    payments,
     status,
     uploads,
     webhooks,
@@ -39,6 +40,7 @@ _ROUTES: tuple[Route, ...] = (
     *history.ROUTES,
     *webhooks.ROUTES,
     *listening.ROUTES,
+    *payments.ROUTES,
     *files.ROUTES,
     *health.ROUTES,
 )

@@ -16,8 +16,9 @@ import uvloop
 from darkroom import config, log
 from darkroom.cli import connect
 from darkroom.config import Config
-from darkroom.domain import catalogue, moderation, rates
+from darkroom.domain import catalogue, moderation, packages, rates
 from darkroom.domain.catalogue import Catalogue
+from darkroom.domain.packages import Package
 from darkroom.engine.backends import registry
 from darkroom.storage.database import Database
 
@@ -73,6 +74,15 @@ def read_models(settings: Config) -> dict[str, catalogue.Model]:
         own = config.text_of(settings.catalogue_file, "DARKROOM_CATALOGUE_FILE")
         models |= catalogue.parse(own, str(settings.catalogue_file))
     return models
+
+
+def read_packages(settings: Config) -> list[Package]:
+    """The operator's packages, or the shipped ones."""
+    if settings.packages_file is not None:
+        own = config.text_of(settings.packages_file, "DARKROOM_PACKAGES_FILE")
+        return packages.parse(own, str(settings.packages_file))
+    shipped = resources.files("darkroom.domain").joinpath("packages.toml")
+    return packages.parse(shipped.read_text(encoding="utf-8"), "the shipped packages")
 
 
 def read_policy(settings: Config) -> moderation.Policy:

@@ -29,6 +29,7 @@ from darkroom.engine.daemon import Daemon
 from darkroom.engine.worker import Worker
 from darkroom.outbound import Outbound
 from darkroom.storage.files import Files
+from darkroom.stripe_checkout import StripeCheckout
 
 _BACKLOG = 1024
 _ANSWER_SECONDS_MAX = 10
@@ -96,6 +97,8 @@ async def _serve(settings: Config) -> None:
                 statuses=groups.Statuses(home.database),
                 files=Files(settings.files_folder),
                 catalogue=home.catalogue,
+                packages=house.read_packages(settings),
+                stripe=StripeCheckout.of(settings),
                 moderator=moderator,
                 outbound=Outbound(settings.outbound_allow, webhook_http=settings.webhook_http),
                 principals=Principals(home.database),
