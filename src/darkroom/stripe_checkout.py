@@ -6,9 +6,10 @@ Answers are Stripe's objects as their JSON has them; what they mean is the domai
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
-from collections.abc import Awaitable, Mapping
-from typing import Any, Self
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from typing import Any
 
 import stripe
 
@@ -32,24 +33,22 @@ class StripeCheckout:
     def __init__(self, key: str, webhook_secret: str | None, address: str | None = None) -> None:
         self.is_test = "_test_" in key
         self._webhook_secret = webhook_secret
+        self._http = stripe.HTTPXClient(timeout=_REQUEST_SECONDS_MAX)
         self._client = stripe.StripeClient(
             key,
-            http_client=stripe.HTTPXClient(timeout=_REQUEST_SECONDS_MAX),
+            http_client=self._http,
             max_network_retries=_RETRIES_MAX,
             base_addresses={"api": address} if address else None,
         )
-
-    @classmethod
-    def of(cls, settings: Config) -> Self | None:
-        """The account that the settings name, or None."""
-        if settings.stripe_key is None:
-            return None
-        return cls(settings.stripe_key, settings.stripe_webhook_secret, settings.stripe_api)
 
     @property
     def hears(self) -> bool:
         """Whether events can be verified, and so are taken."""
         return self._webhook_secret is not None
+
+    async def close(self) -> None:
+        """Close its connections."""
+        await self._http.close_async()  # type: ignore[no-untyped-call]
 
     async def create_session(self, parameters: Json, idempotency_key: str) -> Json:
         """A new Checkout Session; under the same key the same one again."""
@@ -87,6 +86,21 @@ class StripeCheckout:
         if not isinstance(event, dict):
             raise errors.SignatureRefused
         return event
+
+
+@contextlib.asynccontextmanager
+async def opened(settings: Config) -> AsyncIterator[StripeCheckout | None]:
+    """The Stripe account that the settings name, or None."""
+    if settings.stripe_key is None:
+        yield None
+        return
+    checkout = StripeCheckout(
+        settings.stripe_key, settings.stripe_webhook_secret, settings.stripe_api
+    )
+    try:
+        yield checkout
+    finally:
+        await checkout.close()
 
 
 async def _answer(asked: Awaitable[stripe.StripeObject]) -> Json:

@@ -24,12 +24,12 @@ from darkroom.api.recorder import Recorder
 from darkroom.cli import house
 from darkroom.cli.house import House
 from darkroom.config import Config
+from darkroom.console.app import Console
 from darkroom.engine import loop
 from darkroom.engine.daemon import Daemon
 from darkroom.engine.worker import Worker
 from darkroom.outbound import Outbound
 from darkroom.storage.files import Files
-from darkroom.stripe_checkout import StripeCheckout
 
 _BACKLOG = 1024
 _ANSWER_SECONDS_MAX = 10
@@ -83,7 +83,7 @@ async def _work(settings: Config) -> None:
 async def _daemon(settings: Config) -> None:
     async with house.opened(settings) as home:
         click.echo("Darkroom keeps the house.")
-        await Daemon(home.database, settings).run(home.stop)
+        await Daemon(home.database, settings, home.stripe).run(home.stop)
 
 
 async def _serve(settings: Config) -> None:
@@ -98,7 +98,7 @@ async def _serve(settings: Config) -> None:
                 files=Files(settings.files_folder),
                 catalogue=home.catalogue,
                 packages=house.read_packages(settings),
-                stripe=StripeCheckout.of(settings),
+                stripe=home.stripe,
                 moderator=moderator,
                 outbound=Outbound(settings.outbound_allow, webhook_http=settings.webhook_http),
                 principals=Principals(home.database),
@@ -110,7 +110,7 @@ async def _serve(settings: Config) -> None:
             )
             answered = asyncio.Event()
             async with asyncio.TaskGroup() as group:
-                group.create_task(Daemon(home.database, settings).run(home.stop))
+                group.create_task(Daemon(home.database, settings, home.stripe).run(home.stop))
                 group.create_task(edge.recorder.run(answered))
                 if settings.workers_count:
                     worker = Worker(home.database, edge.files, home.catalogue, settings)
@@ -124,7 +124,7 @@ async def _answer(edge: Edge, listening: socket.socket, home: House) -> None:
     proxies = edge.config.trusted_proxies
     server = _Server(
         uvicorn.Config(
-            _parting(app.create(edge), home.stop),
+            _parting(app.create(edge, Console(edge)), home.stop),
             interface="asgi3",
             lifespan="off",
             log_config=None,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 
 from darkroom.config import Config
+from darkroom.domain.purchases import Stripe
 from darkroom.engine import loop, reconcile, sweep
 from darkroom.engine.deliver import Deliverer
 from darkroom.storage.database import Database
-from darkroom.stripe_checkout import StripeCheckout
 
 _RECOVER_SECONDS = 1.0
 _EXPIRE_SECONDS = 1.0
@@ -22,11 +22,11 @@ _TIDY_SECONDS = 3600.0
 class Daemon:
     """Sweeps until told to stop."""
 
-    def __init__(self, database: Database, config: Config) -> None:
+    def __init__(self, database: Database, config: Config, stripe: Stripe | None) -> None:
         self._database = database
         self._config = config
         self._deliverer = Deliverer(database, config)
-        self._stripe = StripeCheckout.of(config)
+        self._stripe = stripe
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run every loop until the stop."""
@@ -65,6 +65,7 @@ class Daemon:
     async def _tidy(self) -> None:
         await sweep.forget_call_records(self._database, self._config.history_days)
         await sweep.forget_idempotency_keys(self._database)
+        await sweep.forget_sessions(self._database)
         await sweep.forget_workers(self._database)
         await sweep.forget_buckets(self._database)
         await sweep.forget_deliveries(self._database, self._config.history_days)
