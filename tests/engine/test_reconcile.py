@@ -37,9 +37,7 @@ class Shop:
     async def order(self):
         """A payment with a session at Stripe; the payment, and the session's id."""
         payment = await self.open()
-        url = await purchases.begin(
-            self.database, self.stripe, payment, email="a@example.com", back_url=BACK
-        )
+        url = await purchases.begin(self.database, self.stripe, payment, BACK)
         return payment, url.rpartition("/")[2]
 
     async def buy(self, means="visa"):
@@ -131,7 +129,7 @@ def test_an_event_that_comes_many_times_gives_the_credits_once(shop):
 def test_an_event_that_comes_before_the_answer_to_create_gives_the_credits(shop):
     async def story(shop):
         payment = await shop.open()
-        parameters = purchases._parameters(payment, "a@example.com", BACK)
+        parameters = purchases.session_parameters(payment, BACK)
         session = await shop.stripe.create_session(parameters, payment.id)
         shop.server.pay(session["id"])
         [event] = shop.server.events(session["id"])
@@ -148,11 +146,9 @@ def test_an_event_that_comes_before_the_answer_to_create_gives_the_credits(shop)
 def test_a_crash_between_the_row_and_the_answer_leaves_what_can_be_taken_up_again(shop):
     async def story(shop):
         payment = await shop.open()
-        parameters = purchases._parameters(payment, "a@example.com", BACK)
+        parameters = purchases.session_parameters(payment, BACK)
         lost = await shop.stripe.create_session(parameters, payment.id)
-        url = await purchases.begin(
-            shop.database, shop.stripe, payment, email="a@example.com", back_url=BACK
-        )
+        url = await purchases.begin(shop.database, shop.stripe, payment, BACK)
         return lost["url"] == url, await shop.standing(payment)
 
     assert shop(story) == (True, ("open", 0, 0))
@@ -339,9 +335,7 @@ def test_a_session_that_stripe_does_not_open_is_a_fault_and_leaves_the_row(shop)
         payment = await shop.open()
         shop.server.do("weather/3")
         with pytest.raises(errors.StripeFailed):
-            await purchases.begin(
-                shop.database, shop.stripe, payment, email="a@example.com", back_url=BACK
-            )
+            await purchases.begin(shop.database, shop.stripe, payment, BACK)
         return await shop.standing(payment)
 
     assert shop(story) == ("open", 0, 0)

@@ -16,7 +16,16 @@ from darkroom.api import browsers, problems, trace
 from darkroom.api.call import Edge
 from darkroom.api.paths import Paths
 from darkroom.api.trace import Trace
-from darkroom.console import rendering, settings, signing_in, welcome
+from darkroom.console import (
+    buying,
+    pricing,
+    receipts,
+    rendering,
+    settings,
+    signing_in,
+    statement,
+    welcome,
+)
 from darkroom.console.visit import Page, Visit
 from darkroom.domain import sessions
 
@@ -24,6 +33,10 @@ PAGES: tuple[Page, ...] = (
     *welcome.PAGES,
     *signing_in.PAGES,
     *settings.PAGES,
+    *pricing.PAGES,
+    *buying.PAGES,
+    *receipts.PAGES,
+    *statement.PAGES,
 )
 _STATIC = "/static"
 _KEPT_FOR_EVER = b"public, max-age=31536000, immutable"

@@ -99,14 +99,12 @@ class _Event(msgspec.Struct):
 Shape = TypeVar("Shape", bound=msgspec.Struct)
 
 
-async def begin(
-    database: Database, stripe: Stripe, payment: Payment, *, email: str, back_url: str
-) -> str:
+async def begin(database: Database, stripe: Stripe, payment: Payment, back_url: str) -> str:
     """Open a session at Stripe for a payment that is a row already; the address to pay at.
 
     The buyer comes back to `back_url` with `/paid/<payment id>` or `/left/<payment id>` behind it.
     """
-    parameters = _parameters(payment, email, back_url)
+    parameters = session_parameters(payment, back_url)
     session = _read(await stripe.create_session(parameters, payment.id), _Session)
     if session.url is None:
         raise errors.StripeFailed("Stripe gave no address to pay at.")
@@ -115,13 +113,12 @@ async def begin(
     return session.url
 
 
-def _parameters(payment: Payment, email: str, back_url: str) -> Json:
+def session_parameters(payment: Payment, back_url: str) -> Json:
     """What Stripe takes for a session; the same payment says the same, so that it may be resent."""
     said = f"{ledger.credits_of(payment.mill):,} credits"
     return {
         "mode": "payment",
         "client_reference_id": payment.id,
-        "customer_email": email,
         "expires_at": int((payment.created_at + _SESSION_LIFE).timestamp()),
         "line_items": [
             {
