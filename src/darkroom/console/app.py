@@ -96,10 +96,11 @@ class Console:
 
 
 async def _answer(visit: Visit, pages: dict[str, Page]) -> Response:
-    page = _page(visit.request, pages)
-    if page.is_foreign:
-        return await page.handler(visit)
+    if (foreign := pages.get(visit.request.method)) and foreign.is_foreign:
+        return await foreign.handler(visit)
+    # Before the page is looked for: who took a wrong turn stays signed in.
     await _recognize(visit)
+    page = _page(visit.request, pages)
     await _check_form(visit)
     visitor = visit.visitor
     if page.who != "anyone" and visitor is None:
@@ -113,7 +114,7 @@ async def _answer(visit: Visit, pages: dict[str, Page]) -> Response:
 
 def _page(request: Request, pages: dict[str, Page]) -> Page:
     method = "GET" if request.method == "HEAD" else request.method
-    if not pages:
+    if not pages or "\x00" in request.scope["path"]:
         raise errors.PageNotFound
     if method not in pages:
         raise errors.MethodNotAllowed(allow=tuple(pages))
