@@ -78,3 +78,19 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def stripe_server() -> Iterator[Stripe]:
     """A double of Stripe, as a process."""
     yield from run_stripe()
+
+
+@pytest.fixture(scope="module")
+def shop(
+    postgres: str, template: str, stripe_server: Stripe, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """A real server that sells through Stripe, with a database of its own."""
+    databases = fresh_database(postgres, template)
+    ground = Ground(next(databases))
+    folder = tmp_path_factory.mktemp("shop")
+    served = serve(ground.conninfo, folder, workers="0", **stripe_server.settings)
+    account = ground.account()
+    yield Server(served.url, ground.key(account.id), account.id, ground, folder)
+    served.stop()
+    assert ground.audit() == []
+    next(databases, None)

@@ -130,14 +130,14 @@ def is_disputed(charge: Charge) -> bool:
 
 
 Charge.disputed = property(is_disputed)
-FAILING = {"left": 0}
+FAILING: dict[str, int] = {}  # how many requests of a method still fail
 BY_KEY: dict[str, CheckoutSession] = {}
 
 
 @web.middleware
 async def weather(request: web.Request, handler: Any) -> web.StreamResponse:
-    if FAILING["left"] and request.path.startswith("/v1/"):
-        FAILING["left"] -= 1
+    if FAILING.get(request.method) and request.path.startswith("/v1/"):
+        FAILING[request.method] -= 1
         raise web.HTTPInternalServerError
     return await handler(request)
 
@@ -192,7 +192,7 @@ async def tell(request: web.Request) -> web.Response:
 
 
 async def fail(request: web.Request) -> web.Response:
-    FAILING["left"] = int(request.match_info["count"])
+    FAILING[request.match_info["method"]] = int(request.match_info["count"])
     return web.Response()
 
 
@@ -209,7 +209,7 @@ def main() -> None:
         ("POST", "/_config/bank/disputes", dispute),
         ("POST", "/_config/bank/disputes/{id}", close),
         ("POST", "/_config/tell/{type}/{id}", tell),
-        ("POST", "/_config/weather/{count}", fail),
+        ("POST", "/_config/weather/{method}/{count}", fail),
     ):
         app.router.add_route(method, path, handler)
     web.run_app(app, sock=LISTENING, print=None)

@@ -289,7 +289,7 @@ def test_a_stripe_that_fails_loses_nothing_and_says_so(shop):
         payment, session_id = await shop.order()
         shop.server.pay(session_id)
         # The library tries three times.
-        shop.server.do("weather/3")
+        shop.server.do("weather/GET/3")
         await shop.look(payment)
         async with shop.database.statement() as tx:
             note = (await payments.get(tx, shop.account_id, payment.id)).note
@@ -333,7 +333,7 @@ def test_a_session_of_another_payment_gives_no_credits(shop):
 def test_a_session_that_stripe_does_not_open_is_a_fault_and_leaves_the_row(shop):
     async def story(shop):
         payment = await shop.open()
-        shop.server.do("weather/3")
+        shop.server.do("weather/POST/3")
         with pytest.raises(errors.StripeFailed):
             await purchases.begin(shop.database, shop.stripe, payment, BACK)
         return await shop.standing(payment)
