@@ -42,5 +42,5 @@ async def answer(work: Awaitable[Response], trace: Trace) -> Response:
     except Exception:  # noqa: BLE001 - the last resort: logged whole, answered with the id alone
         _log.exception("%s failed", trace.request_id)
         problem = InternalError()
-    trace.code = problem.code
+    trace.code, trace.error = problem.code, problem.message
     return wire.refusal(problem, trace.wire, trace.request_id)

@@ -53,4 +53,5 @@ class Daemon:
         await sweep.forget_workers(self._database)
         await sweep.forget_buckets(self._database)
         await sweep.forget_deliveries(self._database, self._config.history_days)
+        await sweep.forget_usage(self._database)
         await sweep.clear_work(self._config.work_folder)

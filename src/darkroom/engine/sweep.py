@@ -17,6 +17,7 @@ from darkroom.domain import (
     endings,
     idempotency_keys,
     lanes,
+    usage,
     webhook_endpoints,
     workers,
 )
@@ -26,6 +27,7 @@ _log = logging.getLogger(__name__)
 _RECORDS_FORGOTTEN_MAX = 5_000
 _KEYS_FORGOTTEN_MAX = 5_000
 _DELIVERIES_FORGOTTEN_MAX = 1_000
+_COUNTS_FORGOTTEN_MAX = 5_000
 _FOLDER_SECONDS_MAX = 86_400.0
 
 
@@ -113,6 +115,14 @@ async def forget_deliveries(database: Database, retention_days: int) -> None:
             removed = await deliveries.forget(
                 tx, retention_days=retention_days, rows_max=_DELIVERIES_FORGOTTEN_MAX
             )
+
+
+async def forget_usage(database: Database) -> None:
+    """Remove counts of requests and tasks past their days, a bounded number a transaction."""
+    removed = _COUNTS_FORGOTTEN_MAX
+    while removed == _COUNTS_FORGOTTEN_MAX:
+        async with database.transaction() as tx:
+            removed = await usage.forget(tx, rows_max=_COUNTS_FORGOTTEN_MAX)
 
 
 async def clear_work(folder: Path) -> None:
