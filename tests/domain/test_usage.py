@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -16,6 +17,7 @@ from darkroom.domain.call_records import CallRecord
 def _usage(ground, account_id, span="24h", **asked):
     async def story(database):
         async with database.transaction() as tx:
+            await usage.count(tx, rows_max=100)
             return await usage.over(tx, account_id, span, **asked)
 
     return ground.run(story)
@@ -134,6 +136,7 @@ def test_every_end_of_a_task_is_counted_once_and_a_refused_end_never(ground):
 
 def test_old_counts_are_forgotten_a_bounded_number_at_a_time(ground):
     _write(ground, [_record(n, ago=timedelta(days=9, hours=n)) for n in range(5)])
+    assert _usage(ground, "acc_a").total(lambda m: m.well) == 0
 
     async def story(database):
         removed = []
@@ -148,3 +151,18 @@ def test_old_counts_are_forgotten_a_bounded_number_at_a_time(ground):
     with psycopg.connect(ground.conninfo) as connection:
         [[left]] = connection.execute("SELECT count(*) FROM usage_calls WHERE hours = 1").fetchall()
     assert left == 0
+
+
+def test_counting_takes_a_bounded_number_and_loses_none(ground):
+    _write(ground, [_record(n, key=f"key_{n}") for n in range(10)])
+
+    async def story(database):
+        async def counted():
+            async with database.transaction() as tx:
+                return await usage.count(tx, rows_max=3)
+
+        return [await counted() for _ in range(3)], await asyncio.gather(counted(), counted())
+
+    one_by_one, together = ground.run(story)
+    assert (one_by_one, sorted(together)) == ([3, 3, 3], [0, 1])
+    assert _usage(ground, "acc_a").total(lambda m: m.well) == 10

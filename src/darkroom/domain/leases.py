@@ -111,7 +111,7 @@ async def succeed(
         return False
     await assets.add(tx, claimed.account_id, outputs, task_id=claimed.id)
     await ledger.settle(tx, claimed.id, claimed.price_mill)
-    await usage.count_end(tx, claimed.id)
+    await usage.note_end(tx, claimed.id)
     await lanes.release(tx, claimed.account_id, claimed.id)
     await webhooks.announce(tx, [claimed.id], webhooks.OUTPUT, webhooks.ENDED)
     return True
@@ -139,7 +139,7 @@ async def fail(
 async def close_free(tx: Transaction, account_id: str, task_id: str) -> None:
     """What follows every end that costs nothing: refund, count, the lane's next task, webhooks."""
     await ledger.refund(tx, task_id)
-    await usage.count_end(tx, task_id)
+    await usage.note_end(tx, task_id)
     await lanes.release(tx, account_id, task_id)
     await webhooks.announce(tx, [task_id], webhooks.ENDED)
 

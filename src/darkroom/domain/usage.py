@@ -135,13 +135,20 @@ class _Tasks:
 
 
 @dataclass(frozen=True, slots=True)
-class _Gone:
+class _Done:
     total: int
 
 
-async def count_end(tx: Transaction, task_id: str) -> None:
-    """Count a task that this transaction has ended."""
+async def note_end(tx: Transaction, task_id: str) -> None:
+    """Have a task counted that this transaction has ended."""
     await tx.run("usage.add_task", task_id=task_id)
+
+
+async def count(tx: Transaction, *, rows_max: int) -> int:
+    """Count what is new, `rows_max` rows of requests and of tasks; answers the larger number."""
+    calls = await tx.one(_Done, "usage.count_calls", rows_max=rows_max)
+    tasks = await tx.one(_Done, "usage.count_tasks", rows_max=rows_max)
+    return max(calls.total, tasks.total)
 
 
 async def over(
@@ -300,7 +307,7 @@ async def forget(tx: Transaction, *, rows_max: int) -> int:
         "hours_kept_days": config.USAGE_HOURS_KEPT_DAYS,
         "days_kept_days": config.USAGE_DAYS_KEPT_DAYS,
     }
-    calls = await tx.one(_Gone, "usage.forget_calls", **kept, rows_max=rows_max)
-    latencies = await tx.one(_Gone, "usage.forget_latencies", **kept, rows_max=rows_max)
-    tasks = await tx.one(_Gone, "usage.forget_tasks", **kept, rows_max=rows_max)
+    calls = await tx.one(_Done, "usage.forget_calls", **kept, rows_max=rows_max)
+    latencies = await tx.one(_Done, "usage.forget_latencies", **kept, rows_max=rows_max)
+    tasks = await tx.one(_Done, "usage.forget_tasks", **kept, rows_max=rows_max)
     return max(calls.total, latencies.total, tasks.total)

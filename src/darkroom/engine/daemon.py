@@ -12,6 +12,7 @@ from darkroom.storage.database import Database
 _RECOVER_SECONDS = 1.0
 _EXPIRE_SECONDS = 1.0
 _DISABLE_SECONDS = 60.0
+_COUNT_SECONDS = 5.0
 _FILL_SECONDS = 1.0
 _TIDY_SECONDS = 3600.0
 
@@ -31,6 +32,7 @@ class Daemon:
             group.create_task(loop.every(_EXPIRE_SECONDS, self._expire, stop))
             group.create_task(loop.every(_DISABLE_SECONDS, self._disable, stop))
             group.create_task(loop.every(_FILL_SECONDS, self._fill, stop))
+            group.create_task(loop.every(_COUNT_SECONDS, self._count, stop))
             group.create_task(loop.every(_TIDY_SECONDS, self._tidy, stop))
             group.create_task(self._deliverer.run(stop))
 
@@ -47,9 +49,13 @@ class Daemon:
     async def _fill(self) -> None:
         await sweep.fill_lanes(self._database)
 
+    async def _count(self) -> None:
+        await sweep.count_usage(self._database)
+
     async def _tidy(self) -> None:
         await sweep.forget_call_records(self._database, self._config.history_days)
         await sweep.forget_idempotency_keys(self._database)
+        await sweep.forget_sessions(self._database)
         await sweep.forget_workers(self._database)
         await sweep.forget_buckets(self._database)
         await sweep.forget_deliveries(self._database, self._config.history_days)

@@ -17,6 +17,7 @@ from darkroom.domain import (
     endings,
     idempotency_keys,
     lanes,
+    sessions,
     usage,
     webhook_endpoints,
     workers,
@@ -26,8 +27,10 @@ from darkroom.storage.database import Database
 _log = logging.getLogger(__name__)
 _RECORDS_FORGOTTEN_MAX = 5_000
 _KEYS_FORGOTTEN_MAX = 5_000
+_SESSIONS_FORGOTTEN_MAX = 5_000
 _DELIVERIES_FORGOTTEN_MAX = 1_000
 _COUNTS_FORGOTTEN_MAX = 5_000
+_COUNTED_MAX = 20_000
 _FOLDER_SECONDS_MAX = 86_400.0
 
 
@@ -82,6 +85,14 @@ async def forget_idempotency_keys(database: Database) -> None:
             removed = await idempotency_keys.forget(tx, rows_max=_KEYS_FORGOTTEN_MAX)
 
 
+async def forget_sessions(database: Database) -> None:
+    """Remove sessions that ran out, a bounded number a transaction."""
+    removed = _SESSIONS_FORGOTTEN_MAX
+    while removed == _SESSIONS_FORGOTTEN_MAX:
+        async with database.statement() as tx:
+            removed = await sessions.forget(tx, rows_max=_SESSIONS_FORGOTTEN_MAX)
+
+
 async def forget_workers(database: Database) -> None:
     """Remove workers that have been gone for a day."""
     async with database.statement() as tx:
@@ -115,6 +126,14 @@ async def forget_deliveries(database: Database, retention_days: int) -> None:
             removed = await deliveries.forget(
                 tx, retention_days=retention_days, rows_max=_DELIVERIES_FORGOTTEN_MAX
             )
+
+
+async def count_usage(database: Database) -> None:
+    """Count the requests and ended tasks that are new, a bounded number a transaction."""
+    counted = _COUNTED_MAX
+    while counted == _COUNTED_MAX:
+        async with database.transaction() as tx:
+            counted = await usage.count(tx, rows_max=_COUNTED_MAX)
 
 
 async def forget_usage(database: Database) -> None:

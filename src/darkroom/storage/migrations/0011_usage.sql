@@ -13,7 +13,28 @@ CREATE INDEX call_records_key ON call_records (api_key_id, at DESC, request_id D
 CREATE FUNCTION usage_step(milliseconds float8) RETURNS smallint LANGUAGE sql IMMUTABLE
     RETURN least(floor(2 * ln(greatest(milliseconds, 0.25)) / ln(2)), 48)::smallint;
 
--- Answered requests, counted in the transaction that writes their records.
+-- What is to be counted, appended in the transaction that makes it a fact: a few rows of this kind
+-- cost that transaction less than the rows of the counts, which many would change at once.
+CREATE TABLE usage_calls_new (
+    account_id  text NOT NULL,
+    api_key_id  text NOT NULL,
+    hour_at     timestamptz NOT NULL,
+    status      smallint NOT NULL,
+    code        integer NOT NULL,
+    step        smallint NOT NULL,
+    requests    integer NOT NULL
+);
+CREATE TABLE usage_tasks_new (
+    account_id    text NOT NULL,
+    api_key_id    text NOT NULL,
+    model         text NOT NULL,
+    hour_at       timestamptz NOT NULL,
+    code          integer NOT NULL,
+    step          smallint NOT NULL,
+    charged_mill  bigint NOT NULL
+);
+
+-- Answered requests.
 CREATE TABLE usage_calls (
     account_id  text NOT NULL,
     -- The hour or the day (UTC) that is counted.
@@ -41,20 +62,19 @@ CREATE TABLE usage_latencies (
 ) WITH (fillfactor = 70);
 CREATE INDEX usage_latencies_age ON usage_latencies USING brin (starts_at);
 
--- Ended tasks, counted in the transaction that ends them.
+-- Ended tasks.
 CREATE TABLE usage_tasks (
     account_id    text NOT NULL,
     hours         smallint NOT NULL CHECK (hours IN (1, 24)),
-    starts_at     timestamptz NOT NULL,
     api_key_id    text NOT NULL,
     model         text NOT NULL,
-    kind          text NOT NULL,
+    starts_at     timestamptz NOT NULL,
     -- 0: it succeeded.
     code          integer NOT NULL,
     -- Of the time from its start to its end, if it succeeded; else 0.
     step          smallint NOT NULL,
     tasks         bigint NOT NULL,
     charged_mill  bigint NOT NULL,
-    PRIMARY KEY (account_id, hours, starts_at, api_key_id, model, kind, code, step)
+    PRIMARY KEY (account_id, hours, api_key_id, model, starts_at, code, step)
 ) WITH (fillfactor = 70);
 CREATE INDEX usage_tasks_age ON usage_tasks USING brin (starts_at);

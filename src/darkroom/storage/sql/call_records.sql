@@ -1,7 +1,6 @@
 -- name: call_records.insert
--- A batch of finished requests, counted for the usage; a repeat after a lost answer changes
+-- A batch of finished requests, to be counted for the usage; a repeat after a lost answer changes
 -- nothing.
--- The counts are written in one order, so that two servers never wait for each other.
 WITH made AS (
     INSERT INTO call_records (request_id, account_id, api_key_id, at, method, path, status, code,
                               duration_ms, ip, batch_id, task_id, mill, error)
@@ -13,28 +12,11 @@ WITH made AS (
                batch_id bigint, task_id text, mill bigint, error text)
     ON CONFLICT (request_id) DO NOTHING
     RETURNING account_id, api_key_id, at, status, code, duration_ms
-), counted AS MATERIALIZED (
-    SELECT account_id, span.hours, coalesce(api_key_id, '') AS api_key_id,
-           date_trunc(span.unit, at, 'UTC') AS starts_at, status, coalesce(code, 0) AS code,
-           usage_step(duration_ms) AS step, count(*) AS requests
-      FROM made CROSS JOIN (VALUES (1, 'hour'), (24, 'day')) AS span (hours, unit)
-     WHERE account_id IS NOT NULL
-     GROUP BY 1, 2, 3, 4, 5, 6, 7
-), timed AS (
-    INSERT INTO usage_latencies AS known (account_id, hours, api_key_id, starts_at, step, requests)
-    SELECT account_id, hours, coalesce(api_key_id, '*'), starts_at, step, sum(requests)
-      FROM counted
-     GROUP BY GROUPING SETS ((account_id, hours, starts_at, step),
-                             (account_id, hours, api_key_id, starts_at, step))
-     ORDER BY 1, 2, 3, 4, 5
-    ON CONFLICT (account_id, hours, api_key_id, starts_at, step)
-    DO UPDATE SET requests = known.requests + excluded.requests
 )
-INSERT INTO usage_calls AS known (account_id, hours, api_key_id, starts_at, status, code, requests)
-SELECT account_id, hours, api_key_id, starts_at, status, code, sum(requests) FROM counted
- GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6
-ON CONFLICT (account_id, hours, api_key_id, starts_at, status, code)
-DO UPDATE SET requests = known.requests + excluded.requests;
+INSERT INTO usage_calls_new (account_id, api_key_id, hour_at, status, code, step, requests)
+SELECT account_id, coalesce(api_key_id, ''), date_trunc('hour', at, 'UTC'), status,
+       coalesce(code, 0), usage_step(duration_ms), count(*)
+  FROM made WHERE account_id IS NOT NULL GROUP BY 1, 2, 3, 4, 5, 6;
 
 -- name: call_records.count
 -- How many records a server process received, wrote and had to drop, and whether it has ended.

@@ -1,18 +1,62 @@
 -- name: usage.add_task
--- Count a task that this transaction ended, in its hour and in its day. Its account is locked, so
--- that nobody else counts for it meanwhile.
-INSERT INTO usage_tasks AS known (account_id, hours, starts_at, api_key_id, model, kind, code, step,
-                                  tasks, charged_mill)
-SELECT t.account_id, span.hours, date_trunc(span.unit, t.finished_at, 'UTC'),
-       coalesce(b.api_key_id, ''), t.model, b.kind, coalesce(t.error_code, 0),
+-- Have a task counted that this transaction ended.
+INSERT INTO usage_tasks_new (account_id, api_key_id, model, hour_at, code, step, charged_mill)
+SELECT t.account_id, coalesce(b.api_key_id, ''), t.model, date_trunc('hour', t.finished_at, 'UTC'),
+       coalesce(t.error_code, 0),
        CASE WHEN t.status = 'SUCCESS'
             THEN usage_step(extract(epoch FROM t.finished_at - t.started_at) * 1000) ELSE 0 END,
-       1, t.charged_mill
-  FROM tasks t JOIN batches b ON b.id = t.batch_id
- CROSS JOIN (VALUES (1, 'hour'), (24, 'day')) AS span (hours, unit)
- WHERE t.id = %(task_id)s
-ON CONFLICT (account_id, hours, starts_at, api_key_id, model, kind, code, step)
-DO UPDATE SET tasks = known.tasks + 1, charged_mill = known.charged_mill + excluded.charged_mill;
+       t.charged_mill
+  FROM tasks t JOIN batches b ON b.id = t.batch_id WHERE t.id = %(task_id)s;
+
+-- name: usage.count_calls
+-- Count new requests in their hours and days, a bounded number of rows at a time. Who does this at
+-- the same moment takes other rows, and writes the counts in the same order.
+WITH taken AS MATERIALIZED (
+    DELETE FROM usage_calls_new WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM usage_calls_new LIMIT %(rows_max)s FOR UPDATE SKIP LOCKED))
+    RETURNING account_id, api_key_id, hour_at, status, code, step, requests
+), counted AS MATERIALIZED (
+    SELECT account_id, span.hours, api_key_id, date_trunc(span.unit, hour_at, 'UTC') AS starts_at,
+           status, code, step, sum(requests) AS requests
+      FROM taken CROSS JOIN (VALUES (1, 'hour'), (24, 'day')) AS span (hours, unit)
+     GROUP BY 1, 2, 3, 4, 5, 6, 7
+), timed AS (
+    INSERT INTO usage_latencies AS known (account_id, hours, api_key_id, starts_at, step, requests)
+    SELECT account_id, hours, coalesce(api_key_id, '*'), starts_at, step, sum(requests)
+      FROM counted
+     GROUP BY GROUPING SETS ((account_id, hours, starts_at, step),
+                             (account_id, hours, api_key_id, starts_at, step))
+     ORDER BY 1, 2, 3, 4, 5
+    ON CONFLICT (account_id, hours, api_key_id, starts_at, step)
+    DO UPDATE SET requests = known.requests + excluded.requests
+), called AS (
+    INSERT INTO usage_calls AS known (account_id, hours, api_key_id, starts_at, status, code,
+                                      requests)
+    SELECT account_id, hours, api_key_id, starts_at, status, code, sum(requests) FROM counted
+     GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6
+    ON CONFLICT (account_id, hours, api_key_id, starts_at, status, code)
+    DO UPDATE SET requests = known.requests + excluded.requests
+)
+SELECT count(*) AS total FROM taken;
+
+-- name: usage.count_tasks
+-- The same for ended tasks.
+WITH taken AS MATERIALIZED (
+    DELETE FROM usage_tasks_new WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM usage_tasks_new LIMIT %(rows_max)s FOR UPDATE SKIP LOCKED))
+    RETURNING account_id, api_key_id, model, hour_at, code, step, charged_mill
+), counted AS (
+    INSERT INTO usage_tasks AS known (account_id, hours, api_key_id, model, starts_at, code, step,
+                                      tasks, charged_mill)
+    SELECT account_id, span.hours, api_key_id, model, date_trunc(span.unit, hour_at, 'UTC'), code,
+           step, count(*), sum(charged_mill)
+      FROM taken CROSS JOIN (VALUES (1, 'hour'), (24, 'day')) AS span (hours, unit)
+     GROUP BY 1, 2, 3, 4, 5, 6, 7 ORDER BY 1, 2, 3, 4, 5, 6, 7
+    ON CONFLICT (account_id, hours, api_key_id, model, starts_at, code, step)
+    DO UPDATE SET tasks = known.tasks + excluded.tasks,
+                  charged_mill = known.charged_mill + excluded.charged_mill
+)
+SELECT count(*) AS total FROM taken;
 
 -- name: usage.starts
 -- The begins of the last so many hours, or days (UTC), up to the present one.
