@@ -26,6 +26,7 @@ from darkroom.api.routes import (
     models,
     status,
     uploads,
+    usage,
     webhooks,
 )
 
@@ -38,6 +39,7 @@ _ROUTES: tuple[Route, ...] = (
     *balance.ROUTES,
     *models.ROUTES,
     *history.ROUTES,
+    *usage.ROUTES,
     *webhooks.ROUTES,
     *listening.ROUTES,
     *files.ROUTES,

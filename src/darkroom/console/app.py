@@ -16,7 +16,7 @@ from darkroom.api import browsers, problems, trace
 from darkroom.api.call import Edge
 from darkroom.api.paths import Paths
 from darkroom.api.trace import Trace
-from darkroom.console import rendering, settings, signing_in, welcome
+from darkroom.console import history, rendering, settings, signing_in, usage, welcome
 from darkroom.console.visit import Page, Visit
 from darkroom.domain import sessions
 
@@ -24,6 +24,8 @@ PAGES: tuple[Page, ...] = (
     *welcome.PAGES,
     *signing_in.PAGES,
     *settings.PAGES,
+    *history.PAGES,
+    *usage.PAGES,
 )
 _STATIC = "/static"
 _KEPT_FOR_EVER = b"public, max-age=31536000, immutable"

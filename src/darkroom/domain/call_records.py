@@ -148,6 +148,11 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
+class _Submit:
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class _Gone:
     total: int
 
@@ -178,6 +183,24 @@ async def counts(tx: Transaction) -> Counts:
 async def find(tx: Transaction, account_id: str, request_id: str) -> list[Shown]:
     """The account's record with this request id, if any."""
     return await tx.all(Shown, "call_records.find", account_id=account_id, request_id=request_id)
+
+
+async def of_submit(
+    tx: Transaction,
+    account_id: str,
+    *,
+    batch_id: int | None = None,
+    task_id: str | None = None,
+) -> str | None:
+    """The request id of the submit that made this batch or task of the account."""
+    found = await tx.first(
+        _Submit,
+        "call_records.of_submit",
+        account_id=account_id,
+        batch_id=batch_id,
+        task_id=task_id,
+    )
+    return found.request_id if found else None
 
 
 async def list_for(
@@ -213,7 +236,7 @@ async def list_for(
 
 
 async def newer(
-    tx: Transaction, account_id: str, wanted: Filter, *, after: Place, rows_max: int
+    tx: Transaction, account_id: str, wanted: Filter, *, after: Place | None, rows_max: int
 ) -> list[Shown]:
     """The newest records behind a place, newest first: what a watcher has not seen yet."""
     rows = await tx.all(

@@ -145,3 +145,11 @@ WITH gone AS (
     RETURNING 1
 )
 SELECT count(*) AS total FROM gone;
+
+-- name: call_records.of_submit (caller)
+-- The request id of the submit that made a batch, or the batch of a task.
+SELECT request_id FROM batches
+ WHERE account_id = %(account_id)s
+   AND id = coalesce(%(batch_id)s::bigint,
+                     (SELECT batch_id FROM tasks
+                       WHERE id = %(task_id)s AND account_id = %(account_id)s));
