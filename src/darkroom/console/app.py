@@ -16,7 +16,15 @@ from darkroom.api import browsers, problems, trace
 from darkroom.api.call import Edge
 from darkroom.api.paths import Paths
 from darkroom.api.trace import Trace
-from darkroom.console import history, rendering, settings, signing_in, usage, welcome
+from darkroom.console import (
+    documents,
+    history,
+    rendering,
+    settings,
+    signing_in,
+    usage,
+    welcome,
+)
 from darkroom.console.visit import Page, Visit
 from darkroom.domain import sessions
 
@@ -26,6 +34,7 @@ PAGES: tuple[Page, ...] = (
     *settings.PAGES,
     *history.PAGES,
     *usage.PAGES,
+    *documents.PAGES,
 )
 _STATIC = "/static"
 _KEPT_FOR_EVER = b"public, max-age=31536000, immutable"

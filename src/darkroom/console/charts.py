@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 WIDTH, HEIGHT = 720.0, 220.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 66.0, 6.0, 10.0, 26.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 84.0, 6.0, 10.0, 26.0
 _TICKS_MAX = 5
 _LABELS_MAX = 7
 _BAR_SHARE = 0.72

@@ -25,7 +25,7 @@ def of_failure(code: int) -> str | None:
 @functools.cache
 def _refusals() -> dict[tuple[int | None, int | None], str]:
     found: dict[tuple[int | None, int | None], str] = {}
-    kinds = [errors.Refusal]
+    kinds = [*errors.Refusal.__subclasses__()]
     for kind in kinds:
         found.setdefault((kind.code, kind.status), kind().message)
         found.setdefault((kind.code, None), kind().message)
