@@ -23,9 +23,8 @@ def test_bars_stand_upon_each_other_within_the_box(figures: list[float]) -> None
         0 <= one <= charts.WIDTH for one in _numbers("".join(chart.paths).replace("h-", "h"))
     )
     assert [one.texts for one in chart.columns] == [[str(one), str(one)] for one in figures]
-    first, second = (
-        [*re.finditer(r"M[\d.]+ ([\d.]+)h[\d.]+V([\d.]+)", one)] for one in chart.paths
-    )
+    bar = re.compile(r"M[\d.]+ ([\d.]+)h[\d.]+V([\d.]+)")
+    first, second = ([*bar.finditer(path)] for path in chart.paths)
     assert [one[1] for one in second] == [one[2] for one in first]
     assert chart.marks[0].text == "0"
     assert 2 <= len(chart.marks) <= 6

@@ -121,7 +121,7 @@ def test_pages_lead_through_the_whole_history_and_back(visitor: Visitor, server:
 def test_filters_show_what_fits(visitor: Visitor, server: Server, asked: dict[str, str]) -> None:
     _fill(server, visitor.account_id, 3)
     request_id = _call(server, visitor.account_id, SUBMIT, model="PAINTER")
-    everything = {name: "" for name in ("method", "path", "status", "code", "since", "until")}
+    everything = dict.fromkeys(("method", "path", "status", "code", "since", "until"), "")
     page = visitor.get("/api/history", params=everything | asked).text
     assert request_id in _shown(page)
     assert not any(visitor.account_id in one for one in _shown(page))

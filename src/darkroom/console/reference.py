@@ -150,10 +150,10 @@ def _type(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> tuple[str, s
 
 
 def _says_nothing(name: str, bound: Any) -> bool:
-    """Whether a reader takes the bound for granted: a 64-bit number's, or that a text has text."""
-    return name != "pattern" and (
-        abs(bound) > _WIDE or (name in ("minLength", "minItems") and bound == 1)
-    )
+    """Whether a reader takes the bound for granted: of 64 bits, or that something is there."""
+    if name in ("minLength", "minItems"):
+        return bool(bound == 1)
+    return name != "pattern" and abs(bound) > _WIDE
 
 
 def _example(method: str, path: str, needs_key: bool, body: Any) -> str:
