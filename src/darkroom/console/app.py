@@ -16,7 +16,16 @@ from darkroom.api import browsers, problems, trace
 from darkroom.api.call import Edge
 from darkroom.api.paths import Paths
 from darkroom.api.trace import Trace
-from darkroom.console import rendering, settings, signing_in, welcome
+from darkroom.console import (
+    buying,
+    pricing,
+    receipts,
+    rendering,
+    settings,
+    signing_in,
+    statement,
+    welcome,
+)
 from darkroom.console.visit import Page, Visit
 from darkroom.domain import sessions
 
@@ -24,6 +33,10 @@ PAGES: tuple[Page, ...] = (
     *welcome.PAGES,
     *signing_in.PAGES,
     *settings.PAGES,
+    *pricing.PAGES,
+    *buying.PAGES,
+    *receipts.PAGES,
+    *statement.PAGES,
 )
 _STATIC = "/static"
 _KEPT_FOR_EVER = b"public, max-age=31536000, immutable"
@@ -83,10 +96,11 @@ class Console:
 
 
 async def _answer(visit: Visit, pages: dict[str, Page]) -> Response:
-    page = _page(visit.request, pages)
-    if page.is_foreign:
-        return await page.handler(visit)
+    if (foreign := pages.get(visit.request.method)) and foreign.is_foreign:
+        return await foreign.handler(visit)
+    # Before the page is looked for: who took a wrong turn stays signed in.
     await _recognize(visit)
+    page = _page(visit.request, pages)
     await _check_form(visit)
     visitor = visit.visitor
     if page.who != "anyone" and visitor is None:
@@ -100,7 +114,7 @@ async def _answer(visit: Visit, pages: dict[str, Page]) -> Response:
 
 def _page(request: Request, pages: dict[str, Page]) -> Page:
     method = "GET" if request.method == "HEAD" else request.method
-    if not pages:
+    if not pages or "\x00" in request.scope["path"]:
         raise errors.PageNotFound
     if method not in pages:
         raise errors.MethodNotAllowed(allow=tuple(pages))

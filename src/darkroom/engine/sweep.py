@@ -17,6 +17,7 @@ from darkroom.domain import (
     endings,
     idempotency_keys,
     lanes,
+    payments,
     sessions,
     webhook_endpoints,
     workers,
@@ -123,6 +124,18 @@ async def forget_deliveries(database: Database, retention_days: int) -> None:
             removed = await deliveries.forget(
                 tx, retention_days=retention_days, rows_max=_DELIVERIES_FORGOTTEN_MAX
             )
+
+
+async def expire_payments(database: Database) -> None:
+    """End open payments that nobody can pay any more."""
+    async with database.statement() as tx:
+        await payments.expire(tx)
+
+
+async def forget_stripe_events(database: Database) -> None:
+    """Remove events of Stripe's that are not sent again."""
+    async with database.statement() as tx:
+        await payments.forget_events(tx)
 
 
 async def clear_work(folder: Path) -> None:

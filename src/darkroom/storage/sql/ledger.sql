@@ -8,7 +8,7 @@ INSERT INTO ledger_entries (account_id, type, available_mill, held_mill, system_
                             system_mill, note)
 SELECT id, 'grant', %(mill)s, 0, 'issued', -%(mill)s::bigint, %(note)s FROM account
 RETURNING id, account_id, type, available_mill, held_mill, system_account, system_mill, hold_id,
-          note, created_at;
+          payment_id, note, created_at;
 
 -- name: ledger.hold
 -- Reserve credits on many accounts at once; the CHECK on `available_mill` refuses an overdraft.
@@ -44,7 +44,7 @@ INSERT INTO ledger_entries (account_id, type, available_mill, held_mill, system_
 SELECT account.id, 'settle', hold.mill - %(mill)s, -hold.mill, 'earned', %(mill)s, hold.id
   FROM account, hold
 RETURNING id, account_id, type, available_mill, held_mill, system_account, system_mill, hold_id,
-          note, created_at;
+          payment_id, note, created_at;
 
 -- name: ledger.refund
 -- Close an open hold and give all of it back; no row: not open.
@@ -61,13 +61,39 @@ WITH hold AS (
 INSERT INTO ledger_entries (account_id, type, available_mill, held_mill, hold_id)
 SELECT account.id, 'refund', hold.mill, -hold.mill, hold.id FROM account, hold
 RETURNING id, account_id, type, available_mill, held_mill, system_account, system_mill, hold_id,
-          note, created_at;
+          payment_id, note, created_at;
 
 -- name: ledger.entries (caller)
 -- An account's movements in the order they happened.
 SELECT id, account_id, type, available_mill, held_mill, system_account, system_mill, hold_id,
-       note, created_at
-  FROM ledger_entries WHERE account_id = %(account_id)s ORDER BY id LIMIT %(rows_max)s;
+       payment_id, note, created_at
+  FROM ledger_entries WHERE account_id = %(account_id)s
+ ORDER BY created_at, id LIMIT %(rows_max)s;
+
+-- name: ledger.statement (caller)
+-- An account's movements, newest first, from behind a place on, filtered by what is not null.
+SELECT id, account_id, type, available_mill, held_mill, system_account, system_mill, hold_id,
+       payment_id, note, created_at
+  FROM ledger_entries
+ WHERE account_id = %(account_id)s
+   AND (created_at, id) < (coalesce(%(before_at)s::timestamptz, 'infinity'),
+                           coalesce(%(before_id)s::bigint, 9223372036854775807))
+   AND created_at >= coalesce(%(since)s::timestamptz, '-infinity')
+   AND created_at < coalesce(%(until)s::timestamptz, 'infinity')
+   AND (%(type)s::text IS NULL OR type = %(type)s)
+ ORDER BY created_at DESC, id DESC LIMIT %(rows_max)s;
+
+-- name: ledger.statement_rare (caller)
+-- The same of a type that is rare, by the index of those.
+SELECT id, account_id, type, available_mill, held_mill, system_account, system_mill, hold_id,
+       payment_id, note, created_at
+  FROM ledger_entries
+ WHERE account_id = %(account_id)s AND type = %(type)s AND type NOT IN ('hold', 'settle')
+   AND (created_at, id) < (coalesce(%(before_at)s::timestamptz, 'infinity'),
+                           coalesce(%(before_id)s::bigint, 9223372036854775807))
+   AND created_at >= coalesce(%(since)s::timestamptz, '-infinity')
+   AND created_at < coalesce(%(until)s::timestamptz, 'infinity')
+ ORDER BY created_at DESC, id DESC LIMIT %(rows_max)s;
 
 -- name: ledger.totals
 -- How much there is of everything, for the audit's report.
@@ -78,6 +104,8 @@ SELECT (SELECT count(*) FROM accounts) AS accounts,
        (SELECT count(*) FROM tasks) AS tasks,
        coalesce((SELECT -sum(system_mill) FROM ledger_entries
                   WHERE system_account = 'issued'), 0)::bigint AS issued_mill,
+       coalesce((SELECT -sum(system_mill) FROM ledger_entries
+                  WHERE system_account = 'sold'), 0)::bigint AS sold_mill,
        coalesce((SELECT sum(system_mill) FROM ledger_entries
                   WHERE system_account = 'earned'), 0)::bigint AS earned_mill,
        coalesce((SELECT sum(available_mill) FROM accounts), 0)::bigint AS available_mill,
