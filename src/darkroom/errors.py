@@ -5,7 +5,7 @@ Refusal      the caller can act: answered on the wire with `status`, `code`, `fi
  ├ Unauthenticated · PermissionDenied
  ├ InsufficientCredits
  ├ UnknownModel · NotOffered
- ├ TaskNotFound · BatchNotFound · FileNotFound · EndpointNotFound · DeliveryNotFound
+ ├ TaskNotFound · BatchNotFound · FileNotFound · EndpointNotFound · DeliveryNotFound · KeyNotFound
  ├ RouteNotFound · MethodNotAllowed
  ├ ContentRefused · InputRefused · WebhookRefused · IdempotencyConflict
  ├ BodyTooLarge · UploadTooLarge · UnsupportedMedia · UnsupportedFormat
@@ -133,6 +133,13 @@ class EndpointNotFound(Refusal):
 
 class DeliveryNotFound(Refusal):
     """No webhook delivery of this account has that id."""
+
+    status = 404
+    code = 1003
+
+
+class KeyNotFound(Refusal):
+    """No API key of this account has that id."""
 
     status = 404
     code = 1003

@@ -51,7 +51,8 @@ class Chosen(msgspec.Struct, kw_only=True):
 async def add_endpoint(call: Call) -> Any:
     """Add an endpoint; from now on it hears of the account's tasks."""
     given = wire.convert(await wire.read_json(call.request), NewEndpoint)
-    call.edge.outbound.check_webhook(given.url, field="url")
+    host = call.edge.outbound.check_webhook(given.url, field="url")
+    call.principal.check_callback(host, field="url")
     async with call.edge.database.transaction() as tx:
         made = await webhook_endpoints.create(
             tx, call.principal.account_id, given.url, given.events
@@ -259,7 +260,7 @@ ROUTES = (
         "/v1/webhooks/endpoints",
         add_endpoint,
         "Add an endpoint, which hears of every task of the account.",
-        (*_COMMON, *_BODY, errors.WebhookRefused),
+        (*_COMMON, *_BODY, errors.PermissionDenied, errors.WebhookRefused),
         body=NewEndpoint,
     ),
     Route("GET", "/v1/webhooks/endpoints", list_endpoints, "The account's endpoints.", _COMMON),
