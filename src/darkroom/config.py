@@ -23,6 +23,7 @@ KEY_OVERLAP_HOURS = 24  # for which a rotated key goes on
 KEY_OVERLAP_HOURS_MAX = 720
 KEY_DAYS_MAX = 3_650
 KEY_LISTED_MAX = 200  # models, or hosts, that a key names
+SESSION_DAYS = 14  # that a session lives after its last use
 SUBMITS_TOGETHER_MAX = 64
 READS_TOGETHER_MAX = 128
 FINISHED_CACHED_MAX = 10_000

@@ -69,13 +69,18 @@ class Call:
     @property
     def base_url(self) -> str:
         """The address under which this caller reaches the server, without a slash at the end."""
-        if public := self.edge.config.public_url:
-            return public.rstrip("/")
-        host = self.request.headers.get("host", "")
-        if not _HOST.fullmatch(host):
-            address, port = self.request.scope["server"]
-            host = f"{address}:{port}"
-        return f"{self.request.scope['scheme']}://{host}"
+        return base_url(self.request, self.edge.config)
+
+
+def base_url(request: Request, settings: Config) -> str:
+    """The address under which whoever made this request reaches the server."""
+    if public := settings.public_url:
+        return public.rstrip("/")
+    host = request.headers.get("host", "")
+    if not _HOST.fullmatch(host):
+        address, port = request.scope["server"]
+        host = f"{address}:{port}"
+    return f"{request.scope['scheme']}://{host}"
 
 
 Answer = Response | Any

@@ -24,6 +24,7 @@ from darkroom.api.recorder import Recorder
 from darkroom.cli import house
 from darkroom.cli.house import House
 from darkroom.config import Config
+from darkroom.console.app import Console
 from darkroom.engine import loop
 from darkroom.engine.daemon import Daemon
 from darkroom.engine.worker import Worker
@@ -121,7 +122,7 @@ async def _answer(edge: Edge, listening: socket.socket, home: House) -> None:
     proxies = edge.config.trusted_proxies
     server = _Server(
         uvicorn.Config(
-            _parting(app.create(edge), home.stop),
+            _parting(app.create(edge, Console(edge)), home.stop),
             interface="asgi3",
             lifespan="off",
             log_config=None,
