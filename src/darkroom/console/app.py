@@ -16,7 +16,7 @@ from darkroom.api import browsers, problems, trace
 from darkroom.api.call import Edge
 from darkroom.api.paths import Paths
 from darkroom.api.trace import Trace
-from darkroom.console import rendering, settings, signing_in, welcome
+from darkroom.console import keys, rendering, settings, signing_in, welcome
 from darkroom.console.visit import Page, Visit
 from darkroom.domain import sessions
 
@@ -24,6 +24,7 @@ PAGES: tuple[Page, ...] = (
     *welcome.PAGES,
     *signing_in.PAGES,
     *settings.PAGES,
+    *keys.PAGES,
 )
 _STATIC = "/static"
 _KEPT_FOR_EVER = b"public, max-age=31536000, immutable"
@@ -100,7 +101,8 @@ async def _answer(visit: Visit, pages: dict[str, Page]) -> Response:
 
 def _page(request: Request, pages: dict[str, Page]) -> Page:
     method = "GET" if request.method == "HEAD" else request.method
-    if not pages:
+    # A NUL is part of no address, and nothing that the database could compare.
+    if not pages or "\x00" in request.scope["path"]:
         raise errors.PageNotFound
     if method not in pages:
         raise errors.MethodNotAllowed(allow=tuple(pages))

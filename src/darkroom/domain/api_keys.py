@@ -161,9 +161,9 @@ async def find(tx: Transaction, keys: Collection[str]) -> dict[str, Known]:
     return {key_of[row.hash]: row for row in rows}
 
 
-async def list_for(tx: Transaction, account_id: str) -> list[ApiKey]:
+async def list_for(tx: Transaction, account_id: str, *, rows_max: int = 1000) -> list[ApiKey]:
     """An account's keys, revoked ones included, newest first."""
-    return await tx.all(ApiKey, "api_keys.list", account_id=account_id)
+    return await tx.all(ApiKey, "api_keys.list", account_id=account_id, rows_max=rows_max)
 
 
 async def owned(tx: Transaction, account_id: str, key_id: str) -> ApiKey:

@@ -33,7 +33,7 @@ SELECT k.id, k.account_id, k.origin_id, k.name, k.mask, k.wire, k.requests_per_m
   FROM api_keys k WHERE k.id = ANY(%(ids)s::text[]) ORDER BY k.created_at DESC, k.id DESC;
 
 -- name: api_keys.list (caller)
--- An account's keys, newest first, with what their spend limits have been used for.
+-- An account's newest keys, with what their spend limits have been used for.
 SELECT k.id, k.account_id, k.origin_id, k.name, k.mask, k.wire, k.requests_per_minute, k.models,
        k.callback_hosts, k.spend_mill_max, k.spend_period,
        (SELECT coalesce(sum(s.mill), 0)::bigint FROM key_spending s
@@ -42,7 +42,8 @@ SELECT k.id, k.account_id, k.origin_id, k.name, k.mask, k.wire, k.requests_per_m
                 OR s.month = date_trunc('month', now() AT TIME ZONE 'UTC')::date)) AS spent_mill,
        k.created_at, k.expires_at, k.expires_at <= now() AS is_expired, k.rotated_at,
        k.last_used_at, k.revoked_at
-  FROM api_keys k WHERE k.account_id = %(account_id)s ORDER BY k.created_at DESC, k.id DESC;
+  FROM api_keys k WHERE k.account_id = %(account_id)s
+ ORDER BY k.created_at DESC, k.id DESC LIMIT %(rows_max)s;
 
 -- name: api_keys.change
 -- Give a key, and what it was rotated from and into, another name and other rules.
