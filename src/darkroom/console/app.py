@@ -16,7 +16,7 @@ from darkroom.api import browsers, problems, trace
 from darkroom.api.call import Edge
 from darkroom.api.paths import Paths
 from darkroom.api.trace import Trace
-from darkroom.console import keys, rendering, settings, signing_in, welcome
+from darkroom.console import keys, rendering, settings, signing_in, webhooks, welcome
 from darkroom.console.visit import Page, Visit
 from darkroom.domain import sessions
 
@@ -25,6 +25,7 @@ PAGES: tuple[Page, ...] = (
     *signing_in.PAGES,
     *settings.PAGES,
     *keys.PAGES,
+    *webhooks.PAGES,
 )
 _STATIC = "/static"
 _KEPT_FOR_EVER = b"public, max-age=31536000, immutable"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -115,20 +116,12 @@ async def rotate_secret(call: Call) -> Any:
 async def list_deliveries(call: Call) -> Any:
     """The account's deliveries, newest first."""
     asked = query.texts(call)
-    wanted = deliveries.Filter(
-        status=asked["status"].upper() if "status" in asked else None,
-        type=asked.get("type"),
-        endpoint_id=asked.get("endpoint_id"),
-        task_id=asked.get("task_id"),
-        since=query.instant(call, "since"),
-        until=query.instant(call, "until"),
-    )
     rows_max = query.number(call, "limit", _ROWS_DEFAULT)
     async with call.edge.database.statement() as tx:
         rows = await deliveries.list_for(
             tx,
             call.principal.account_id,
-            wanted,
+            wanted(asked),
             before=asked.get("before"),
             rows_max=rows_max,
         )
@@ -136,6 +129,19 @@ async def list_deliveries(call: Call) -> Any:
         "deliveries": [_delivery(one) for one in rows],
         "next": rows[-1].id if len(rows) == rows_max else None,
     }
+
+
+def wanted(asked: Mapping[str, str]) -> deliveries.Filter:
+    """Which deliveries a query asks for; the account's pages ask as its programs do."""
+    since, until = asked.get("since"), asked.get("until")
+    return deliveries.Filter(
+        status=asked["status"].upper() if "status" in asked else None,
+        type=asked.get("type"),
+        endpoint_id=asked.get("endpoint_id"),
+        task_id=asked.get("task_id"),
+        since=None if since is None else query.parsed("since", since),
+        until=None if until is None else query.parsed("until", until),
+    )
 
 
 async def get_delivery(call: Call) -> Any:
