@@ -1,4 +1,4 @@
-"""Documents in the console: all of them, with the reader's address, and links that lead somewhere."""
+"""Documents in the console: all of them, with the reader's address, and links that lead on."""
 
 from __future__ import annotations
 

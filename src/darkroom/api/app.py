@@ -24,6 +24,7 @@ from darkroom.api.routes import (
     history,
     listening,
     models,
+    payments,
     status,
     uploads,
     usage,
@@ -42,6 +43,7 @@ _ROUTES: tuple[Route, ...] = (
     *usage.ROUTES,
     *webhooks.ROUTES,
     *listening.ROUTES,
+    *payments.ROUTES,
     *files.ROUTES,
     *health.ROUTES,
 )

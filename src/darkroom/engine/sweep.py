@@ -17,6 +17,7 @@ from darkroom.domain import (
     endings,
     idempotency_keys,
     lanes,
+    payments,
     sessions,
     usage,
     webhook_endpoints,
@@ -142,6 +143,18 @@ async def forget_usage(database: Database) -> None:
     while removed == _COUNTS_FORGOTTEN_MAX:
         async with database.transaction() as tx:
             removed = await usage.forget(tx, rows_max=_COUNTS_FORGOTTEN_MAX)
+
+
+async def expire_payments(database: Database) -> None:
+    """End open payments that nobody can pay any more."""
+    async with database.statement() as tx:
+        await payments.expire(tx)
+
+
+async def forget_stripe_events(database: Database) -> None:
+    """Remove events of Stripe's that are not sent again."""
+    async with database.statement() as tx:
+        await payments.forget_events(tx)
 
 
 async def clear_work(folder: Path) -> None:
