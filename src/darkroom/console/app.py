@@ -18,6 +18,8 @@ from darkroom.api.paths import Paths
 from darkroom.api.trace import Trace
 from darkroom.console import (
     buying,
+    documents,
+    history,
     keys,
     pricing,
     receipts,
@@ -25,6 +27,7 @@ from darkroom.console import (
     settings,
     signing_in,
     statement,
+    usage,
     webhooks,
     welcome,
 )
@@ -41,6 +44,9 @@ PAGES: tuple[Page, ...] = (
     *statement.PAGES,
     *keys.PAGES,
     *webhooks.PAGES,
+    *history.PAGES,
+    *usage.PAGES,
+    *documents.PAGES,
 )
 _STATIC = "/static"
 _KEPT_FOR_EVER = b"public, max-age=31536000, immutable"
