@@ -17,8 +17,18 @@ JSON_BYTES_MAX = 32 * 2**20  # a few pictures as data: URLs fit
 UPLOAD_BYTES_MAX = 20 * 2**20  # an input picture, however it comes
 CALL_RECORDS_WAITING_MAX = 50_000
 CALL_RECORDS_FLUSH_SECONDS = 0.5
+# How long requests and tasks stay counted by hour, and by day.
+USAGE_HOURS_KEPT_DAYS = 8
+USAGE_DAYS_KEPT_DAYS = 400
+# Records that one page of a filtered history looks at; what failed lies far apart on the disk.
+HISTORY_LOOKED_AT_MAX = 10_000
+HISTORY_FAILURES_LOOKED_AT_MAX = 2_000
 KEY_SECONDS_MAX = 0.9  # a revoked key stops working within a second
 KEYS_CACHED_MAX = 10_000
+KEY_OVERLAP_HOURS = 24  # for which a rotated key goes on
+KEY_OVERLAP_HOURS_MAX = 720
+KEY_DAYS_MAX = 3_650
+KEY_LISTED_MAX = 200  # models, or hosts, that a key names
 SESSION_DAYS = 14  # that a session lives after its last use
 SUBMITS_TOGETHER_MAX = 64
 READS_TOGETHER_MAX = 128

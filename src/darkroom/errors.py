@@ -5,7 +5,7 @@ Refusal      the caller can act: answered on the wire with `status`, `code`, `fi
  ├ Unauthenticated · PermissionDenied ─ AccountSuspended · ForeignForm
  ├ InsufficientCredits
  ├ UnknownModel · NotOffered
- ├ TaskNotFound · BatchNotFound · FileNotFound · EndpointNotFound · DeliveryNotFound
+ ├ TaskNotFound · BatchNotFound · FileNotFound · EndpointNotFound · DeliveryNotFound · KeyNotFound
  ├ PaymentNotFound · NotSold · SignatureRefused
  ├ RouteNotFound · PageNotFound · MethodNotAllowed
  ├ ContentRefused · InputRefused · WebhookRefused · IdempotencyConflict
@@ -149,6 +149,13 @@ class DeliveryNotFound(Refusal):
 
 class PaymentNotFound(Refusal):
     """No payment of this account has that id."""
+
+    status = 404
+    code = 1003
+
+
+class KeyNotFound(Refusal):
+    """No API key of this account has that id."""
 
     status = 404
     code = 1003

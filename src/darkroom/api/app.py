@@ -27,6 +27,7 @@ from darkroom.api.routes import (
     payments,
     status,
     uploads,
+    usage,
     webhooks,
 )
 
@@ -39,6 +40,7 @@ _ROUTES: tuple[Route, ...] = (
     *balance.ROUTES,
     *models.ROUTES,
     *history.ROUTES,
+    *usage.ROUTES,
     *webhooks.ROUTES,
     *listening.ROUTES,
     *payments.ROUTES,

@@ -18,12 +18,17 @@ from darkroom.api.paths import Paths
 from darkroom.api.trace import Trace
 from darkroom.console import (
     buying,
+    documents,
+    history,
+    keys,
     pricing,
     receipts,
     rendering,
     settings,
     signing_in,
     statement,
+    usage,
+    webhooks,
     welcome,
 )
 from darkroom.console.visit import Page, Visit
@@ -37,6 +42,11 @@ PAGES: tuple[Page, ...] = (
     *buying.PAGES,
     *receipts.PAGES,
     *statement.PAGES,
+    *keys.PAGES,
+    *webhooks.PAGES,
+    *history.PAGES,
+    *usage.PAGES,
+    *documents.PAGES,
 )
 _STATIC = "/static"
 _KEPT_FOR_EVER = b"public, max-age=31536000, immutable"
@@ -114,6 +124,7 @@ async def _answer(visit: Visit, pages: dict[str, Page]) -> Response:
 
 def _page(request: Request, pages: dict[str, Page]) -> Page:
     method = "GET" if request.method == "HEAD" else request.method
+    # A NUL is part of no address, and nothing that the database could compare.
     if not pages or "\x00" in request.scope["path"]:
         raise errors.PageNotFound
     if method not in pages:

@@ -56,11 +56,15 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Credits to reserve: the hold's id is the id of the task that will close it."""
+    """Credits to reserve: the hold's id is the id of the task that will close it.
+
+    `origin_id` names the key whose spend limit it counts against, None where there is none.
+    """
 
     id: str
     account_id: str
     mill: int
+    origin_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +117,7 @@ AUDIT_CHECKS = {
     "every lane counts its account's tasks": "lanes.audit",
     "every payment bought its credits once": "payments.audit",
     "receipts are numbered without gaps": "payments.audit_receipts",
+    "every key with a spend limit has spent what its holds took": "spend_limits.audit",
 }
 
 
@@ -141,8 +146,7 @@ async def grant(tx: Transaction, account_id: str, amount_mill: int, note: str | 
 
 async def hold(tx: Transaction, holds: Sequence[Hold]) -> None:
     """Reserve credits; the caller has locked the accounts and seen that they suffice."""
-    asked = [{"id": one.id, "account_id": one.account_id, "mill": one.mill} for one in holds]
-    await tx.run("ledger.hold", holds=msgspec.json.encode(asked).decode())
+    await tx.run("ledger.hold", holds=msgspec.json.encode(holds).decode())
 
 
 async def settle(tx: Transaction, hold_id: str, amount_mill: int) -> Entry:

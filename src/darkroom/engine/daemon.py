@@ -13,6 +13,7 @@ from darkroom.storage.database import Database
 _RECOVER_SECONDS = 1.0
 _EXPIRE_SECONDS = 1.0
 _DISABLE_SECONDS = 60.0
+_COUNT_SECONDS = 5.0
 _FILL_SECONDS = 1.0
 _LOOK_SECONDS = 0.5
 _COLLECT_SECONDS = 1.0
@@ -35,6 +36,7 @@ class Daemon:
             group.create_task(loop.every(_EXPIRE_SECONDS, self._expire, stop))
             group.create_task(loop.every(_DISABLE_SECONDS, self._disable, stop))
             group.create_task(loop.every(_FILL_SECONDS, self._fill, stop))
+            group.create_task(loop.every(_COUNT_SECONDS, self._count, stop))
             group.create_task(loop.every(_COLLECT_SECONDS, self._collect, stop))
             if self._stripe is not None:
                 group.create_task(loop.every(_LOOK_SECONDS, self._look, stop))
@@ -55,6 +57,9 @@ class Daemon:
     async def _fill(self) -> None:
         await sweep.fill_lanes(self._database)
 
+    async def _count(self) -> None:
+        await sweep.count_usage(self._database)
+
     async def _collect(self) -> None:
         await reconcile.collect_debts(self._database)
 
@@ -69,5 +74,6 @@ class Daemon:
         await sweep.forget_workers(self._database)
         await sweep.forget_buckets(self._database)
         await sweep.forget_deliveries(self._database, self._config.history_days)
+        await sweep.forget_usage(self._database)
         await sweep.forget_stripe_events(self._database)
         await sweep.clear_work(self._config.work_folder)

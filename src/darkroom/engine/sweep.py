@@ -19,6 +19,7 @@ from darkroom.domain import (
     lanes,
     payments,
     sessions,
+    usage,
     webhook_endpoints,
     workers,
 )
@@ -29,6 +30,8 @@ _RECORDS_FORGOTTEN_MAX = 5_000
 _KEYS_FORGOTTEN_MAX = 5_000
 _SESSIONS_FORGOTTEN_MAX = 5_000
 _DELIVERIES_FORGOTTEN_MAX = 1_000
+_COUNTS_FORGOTTEN_MAX = 5_000
+_COUNTED_MAX = 20_000
 _FOLDER_SECONDS_MAX = 86_400.0
 
 
@@ -124,6 +127,22 @@ async def forget_deliveries(database: Database, retention_days: int) -> None:
             removed = await deliveries.forget(
                 tx, retention_days=retention_days, rows_max=_DELIVERIES_FORGOTTEN_MAX
             )
+
+
+async def count_usage(database: Database) -> None:
+    """Count the requests and ended tasks that are new, a bounded number a transaction."""
+    counted = _COUNTED_MAX
+    while counted == _COUNTED_MAX:
+        async with database.transaction() as tx:
+            counted = await usage.count(tx, rows_max=_COUNTED_MAX)
+
+
+async def forget_usage(database: Database) -> None:
+    """Remove counts of requests and tasks past their days, a bounded number a transaction."""
+    removed = _COUNTS_FORGOTTEN_MAX
+    while removed == _COUNTS_FORGOTTEN_MAX:
+        async with database.transaction() as tx:
+            removed = await usage.forget(tx, rows_max=_COUNTS_FORGOTTEN_MAX)
 
 
 async def expire_payments(database: Database) -> None:

@@ -14,30 +14,38 @@ RETURNING id, account_id, type, available_mill, held_mill, system_account, syste
 -- Reserve credits on many accounts at once; the CHECK on `available_mill` refuses an overdraft.
 WITH asked AS (
     SELECT * FROM ROWS FROM (json_to_recordset(%(holds)s::json)
-                             AS (id text, account_id text, mill bigint))
-        WITH ORDINALITY AS asked (hold_id, account_id, mill, place)
+                             AS (id text, account_id text, mill bigint, origin_id text))
+        WITH ORDINALITY AS asked (hold_id, account_id, mill, origin_id, place)
 ), account AS (
     UPDATE accounts SET available_mill = available_mill - total.mill,
                         held_mill = held_mill + total.mill
       FROM (SELECT account_id, sum(mill)::bigint AS mill FROM asked GROUP BY account_id) AS total
      WHERE accounts.id = total.account_id
 ), opened AS (
-    INSERT INTO holds (id, account_id, mill) SELECT hold_id, account_id, mill FROM asked
+    INSERT INTO holds (id, account_id, mill, origin_id)
+    SELECT hold_id, account_id, mill, origin_id FROM asked
 )
 INSERT INTO ledger_entries (account_id, type, available_mill, held_mill, hold_id)
 SELECT account_id, 'hold', -mill, mill, hold_id FROM asked ORDER BY place;
 
 -- name: ledger.settle
--- Close an open hold, keep `mill` of it, give back the rest; no row: not open, or too much asked.
+-- Close an open hold, keep `mill` of it, give back the rest, to the spend limit too that it counts
+-- against; no row: not open, or too much asked.
 WITH hold AS (
     UPDATE holds SET status = 'settled', closed_at = now()
      WHERE id = %(hold_id)s AND status = 'open' AND mill >= %(mill)s
-    RETURNING id, account_id, mill
+    RETURNING id, account_id, mill, origin_id, created_at
 ), account AS (
     UPDATE accounts SET held_mill = held_mill - hold.mill,
                         available_mill = available_mill + hold.mill - %(mill)s
       FROM hold WHERE accounts.id = hold.account_id
     RETURNING accounts.id
+), spending AS (
+    -- Joined to the account, so that it is locked before: as at submit.
+    UPDATE key_spending SET mill = key_spending.mill - (hold.mill - %(mill)s)
+      FROM hold, account
+     WHERE key_spending.origin_id = hold.origin_id AND hold.mill > %(mill)s
+       AND key_spending.month = date_trunc('month', hold.created_at AT TIME ZONE 'UTC')::date
 )
 INSERT INTO ledger_entries (account_id, type, available_mill, held_mill, system_account,
                             system_mill, hold_id)
@@ -47,16 +55,23 @@ RETURNING id, account_id, type, available_mill, held_mill, system_account, syste
           payment_id, note, created_at;
 
 -- name: ledger.refund
--- Close an open hold and give all of it back; no row: not open.
+-- Close an open hold and give all of it back, to the spend limit too that it counts against; no
+-- row: not open.
 WITH hold AS (
     UPDATE holds SET status = 'refunded', closed_at = now()
      WHERE id = %(hold_id)s AND status = 'open'
-    RETURNING id, account_id, mill
+    RETURNING id, account_id, mill, origin_id, created_at
 ), account AS (
     UPDATE accounts SET held_mill = held_mill - hold.mill,
                         available_mill = available_mill + hold.mill
       FROM hold WHERE accounts.id = hold.account_id
     RETURNING accounts.id
+), spending AS (
+    -- Joined to the account, so that it is locked before: as at submit.
+    UPDATE key_spending SET mill = key_spending.mill - hold.mill
+      FROM hold, account
+     WHERE key_spending.origin_id = hold.origin_id
+       AND key_spending.month = date_trunc('month', hold.created_at AT TIME ZONE 'UTC')::date
 )
 INSERT INTO ledger_entries (account_id, type, available_mill, held_mill, hold_id)
 SELECT account.id, 'refund', hold.mill, -hold.mill, hold.id FROM account, hold
