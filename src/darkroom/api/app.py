@@ -17,6 +17,7 @@ from darkroom.api.paths import Paths
 from darkroom.api.routes import (
     balance,
     cancel,
+    deletion,
     events,
     files,
     generation,
@@ -34,6 +35,7 @@ _ROUTES: tuple[Route, ...] = (
     *status.ROUTES,
     *events.ROUTES,
     *cancel.ROUTES,
+    *deletion.ROUTES,
     *uploads.ROUTES,
     *balance.ROUTES,
     *models.ROUTES,

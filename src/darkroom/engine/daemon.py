@@ -8,11 +8,13 @@ from darkroom.config import Config
 from darkroom.engine import loop, sweep
 from darkroom.engine.deliver import Deliverer
 from darkroom.storage.database import Database
+from darkroom.storage.files import Files
 
 _RECOVER_SECONDS = 1.0
 _EXPIRE_SECONDS = 1.0
 _DISABLE_SECONDS = 60.0
 _FILL_SECONDS = 1.0
+_REMOVE_SECONDS = 10.0
 _TIDY_SECONDS = 3600.0
 
 
@@ -31,6 +33,7 @@ class Daemon:
             group.create_task(loop.every(_EXPIRE_SECONDS, self._expire, stop))
             group.create_task(loop.every(_DISABLE_SECONDS, self._disable, stop))
             group.create_task(loop.every(_FILL_SECONDS, self._fill, stop))
+            group.create_task(loop.every(_REMOVE_SECONDS, self._remove, stop))
             group.create_task(loop.every(_TIDY_SECONDS, self._tidy, stop))
             group.create_task(self._deliverer.run(stop))
 
@@ -46,6 +49,9 @@ class Daemon:
 
     async def _fill(self) -> None:
         await sweep.fill_lanes(self._database)
+
+    async def _remove(self) -> None:
+        await sweep.remove_deleted(self._database, Files(self._config.files_folder))
 
     async def _tidy(self) -> None:
         await sweep.forget_call_records(self._database, self._config.history_days)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from darkroom import config
 from darkroom.domain import (
+    assets,
     buckets,
     call_records,
     deliveries,
@@ -22,12 +23,14 @@ from darkroom.domain import (
     workers,
 )
 from darkroom.storage.database import Database
+from darkroom.storage.files import Files
 
 _log = logging.getLogger(__name__)
 _RECORDS_FORGOTTEN_MAX = 5_000
 _KEYS_FORGOTTEN_MAX = 5_000
 _SESSIONS_FORGOTTEN_MAX = 5_000
 _DELIVERIES_FORGOTTEN_MAX = 1_000
+_FILES_REMOVED_MAX = 1_000
 _FOLDER_SECONDS_MAX = 86_400.0
 
 
@@ -123,6 +126,17 @@ async def forget_deliveries(database: Database, retention_days: int) -> None:
             removed = await deliveries.forget(
                 tx, retention_days=retention_days, rows_max=_DELIVERIES_FORGOTTEN_MAX
             )
+
+
+async def remove_deleted(database: Database, files: Files) -> None:
+    """Remove the bytes of deleted files that whoever deleted them did not live to remove."""
+    async with database.statement() as tx:
+        names = await assets.leftover(tx, files_max=_FILES_REMOVED_MAX)
+    for name in names:
+        await files.remove(name)
+    if names:
+        async with database.statement() as tx:
+            await assets.mark_removed(tx, names)
 
 
 async def clear_work(folder: Path) -> None:
