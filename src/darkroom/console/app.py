@@ -16,12 +16,15 @@ from darkroom.api import browsers, problems, trace
 from darkroom.api.call import Edge
 from darkroom.api.paths import Paths
 from darkroom.api.trace import Trace
-from darkroom.console import rendering, settings, signing_in, welcome
+from darkroom.console import gallery, playground, previews, rendering, settings, signing_in, welcome
 from darkroom.console.visit import Page, Visit
 from darkroom.domain import sessions
 
 PAGES: tuple[Page, ...] = (
     *welcome.PAGES,
+    *playground.PAGES,
+    *gallery.PAGES,
+    *previews.PAGES,
     *signing_in.PAGES,
     *settings.PAGES,
 )

@@ -115,6 +115,13 @@ async def find(tx: Transaction, account_id: str, task_id: str) -> Inquiry:
     return found
 
 
+def address(reference: str, base_url: str) -> str:
+    """Where an input of a task lies: a file of ours under the base address, or as it was named."""
+    if reference.startswith("file:"):
+        return f"{base_url}/files/{reference.removeprefix('file:')}"
+    return reference
+
+
 def _read(place: str | None) -> tuple[int, int]:
     match = _PLACE.fullmatch(place or "")
     return (int(match[1]), int(match[2])) if match else (_NEWEST, 0)
