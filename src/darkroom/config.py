@@ -33,6 +33,7 @@ SESSION_DAYS = 14  # that a session lives after its last use
 SUBMITS_TOGETHER_MAX = 64
 READS_TOGETHER_MAX = 128
 FINISHED_CACHED_MAX = 10_000
+FINISHED_SECONDS_MAX = 10.0  # after which another process knows that a task was deleted
 EVENT_STREAMS_MAX = 1_000  # answers that are kept open, waiting for tasks, in one process
 EVENT_STREAM_SECONDS_MAX = 3_600.0
 KEEP_ALIVE_SECONDS = 15.0

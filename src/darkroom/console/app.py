@@ -19,8 +19,11 @@ from darkroom.api.trace import Trace
 from darkroom.console import (
     buying,
     documents,
+    gallery,
     history,
     keys,
+    playground,
+    previews,
     pricing,
     receipts,
     rendering,
@@ -36,6 +39,9 @@ from darkroom.domain import sessions
 
 PAGES: tuple[Page, ...] = (
     *welcome.PAGES,
+    *playground.PAGES,
+    *gallery.PAGES,
+    *previews.PAGES,
     *signing_in.PAGES,
     *settings.PAGES,
     *pricing.PAGES,

@@ -9,6 +9,7 @@ from darkroom.domain.purchases import Stripe
 from darkroom.engine import loop, reconcile, sweep
 from darkroom.engine.deliver import Deliverer
 from darkroom.storage.database import Database
+from darkroom.storage.files import Files
 
 _RECOVER_SECONDS = 1.0
 _EXPIRE_SECONDS = 1.0
@@ -17,6 +18,7 @@ _COUNT_SECONDS = 5.0
 _FILL_SECONDS = 1.0
 _LOOK_SECONDS = 0.5
 _COLLECT_SECONDS = 1.0
+_REMOVE_SECONDS = 10.0
 _TIDY_SECONDS = 3600.0
 
 
@@ -40,6 +42,7 @@ class Daemon:
             group.create_task(loop.every(_COLLECT_SECONDS, self._collect, stop))
             if self._stripe is not None:
                 group.create_task(loop.every(_LOOK_SECONDS, self._look, stop))
+            group.create_task(loop.every(_REMOVE_SECONDS, self._remove, stop))
             group.create_task(loop.every(_TIDY_SECONDS, self._tidy, stop))
             group.create_task(self._deliverer.run(stop))
 
@@ -66,6 +69,9 @@ class Daemon:
     async def _look(self) -> None:
         assert self._stripe is not None
         await reconcile.look_at_payments(self._database, self._stripe)
+
+    async def _remove(self) -> None:
+        await sweep.remove_deleted(self._database, Files(self._config.files_folder))
 
     async def _tidy(self) -> None:
         await sweep.forget_call_records(self._database, self._config.history_days)

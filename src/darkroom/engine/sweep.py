@@ -11,6 +11,7 @@ from pathlib import Path
 
 from darkroom import config
 from darkroom.domain import (
+    assets,
     buckets,
     call_records,
     deliveries,
@@ -24,6 +25,7 @@ from darkroom.domain import (
     workers,
 )
 from darkroom.storage.database import Database
+from darkroom.storage.files import Files
 
 _log = logging.getLogger(__name__)
 _RECORDS_FORGOTTEN_MAX = 5_000
@@ -32,6 +34,7 @@ _SESSIONS_FORGOTTEN_MAX = 5_000
 _DELIVERIES_FORGOTTEN_MAX = 1_000
 _COUNTS_FORGOTTEN_MAX = 5_000
 _COUNTED_MAX = 20_000
+_FILES_REMOVED_MAX = 1_000
 _FOLDER_SECONDS_MAX = 86_400.0
 
 
@@ -155,6 +158,17 @@ async def forget_stripe_events(database: Database) -> None:
     """Remove events of Stripe's that are not sent again."""
     async with database.statement() as tx:
         await payments.forget_events(tx)
+
+
+async def remove_deleted(database: Database, files: Files) -> None:
+    """Remove the bytes of deleted files that whoever deleted them did not live to remove."""
+    async with database.statement() as tx:
+        names = await assets.leftover(tx, files_max=_FILES_REMOVED_MAX)
+    for name in names:
+        await files.remove(name)
+    if names:
+        async with database.statement() as tx:
+            await assets.mark_removed(tx, names)
 
 
 async def clear_work(folder: Path) -> None:
