@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
@@ -16,8 +16,9 @@ import uvloop
 from darkroom import config, log
 from darkroom.cli import connect
 from darkroom.config import Config
-from darkroom.domain import catalogue, moderation, rates
-from darkroom.domain.catalogue import Catalogue
+from darkroom.domain import catalogue, edits, moderation, rates
+from darkroom.domain.catalogue import Catalogue, Model
+from darkroom.engine import renew
 from darkroom.engine.backends import registry
 from darkroom.storage.database import Database
 
@@ -30,6 +31,8 @@ class House:
 
     database: Database
     catalogue: Catalogue
+    # The models of the catalogue's files, without the edits over them.
+    files: Mapping[str, Model]
     stop: asyncio.Event
     # Nobody needs notice of the stop: it was Ctrl-C, or the second signal.
     hurry: asyncio.Event
@@ -54,15 +57,22 @@ async def opened(settings: Config) -> AsyncIterator[House]:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, signaled, number)
-    models = read_models(settings)
+    files = read_models(settings)
     async with connect.open_database(settings) as database:
         async with database.transaction() as tx:
+            models, hidden = edits.over(files, await edits.in_force(tx))
             in_force = await rates.publish(tx, catalogue.prices(models))
         for key, model in models.items():
             for name in sorted(set(model.backends) - registry.names()):
                 _log.warning("%s names the backend %s, which is not installed", key, name)
-        served = Catalogue(models, in_force, registry.names(), settings.sandbox)
-        yield House(database, served, stop, hurry)
+        served = Catalogue(models, in_force, registry.names(), settings.sandbox, hidden)
+        renewing = asyncio.create_task(renew.run(database, served, files, stop))
+        try:
+            yield House(database, served, files, stop, hurry)
+        finally:
+            renewing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await renewing
 
 
 def read_models(settings: Config) -> dict[str, catalogue.Model]:

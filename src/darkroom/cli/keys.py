@@ -9,7 +9,7 @@ import click
 
 from darkroom import config, errors
 from darkroom.cli import connect, output
-from darkroom.domain import api_keys
+from darkroom.domain import acts, api_keys, powers
 from darkroom.domain.api_keys import ApiKey
 from darkroom.storage.database import Database
 
@@ -120,7 +120,7 @@ def revoke(named: str, as_json: bool, **flags: Any) -> None:
 
     async def story(database: Database) -> list[ApiKey]:
         async with database.transaction() as tx:
-            return await api_keys.revoke(tx, named)
+            return await powers.revoke_key(tx, acts.CLI, named)
 
     revoked = _found(named, connect.run(flags, story))
     if as_json:

@@ -6,6 +6,7 @@ import asyncio
 
 from darkroom.config import Config
 from darkroom.engine import loop, sweep
+from darkroom.engine.auditor import Auditor
 from darkroom.engine.deliver import Deliverer
 from darkroom.storage.database import Database
 
@@ -13,6 +14,7 @@ _RECOVER_SECONDS = 1.0
 _EXPIRE_SECONDS = 1.0
 _DISABLE_SECONDS = 60.0
 _FILL_SECONDS = 1.0
+_EMPTY_SECONDS = 1.0
 _TIDY_SECONDS = 3600.0
 
 
@@ -23,6 +25,7 @@ class Daemon:
         self._database = database
         self._config = config
         self._deliverer = Deliverer(database, config)
+        self._auditor = Auditor(database, config.audit_hours)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run every loop until the stop."""
@@ -31,6 +34,8 @@ class Daemon:
             group.create_task(loop.every(_EXPIRE_SECONDS, self._expire, stop))
             group.create_task(loop.every(_DISABLE_SECONDS, self._disable, stop))
             group.create_task(loop.every(_FILL_SECONDS, self._fill, stop))
+            group.create_task(loop.every(_EMPTY_SECONDS, self._empty, stop))
+            group.create_task(self._auditor.run(stop))
             group.create_task(loop.every(_TIDY_SECONDS, self._tidy, stop))
             group.create_task(self._deliverer.run(stop))
 
@@ -47,10 +52,14 @@ class Daemon:
     async def _fill(self) -> None:
         await sweep.fill_lanes(self._database)
 
+    async def _empty(self) -> None:
+        await sweep.empty_suspended(self._database)
+
     async def _tidy(self) -> None:
         await sweep.forget_call_records(self._database, self._config.history_days)
         await sweep.forget_idempotency_keys(self._database)
         await sweep.forget_workers(self._database)
         await sweep.forget_buckets(self._database)
         await sweep.forget_deliveries(self._database, self._config.history_days)
+        await sweep.forget_audits(self._database, self._config.history_days)
         await sweep.clear_work(self._config.work_folder)

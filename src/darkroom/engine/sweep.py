@@ -11,12 +11,14 @@ from pathlib import Path
 
 from darkroom import config
 from darkroom.domain import (
+    audits,
     buckets,
     call_records,
     deliveries,
     endings,
     idempotency_keys,
     lanes,
+    suspensions,
     webhook_endpoints,
     workers,
 )
@@ -51,6 +53,15 @@ async def expire_tasks(database: Database) -> int:
             return expired
         _log.info("%s: the deadline passed", task_id)
     return config.SWEEP_TASKS_MAX
+
+
+async def empty_suspended(database: Database) -> None:
+    """Cancel waiting tasks of suspended accounts that are to be emptied; one transaction each."""
+    async with database.transaction() as tx:
+        waiting = await suspensions.waiting(tx, tasks_max=config.SWEEP_TASKS_MAX)
+    for account_id, task_id in waiting:
+        async with database.transaction() as tx:
+            await endings.cancel(tx, account_id, task_id)
 
 
 async def fill_lanes(database: Database) -> None:
@@ -113,6 +124,12 @@ async def forget_deliveries(database: Database, retention_days: int) -> None:
             removed = await deliveries.forget(
                 tx, retention_days=retention_days, rows_max=_DELIVERIES_FORGOTTEN_MAX
             )
+
+
+async def forget_audits(database: Database, retention_days: int) -> None:
+    """Remove audits past their days, but never the last."""
+    async with database.statement() as tx:
+        await audits.forget(tx, retention_days=retention_days)
 
 
 async def clear_work(folder: Path) -> None:
