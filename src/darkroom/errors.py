@@ -2,11 +2,11 @@
 
 Refusal      the caller can act: answered on the wire with `status`, `code`, `field`
  ├ BadParameter ─ AspectRatioRefused
- ├ Unauthenticated · PermissionDenied
+ ├ Unauthenticated · PermissionDenied ─ AccountSuspended · ForeignForm
  ├ InsufficientCredits
  ├ UnknownModel · NotOffered
  ├ TaskNotFound · BatchNotFound · FileNotFound · EndpointNotFound · DeliveryNotFound
- ├ RouteNotFound · MethodNotAllowed
+ ├ RouteNotFound · PageNotFound · MethodNotAllowed
  ├ ContentRefused · InputRefused · WebhookRefused · IdempotencyConflict
  ├ BodyTooLarge · UploadTooLarge · UnsupportedMedia · UnsupportedFormat
  └ QueueFull · RateLimited · Unavailable
@@ -84,6 +84,14 @@ class PermissionDenied(Refusal):
     code = 1009
 
 
+class AccountSuspended(PermissionDenied):
+    """This account is suspended. Its operator can say why and end it."""
+
+
+class ForeignForm(PermissionDenied):
+    """This form is too old, or does not come from this page. Load the page again and repeat it."""
+
+
 class InsufficientCredits(Refusal):
     """The account has fewer credits than this request needs. Buy credits or ask for less."""
 
@@ -140,6 +148,13 @@ class DeliveryNotFound(Refusal):
 
 class RouteNotFound(Refusal):
     """No such address. GET /openapi.json lists every route."""
+
+    status = 404
+    code = 1003
+
+
+class PageNotFound(Refusal):
+    """There is no such page, or it is not yours to see."""
 
     status = 404
     code = 1003

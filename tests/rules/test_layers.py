@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "domain": {"domain", "storage", "ground"},
     "engine": {"engine", "domain", "storage", "ground"},
     "api": {"api", "domain", "storage", "ground"},
-    "console": {"console", "domain", "storage", "ground"},
+    "console": {"console", "api", "domain", "storage", "ground"},
     "client": {"client"},
     "darkroom": {"client"},
     "cli": {"cli", "api", "console", "client", "engine", "domain", "storage", "ground"},

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
+from typing import Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,6 +13,7 @@ from darkroom import errors
 from darkroom.api import openapi, problems, trace, wire
 from darkroom.api.call import Call, Edge, Route
 from darkroom.api.middleware import Recorded
+from darkroom.api.paths import Paths
 from darkroom.api.routes import (
     balance,
     cancel,
@@ -45,43 +46,49 @@ _ROUTES: tuple[Route, ...] = (
 ROUTES: tuple[Route, ...] = (*_ROUTES, openapi.route(_ROUTES))
 # Some clients of the wire put this before the generation paths.
 MIRROR = "/growthai"
-_PARAMETER = re.compile(r"\{(\w+)\}")
 
 
-def create(edge: Edge) -> ASGIApp:
-    """The application over the parts of one server process."""
+class Pages(Protocol):
+    """What people see at this server; it stands behind the API."""
+
+    def takes(self, scope: Scope) -> bool:
+        """Whether this request is for a page."""
+        ...
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
+
+
+def create(edge: Edge, pages: Pages | None = None) -> ASGIApp:
+    """The application over the parts of one server process, with its pages behind the API."""
     by_path: dict[str, dict[str, Route]] = {}
     for route in ROUTES:
         by_path.setdefault(route.path, {})[route.method] = route
     for path in [path for path in by_path if path.startswith("/v1/generation/")]:
         by_path[MIRROR + path] = by_path[path]
     endpoints = {path: _Endpoint(edge, methods) for path, methods in by_path.items()}
-    return Recorded(_Router(endpoints, _Endpoint(edge, {})), edge.recorder, edge.config.wire)
+    router = _Router(endpoints, _Endpoint(edge, {}), pages)
+    return Recorded(router, edge.recorder, edge.config.wire)
 
 
 class _Router:
-    """Finds the endpoint of a path: by the path itself, or by the first pattern that it fits."""
+    """Finds the endpoint of a path; what is none of them may be a page."""
 
-    def __init__(self, endpoints: Mapping[str, _Endpoint], otherwise: _Endpoint) -> None:
-        self._exact = endpoints
-        self._patterns = [
-            (re.compile(_PARAMETER.sub(r"(?P<\1>[^/]+)", path)), endpoint)
-            for path, endpoint in endpoints.items()
-            if "{" in path
-        ]
+    def __init__(
+        self, endpoints: Mapping[str, _Endpoint], otherwise: _Endpoint, pages: Pages | None
+    ) -> None:
+        self._endpoints = Paths(endpoints)
         self._otherwise = otherwise
+        self._pages = pages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope["path"]
-        endpoint = self._exact.get(path)
-        if endpoint is None or "{" in path:
-            endpoint = self._otherwise
-            for pattern, candidate in self._patterns:
-                if found := pattern.fullmatch(path):
-                    scope["path_params"] = found.groupdict()
-                    endpoint = candidate
-                    break
-        await endpoint(scope, receive, send)
+        endpoint, parameters = self._endpoints.find(scope["path"])
+        scope["path_params"] = parameters
+        answers: ASGIApp = endpoint or self._otherwise
+        # The one address that both have: what it is to a program, and to a person.
+        is_open = endpoint is None or scope["path"] == "/"
+        if is_open and self._pages is not None and self._pages.takes(scope):
+            answers = self._pages
+        await answers(scope, receive, send)
 
 
 class _Endpoint:
@@ -93,7 +100,9 @@ class _Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         seen = trace.of(scope)
-        response = await problems.answer(self._answer(Request(scope, receive), seen), seen)
+        response = await problems.answer(
+            self._answer(Request(scope, receive), seen), seen, problems.envelope
+        )
         if seen.limits:
             response.headers.update(self._edge.limiter.told(seen.limits))
         await response(scope, receive, send)
@@ -102,7 +111,7 @@ class _Endpoint:
         route = self._route(request)
         caller = None
         if route.needs_key:
-            caller = await self._edge.principals.find(request.headers)
+            caller = await self._edge.principals.find(request)
             seen.wire, seen.account_id = caller.wire, caller.account_id
             seen.api_key_id = caller.api_key_id
             if caller.limits:

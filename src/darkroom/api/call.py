@@ -19,7 +19,7 @@ from darkroom.api.moderate import Moderator
 from darkroom.api.principal import Principal, Principals
 from darkroom.api.recorder import Recorder
 from darkroom.api.together import Together
-from darkroom.config import Config
+from darkroom.config import Config, InForce
 from darkroom.domain import tasks
 from darkroom.domain.catalogue import Catalogue
 from darkroom.outbound import Outbound
@@ -34,6 +34,8 @@ class Edge:
     """The parts of one server process that its routes use."""
 
     config: Config
+    # The same with their sources, for the eyes of an operator.
+    settings: Sequence[InForce]
     database: Database
     submits: Together[groups.Wanted, tasks.Outcome]
     statuses: groups.Statuses
@@ -69,13 +71,18 @@ class Call:
     @property
     def base_url(self) -> str:
         """The address under which this caller reaches the server, without a slash at the end."""
-        if public := self.edge.config.public_url:
-            return public.rstrip("/")
-        host = self.request.headers.get("host", "")
-        if not _HOST.fullmatch(host):
-            address, port = self.request.scope["server"]
-            host = f"{address}:{port}"
-        return f"{self.request.scope['scheme']}://{host}"
+        return base_url(self.request, self.edge.config)
+
+
+def base_url(request: Request, settings: Config) -> str:
+    """The address under which whoever made this request reaches the server."""
+    if public := settings.public_url:
+        return public.rstrip("/")
+    host = request.headers.get("host", "")
+    if not _HOST.fullmatch(host):
+        address, port = request.scope["server"]
+        host = f"{address}:{port}"
+    return f"{request.scope['scheme']}://{host}"
 
 
 Answer = Response | Any

@@ -1,4 +1,4 @@
-"""Who is calling: from an API key to its account, without a look-up for a key seen a moment ago."""
+"""Who is calling: an API key's account, remembered for a moment, or who is signed in."""
 
 from __future__ import annotations
 
@@ -9,22 +9,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from starlette.datastructures import Headers
+from starlette.requests import Request
 
 from darkroom import config, errors
+from darkroom.api import browsers
 from darkroom.api.together import Together
-from darkroom.domain import api_keys
+from darkroom.domain import api_keys, sessions
 from darkroom.domain.buckets import Limit
 from darkroom.storage.database import Database
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The account and key behind a request, its spelling, and the request limits it is under."""
+    """The account and key behind a request, its spelling, and the request limits it is under.
+
+    Without a key it is the account that is signed in to the console.
+    """
 
     account_id: str
-    api_key_id: str
+    api_key_id: str | None
     wire: str
     limits: tuple[Limit, ...] = ()
+    is_suspended: bool = False
 
 
 class Principals:
@@ -39,14 +45,11 @@ class Principals:
         self._look_ups = Together(self._look_up, items_max=config.READS_TOGETHER_MAX)
         self._known: OrderedDict[str, tuple[float, asyncio.Task[Principal | None]]] = OrderedDict()
 
-    async def find(self, headers: Headers) -> Principal:
-        """The principal of a request's key; raises `Unauthenticated`."""
-        key = _key(headers)
+    async def find(self, request: Request) -> Principal:
+        """The principal of a request's key or session; raises `Unauthenticated`."""
+        key = _key(request.headers)
         if key is None:
-            raise errors.Unauthenticated(
-                "Authentication failed: no API key. "
-                'Send it as "Authorization: Bearer sk-…"; `darkroom key create` makes one.'
-            )
+            return await self._signed_in(request)
         if key not in self._known and not api_keys.is_well_formed(key):
             raise errors.Unauthenticated(
                 "Authentication failed: Invalid API Key. A key is sk- and 48 hex digits; "
@@ -57,7 +60,30 @@ class Principals:
             raise errors.Unauthenticated(
                 "Authentication failed: Invalid API Key. It is unknown here or was revoked."
             )
+        if principal.is_suspended:
+            raise errors.AccountSuspended
         return principal
+
+    async def _signed_in(self, request: Request) -> Principal:
+        token = browsers.token_of(request)
+        if token is None:
+            raise errors.Unauthenticated(
+                "Authentication failed: no API key. "
+                'Send it as "Authorization: Bearer sk-…"; `darkroom key create` makes one.'
+            )
+        browsers.check_origin(request, token, request.headers.get(browsers.FORM_HEADER))
+        async with self._database.statement() as tx:
+            visitor = (await sessions.find(tx, [token])).get(token)
+        if visitor is None:
+            raise errors.Unauthenticated("Authentication failed: nobody is signed in any more.")
+        if visitor.suspended_at is not None:
+            raise errors.AccountSuspended
+        return Principal(
+            visitor.account_id,
+            None,
+            "quickstart",
+            _limits(("account", visitor.account_id, visitor.requests_per_minute)),
+        )
 
     async def _remembered(self, key: str) -> Principal | None:
         now = time.monotonic()
@@ -80,15 +106,15 @@ class Principals:
 
 
 def _principal(row: api_keys.Known) -> Principal:
-    return Principal(row.account_id, row.id, row.wire, _limits(row))
-
-
-def _limits(key: api_keys.Known) -> tuple[Limit, ...]:
-    # The key's comes first: what it refuses is not taken from the account.
-    every = (
-        ("key", key.id, key.requests_per_minute),
-        ("account", key.account_id, key.account_requests_per_minute),
+    # The key's limit comes first: what it refuses is not taken from the account.
+    limits = _limits(
+        ("key", row.id, row.requests_per_minute),
+        ("account", row.account_id, row.account_requests_per_minute),
     )
+    return Principal(row.account_id, row.id, row.wire, limits, row.is_suspended)
+
+
+def _limits(*every: tuple[str, str, int | None]) -> tuple[Limit, ...]:
     return tuple(Limit(name, one, count) for name, one, count in every if count is not None)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -24,8 +24,12 @@ class InternalError(errors.Refusal):
     code = 5000
 
 
-async def answer(work: Awaitable[Response], trace: Trace) -> Response:
-    """Await an answer and turn whatever it raises into the envelope of a refusal."""
+async def answer(
+    work: Awaitable[Response],
+    trace: Trace,
+    say: Callable[[errors.Refusal, Trace], Response],
+) -> Response:
+    """Await an answer and say whatever it raises as a refusal."""
     try:
         return await work
     except errors.Refusal as refused:
@@ -43,4 +47,9 @@ async def answer(work: Awaitable[Response], trace: Trace) -> Response:
         _log.exception("%s failed", trace.request_id)
         problem = InternalError()
     trace.code = problem.code
+    return say(problem, trace)
+
+
+def envelope(problem: errors.Refusal, trace: Trace) -> Response:
+    """A refusal as the API says it."""
     return wire.refusal(problem, trace.wire, trace.request_id)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
@@ -17,7 +17,7 @@ from darkroom import config, log
 from darkroom.cli import connect
 from darkroom.config import Config
 from darkroom.domain import catalogue, edits, moderation, rates
-from darkroom.domain.catalogue import Catalogue, Model
+from darkroom.domain.catalogue import Catalogue
 from darkroom.engine import renew
 from darkroom.engine.backends import registry
 from darkroom.storage.database import Database
@@ -31,8 +31,6 @@ class House:
 
     database: Database
     catalogue: Catalogue
-    # The models of the catalogue's files, without the edits over them.
-    files: Mapping[str, Model]
     stop: asyncio.Event
     # Nobody needs notice of the stop: it was Ctrl-C, or the second signal.
     hurry: asyncio.Event
@@ -65,10 +63,10 @@ async def opened(settings: Config) -> AsyncIterator[House]:
         for key, model in models.items():
             for name in sorted(set(model.backends) - registry.names()):
                 _log.warning("%s names the backend %s, which is not installed", key, name)
-        served = Catalogue(models, in_force, registry.names(), settings.sandbox, hidden)
-        renewing = asyncio.create_task(renew.run(database, served, files, stop))
+        served = Catalogue(models, in_force, registry.names(), settings.sandbox, hidden, files)
+        renewing = asyncio.create_task(renew.run(database, served, stop))
         try:
-            yield House(database, served, files, stop, hurry)
+            yield House(database, served, stop, hurry)
         finally:
             renewing.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -35,6 +35,17 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
+class SignIn:
+    """What is needed to let somebody in; without a password they come another way."""
+
+    id: str
+    email: str
+    password_hash: str | None
+    verified_at: datetime | None
+    suspended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """Limits to set; None leaves one as it is, 0 requests a minute means as many as it likes."""
 
@@ -102,3 +113,15 @@ async def limit(tx: Transaction, account_id: str, limits: Limits) -> Account:
     return await tx.one(
         Account, "accounts.limit", account_id=account_id, **dataclasses.asdict(limits)
     )
+
+
+async def sign_in(tx: Transaction, email: str) -> SignIn | None:
+    """What is needed to let the owner of this e-mail address in."""
+    return await tx.first(SignIn, "accounts.sign_in", email=email)
+
+
+async def set_password(tx: Transaction, account_id: str, password_hash: str) -> None:
+    """Keep an account's password, or rather its hash; the first of an instance is its admin's."""
+    await tx.run("accounts.take_turn")
+    await tx.run("accounts.lead", account_id=account_id)
+    await tx.run("accounts.set_password", account_id=account_id, password_hash=password_hash)

@@ -42,6 +42,7 @@ class Known:
     wire: str
     requests_per_minute: int | None
     account_requests_per_minute: int | None
+    is_suspended: bool
 
 
 def make() -> str:

@@ -82,6 +82,8 @@ class Catalogue:
     backends: frozenset[str]
     sandbox: bool
     hidden: Mapping[str, Model] = field(default_factory=dict)
+    # What the catalogue's files say, without the edits over it.
+    files: Mapping[str, Model] = field(default_factory=dict)
 
     def change(
         self,

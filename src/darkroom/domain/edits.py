@@ -132,10 +132,10 @@ async def read(tx: Transaction) -> Reading:
     return await tx.one(Reading, "edits.reading")
 
 
-async def apply(tx: Transaction, served: Catalogue, files: Mapping[str, Model]) -> None:
+async def apply(tx: Transaction, served: Catalogue) -> None:
     """Have a catalogue say what the files and the edits in force say, at the rates in force."""
     # Edits come first: a rate that is made between the two reads is one more than is asked for.
-    models, hidden = over(files, await in_force(tx))
+    models, hidden = over(served.files, await in_force(tx))
     served.change(models, hidden, await rates.in_force(tx))
 
 

@@ -18,6 +18,7 @@ from darkroom.domain import (
     endings,
     idempotency_keys,
     lanes,
+    sessions,
     suspensions,
     webhook_endpoints,
     workers,
@@ -27,6 +28,7 @@ from darkroom.storage.database import Database
 _log = logging.getLogger(__name__)
 _RECORDS_FORGOTTEN_MAX = 5_000
 _KEYS_FORGOTTEN_MAX = 5_000
+_SESSIONS_FORGOTTEN_MAX = 5_000
 _DELIVERIES_FORGOTTEN_MAX = 1_000
 _FOLDER_SECONDS_MAX = 86_400.0
 
@@ -89,6 +91,14 @@ async def forget_idempotency_keys(database: Database) -> None:
     while removed == _KEYS_FORGOTTEN_MAX:
         async with database.statement() as tx:
             removed = await idempotency_keys.forget(tx, rows_max=_KEYS_FORGOTTEN_MAX)
+
+
+async def forget_sessions(database: Database) -> None:
+    """Remove sessions that ran out, a bounded number a transaction."""
+    removed = _SESSIONS_FORGOTTEN_MAX
+    while removed == _SESSIONS_FORGOTTEN_MAX:
+        async with database.statement() as tx:
+            removed = await sessions.forget(tx, rows_max=_SESSIONS_FORGOTTEN_MAX)
 
 
 async def forget_workers(database: Database) -> None:

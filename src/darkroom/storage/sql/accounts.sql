@@ -58,3 +58,22 @@ UPDATE accounts
  WHERE id = %(account_id)s
 RETURNING id, email, is_admin, available_mill, held_mill, weight, running_max, waiting_max,
           requests_per_minute, created_at;
+
+-- name: accounts.sign_in
+-- What is needed to let somebody in, by e-mail, whatever its case.
+SELECT id, email, password_hash, verified_at, suspended_at
+  FROM accounts WHERE lower(email) = lower(%(email)s);
+
+-- name: accounts.set_password (caller)
+-- Keep the hash of an account's password.
+UPDATE accounts SET password_hash = %(password_hash)s WHERE id = %(account_id)s;
+
+-- name: accounts.take_turn
+-- Until the end of this transaction, no other gives an account its first password.
+SELECT pg_advisory_xact_lock(7390021);
+
+-- name: accounts.lead (caller)
+-- Make an account the admin where nobody could sign in before it.
+UPDATE accounts SET is_admin = true
+ WHERE id = %(account_id)s
+   AND NOT EXISTS (SELECT FROM accounts WHERE password_hash IS NOT NULL);

@@ -8,7 +8,8 @@ RETURNING id, account_id, name, mask, wire, requests_per_minute, created_at, las
 -- name: api_keys.find
 -- The live keys with these hashes, and the request limits that a call with one is under.
 SELECT k.hash, k.id, k.account_id, k.wire, k.requests_per_minute,
-       a.requests_per_minute AS account_requests_per_minute
+       a.requests_per_minute AS account_requests_per_minute,
+       a.suspended_at IS NOT NULL AS is_suspended
   FROM api_keys k JOIN accounts a ON a.id = k.account_id
  WHERE k.hash = ANY(%(hashes)s::bytea[]) AND k.revoked_at IS NULL;
 
