@@ -16,7 +16,7 @@ import uvloop
 from darkroom import config, log
 from darkroom.cli import connect
 from darkroom.config import Config
-from darkroom.domain import catalogue, edits, moderation, rates
+from darkroom.domain import catalogue, edits, moderation
 from darkroom.domain.catalogue import Catalogue
 from darkroom.engine import renew
 from darkroom.engine.backends import registry
@@ -57,13 +57,12 @@ async def opened(settings: Config) -> AsyncIterator[House]:
         asyncio.get_running_loop().add_signal_handler(number, signaled, number)
     files = read_models(settings)
     async with connect.open_database(settings) as database:
+        served = Catalogue({}, {}, registry.names(), settings.sandbox, files=files)
         async with database.transaction() as tx:
-            models, hidden = edits.over(files, await edits.in_force(tx))
-            in_force = await rates.publish(tx, catalogue.prices(models))
-        for key, model in models.items():
+            await edits.publish(tx, served)
+        for key, model in served.models.items():
             for name in sorted(set(model.backends) - registry.names()):
                 _log.warning("%s names the backend %s, which is not installed", key, name)
-        served = Catalogue(models, in_force, registry.names(), settings.sandbox, hidden, files)
         renewing = asyncio.create_task(renew.run(database, served, stop))
         try:
             yield House(database, served, stop, hurry)

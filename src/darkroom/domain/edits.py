@@ -132,8 +132,14 @@ async def read(tx: Transaction) -> Reading:
     return await tx.one(Reading, "edits.reading")
 
 
+async def publish(tx: Transaction, served: Catalogue) -> None:
+    """Have a catalogue begin: publish the prices of what its files and the edits in force say."""
+    models, hidden = over(served.files, await in_force(tx))
+    served.change(models, hidden, await rates.publish(tx, catalogue.prices(models)))
+
+
 async def apply(tx: Transaction, served: Catalogue) -> None:
-    """Have a catalogue say what the files and the edits in force say, at the rates in force."""
+    """Have a catalogue say what its files and the edits in force say, at the rates in force."""
     # Edits come first: a rate that is made between the two reads is one more than is asked for.
     models, hidden = over(served.files, await in_force(tx))
     served.change(models, hidden, await rates.in_force(tx))
