@@ -18,7 +18,8 @@ from darkroom.storage.database import Transaction
 
 # How far the clock of who makes ids may be from the database's.
 _CLOCKS_APART = timedelta(minutes=10)
-_BATCH_MAX = 2**63 - 1
+# Behind every letter that an address may go on with.
+_LAST_LETTER = chr(0x10FFFF)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +204,15 @@ async def accounts(
 
     From behind the account with the id `before` on.
     """
-    escaped = begins.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    name = "inspections.accounts_named" if begins else "inspections.accounts"
-    named = {"named": begins, "pattern": f"{escaped.lower()}%"} if begins else {}
-    return await tx.all(Known, name, before=before, rows_max=rows_max, **named)
+    if begins.startswith("acc_"):
+        return await tx.all(Known, "inspections.account", named=begins)
+    if not begins:
+        return await tx.all(Known, "inspections.accounts", before=before, rows_max=rows_max)
+    return await tx.all(
+        Known,
+        "inspections.accounts_named",
+        begins=begins.lower(),
+        ends=f"{begins.lower()}{_LAST_LETTER}",
+        before=before,
+        rows_max=rows_max,
+    )

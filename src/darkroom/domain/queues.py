@@ -13,7 +13,7 @@ from darkroom import config
 from darkroom.storage.database import Transaction
 
 # As the statements have it: a bound by parameter is planned as a tenth of the table.
-COUNTED_MAX = 10_000
+COUNTED_MAX = 2_000
 
 
 @dataclass(frozen=True, slots=True)

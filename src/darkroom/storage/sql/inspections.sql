@@ -3,7 +3,7 @@
 -- were as may be.
 WITH looked_at AS MATERIALIZED (
     SELECT id, model, status, error_code, created_at FROM tasks
-     WHERE id < coalesce(%(before)s::text, 'tasl') ORDER BY id DESC LIMIT 20000
+     WHERE id < coalesce(%(before)s::text, 'tasl') ORDER BY id DESC LIMIT 5000
 ), found AS (
     SELECT id FROM looked_at
      WHERE (%(model)s::text IS NULL OR model = %(model)s)
@@ -14,7 +14,7 @@ WITH looked_at AS MATERIALIZED (
      ORDER BY id DESC LIMIT %(rows_max)s
 )
 SELECT id, true AS fits FROM found
- UNION ALL SELECT min(id), false FROM looked_at HAVING count(*) = 20000;
+ UNION ALL SELECT min(id), false FROM looked_at HAVING count(*) = 5000;
 
 -- name: inspections.of_account
 -- Of the tasks of an account's newest batches before a task, those that fit, the newest batch first;
@@ -27,9 +27,11 @@ WITH place AS MATERIALIZED (
     SELECT b.id FROM batches b
      WHERE account_id = (SELECT account_id FROM place)
        AND b.id <= coalesce((SELECT batch_id FROM place), 9223372036854775807)
-     ORDER BY b.id DESC LIMIT 5000
+     ORDER BY b.id DESC LIMIT 1500
 ), found AS (
-    SELECT t.id FROM batch JOIN tasks t ON t.batch_id = batch.id CROSS JOIN place
+    SELECT t.id FROM batch CROSS JOIN place
+     CROSS JOIN LATERAL (SELECT * FROM tasks WHERE batch_id = batch.id
+                          ORDER BY position LIMIT 100) AS t
      WHERE (place.id IS NULL OR (t.batch_id, t.id) < (place.batch_id, place.id))
        AND (%(model)s::text IS NULL OR t.model = %(model)s)
        AND (%(status)s::text IS NULL OR t.status = %(status)s)
@@ -41,7 +43,7 @@ WITH place AS MATERIALIZED (
 SELECT id, true AS fits FROM found
  UNION ALL
 SELECT (SELECT min(t.id) FROM tasks t WHERE t.batch_id = edge.id), false
-  FROM (SELECT min(id) AS id FROM batch HAVING count(*) = 5000) AS edge;
+  FROM (SELECT min(id) AS id FROM batch HAVING count(*) = 1500) AS edge;
 
 -- name: inspections.running
 -- Of the tasks that run, those that fit, the newest first.
@@ -62,7 +64,7 @@ WITH looked_at AS MATERIALIZED (
        AND (finished_at, id) < (
            coalesce((SELECT finished_at FROM tasks WHERE id = %(before)s::text), 'infinity'),
            coalesce(%(before)s::text, 'tasl'))
-     ORDER BY finished_at DESC, id DESC LIMIT 20000
+     ORDER BY finished_at DESC, id DESC LIMIT 2000
 ), found AS (
     SELECT id FROM looked_at
      WHERE (%(model)s::text IS NULL OR model = %(model)s)
@@ -73,7 +75,7 @@ WITH looked_at AS MATERIALIZED (
 )
 SELECT id, true AS fits FROM found
  UNION ALL
-(SELECT id, false FROM looked_at WHERE (SELECT count(*) FROM looked_at) = 20000
+(SELECT id, false FROM looked_at WHERE (SELECT count(*) FROM looked_at) = 2000
   ORDER BY finished_at, id LIMIT 1);
 
 -- name: inspections.of_batch
@@ -119,10 +121,16 @@ SELECT id, email, is_admin, available_mill, held_mill, created_at, suspended_at
  ORDER BY created_at DESC, id DESC LIMIT %(rows_max)s;
 
 -- name: inspections.accounts_named
--- Accounts of an id, or whose e-mail address begins so, by address, from behind one on.
+-- Accounts whose e-mail address begins so, by address, from behind one on; as bytes are ordered, so
+-- that the index serves whatever the database's language.
 SELECT id, email, is_admin, available_mill, held_mill, created_at, suspended_at
   FROM accounts
- WHERE (id = %(named)s::text OR lower(email) LIKE %(pattern)s::text)
-   AND lower(email) > coalesce((SELECT lower(email) FROM accounts
-                                 WHERE id = %(before)s::text), '')
- ORDER BY lower(email) LIMIT %(rows_max)s;
+ WHERE lower(email) ~>=~ %(begins)s::text AND lower(email) ~<~ %(ends)s::text
+   AND lower(email) ~>~ coalesce((SELECT lower(email) FROM accounts
+                                   WHERE id = %(before)s::text), '')
+ ORDER BY lower(email) USING ~<~ LIMIT %(rows_max)s;
+
+-- name: inspections.account
+-- One account by its id.
+SELECT id, email, is_admin, available_mill, held_mill, created_at, suspended_at
+  FROM accounts WHERE id = %(named)s;

@@ -1,8 +1,12 @@
 -- name: queues.overview
--- The whole queue in a few numbers; queued tasks are counted up to a bound.
+-- The whole queue in a few numbers; queued tasks are counted up to a bound, by their index alone, and
+-- the oldest is looked for among the first.
 WITH queued AS MATERIALIZED (
+    SELECT id FROM tasks WHERE status = 'PENDING' AND start_tag IS NOT NULL
+     ORDER BY start_tag, id LIMIT 2000
+), first AS MATERIALIZED (
     SELECT created_at FROM tasks WHERE status = 'PENDING' AND start_tag IS NOT NULL
-     ORDER BY start_tag, id LIMIT 10000
+     ORDER BY start_tag, id LIMIT 100
 ), lane AS (
     SELECT coalesce(sum(parked), 0)::bigint AS parked FROM lanes WHERE parked > 0
 ), alive AS (
@@ -11,24 +15,24 @@ WITH queued AS MATERIALIZED (
 )
 SELECT (SELECT count(*) FROM queued) AS queued, lane.parked,
        (SELECT count(*) FROM tasks WHERE status = 'PROCESSING') AS running,
-       (SELECT min(created_at) FROM queued) AS oldest_at, alive.workers, alive.slots
+       (SELECT min(created_at) FROM first) AS oldest_at, alive.workers, alive.slots
   FROM lane CROSS JOIN alive;
 
 -- name: queues.models
 -- What waits and runs by model: the first of the queue, and the next of each lane, up to a bound.
 WITH queued AS MATERIALIZED (
     SELECT model, created_at, work_seconds FROM tasks
-     WHERE status = 'PENDING' AND start_tag IS NOT NULL ORDER BY start_tag, id LIMIT 10000
+     WHERE status = 'PENDING' AND start_tag IS NOT NULL ORDER BY start_tag, id LIMIT 2000
 ), parked AS MATERIALIZED (
     SELECT next.* FROM (SELECT account_id FROM lanes WHERE parked > 0
-                         ORDER BY account_id LIMIT 1000) AS lane
+                         ORDER BY account_id LIMIT 300) AS lane
      CROSS JOIN LATERAL (
          SELECT model, created_at, work_seconds FROM tasks
           WHERE account_id = lane.account_id AND status = 'PENDING' AND start_tag IS NULL
-          ORDER BY priority DESC, batch_id, position LIMIT 1000) AS next
-     LIMIT 10000
+          ORDER BY priority DESC, batch_id, position LIMIT 300) AS next
+     LIMIT 2000
 ), bound AS (
-    SELECT (SELECT count(*) FROM queued) = 10000
+    SELECT (SELECT count(*) FROM queued) = 2000
            OR (SELECT count(*) FROM parked) < (SELECT coalesce(sum(parked), 0) FROM lanes
                                                 WHERE parked > 0) AS is_minimum
 ), waiting AS (
@@ -61,7 +65,7 @@ SELECT model, coalesce(waited.queued, 0) AS queued, coalesce(waited.parked, 0) A
 -- The accounts of which the most waits and runs, as their lanes count.
 WITH queued AS MATERIALIZED (
     SELECT account_id, created_at FROM tasks
-     WHERE status = 'PENDING' AND start_tag IS NOT NULL ORDER BY start_tag, id LIMIT 10000
+     WHERE status = 'PENDING' AND start_tag IS NOT NULL ORDER BY start_tag, id LIMIT 2000
 ), running AS MATERIALIZED (
     SELECT account_id, count(*) AS tasks FROM tasks WHERE status = 'PROCESSING' GROUP BY account_id
 ), parked AS MATERIALIZED (
@@ -89,7 +93,7 @@ SELECT l.account_id, a.email, greatest(0, l.admitted - coalesce(running.tasks, 0
 WITH failed AS MATERIALIZED (
     SELECT error_code, error, finished_at FROM tasks
      WHERE status = 'FAILED' AND finished_at > now() - interval '1 hour'
-     ORDER BY finished_at DESC, id DESC LIMIT 10000
+     ORDER BY finished_at DESC, id DESC LIMIT 2000
 )
 SELECT error_code AS code, count(*) AS tasks, max(finished_at) AS finished_at,
        coalesce((array_agg(error ORDER BY finished_at DESC))[1], '') AS error
