@@ -17,6 +17,7 @@ from darkroom.api.call import Edge
 from darkroom.api.paths import Paths
 from darkroom.api.trace import Trace
 from darkroom.console import rendering, settings, signing_in, welcome
+from darkroom.console.desk import accounts, books, catalogue, overview, tasks
 from darkroom.console.visit import Page, Visit
 from darkroom.domain import sessions
 
@@ -24,6 +25,11 @@ PAGES: tuple[Page, ...] = (
     *welcome.PAGES,
     *signing_in.PAGES,
     *settings.PAGES,
+    *overview.PAGES,
+    *tasks.PAGES,
+    *accounts.PAGES,
+    *catalogue.PAGES,
+    *books.PAGES,
 )
 _STATIC = "/static"
 _KEPT_FOR_EVER = b"public, max-age=31536000, immutable"

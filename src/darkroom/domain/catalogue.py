@@ -19,6 +19,7 @@ from darkroom.domain.rates import Rate
 
 # The built-in backend that serves every model while the sandbox is on.
 SANDBOX_BACKEND = "painter"
+UNITS = ("image", "megapixel")
 _KEY = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 
@@ -228,7 +229,7 @@ def document(model: Model) -> dict[str, Any]:
 def _check_offer(kind: str, offer: Offer) -> None:
     if kind not in KINDS:
         raise errors.BadParameter(f"There is no kind {kind}.")
-    if offer.unit not in ("image", "megapixel"):
+    if offer.unit not in UNITS:
         raise errors.BadParameter(f'"{offer.unit}" is no unit of a price.')
     if not 0 <= ledger.mill(offer.credits) <= ledger.GRANT_MILL_MAX:
         raise errors.BadParameter(f"{offer.credits} credits is no price.")

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from darkroom import errors, ids
-from darkroom.domain import tasks
+from darkroom.domain import ledger, tasks
 from darkroom.storage.database import Transaction
 
 # How far the clock of who makes ids may be from the database's.
@@ -213,6 +213,29 @@ async def accounts(
         "inspections.accounts_named",
         begins=begins.lower(),
         ends=f"{begins.lower()}{_LAST_LETTER}",
+        before=before,
+        rows_max=rows_max,
+    )
+
+
+async def exists(tx: Transaction, account_id: str) -> bool:
+    """Whether there is an account with this id."""
+    return bool(await tx.all(Known, "inspections.account", named=account_id))
+
+
+async def entries(tx: Transaction, hold_id: str) -> list[ledger.Entry]:
+    """The movements of a hold, in their order."""
+    return await tx.all(ledger.Entry, "inspections.entries", hold_id=hold_id)
+
+
+async def movements(
+    tx: Transaction, account_id: str, *, before: int | None = None, rows_max: int = 50
+) -> list[ledger.Entry]:
+    """The movements of an account, the newest first, from behind one on."""
+    return await tx.all(
+        ledger.Entry,
+        "inspections.movements",
+        account_id=account_id,
         before=before,
         rows_max=rows_max,
     )

@@ -134,3 +134,22 @@ SELECT id, email, is_admin, available_mill, held_mill, created_at, suspended_at
 -- One account by its id.
 SELECT id, email, is_admin, available_mill, held_mill, created_at, suspended_at
   FROM accounts WHERE id = %(named)s;
+
+-- name: inspections.entries
+-- The movements of a hold, in their order; both halves read a partial index.
+SELECT id, account_id, type, available_mill, held_mill, system_account, system_mill, hold_id,
+       note, created_at
+  FROM ledger_entries WHERE hold_id = %(hold_id)s AND type = 'hold'
+ UNION ALL
+SELECT id, account_id, type, available_mill, held_mill, system_account, system_mill, hold_id,
+       note, created_at
+  FROM ledger_entries WHERE hold_id = %(hold_id)s AND type IN ('settle', 'refund')
+ ORDER BY id;
+
+-- name: inspections.movements
+-- The movements of an account, the newest first, from behind one on.
+SELECT id, account_id, type, available_mill, held_mill, system_account, system_mill, hold_id,
+       note, created_at
+  FROM ledger_entries
+ WHERE account_id = %(account_id)s AND id < coalesce(%(before)s::bigint, 9223372036854775807)
+ ORDER BY id DESC LIMIT %(rows_max)s;
