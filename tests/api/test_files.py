@@ -43,6 +43,12 @@ def test_a_file_can_be_no_page_of_this_site(stored):
     assert headers["Access-Control-Allow-Origin"] == "*"
 
 
+def test_an_upload_is_saved_and_never_shown_by_itself(stored):
+    url, _ = stored
+    assert "/uploads/" in url
+    assert _get(url).headers["Content-Disposition"] == "attachment"
+
+
 def test_head_answers_the_headers_alone(stored):
     url, body = stored
     answer = httpx.head(url)
@@ -154,7 +160,7 @@ def test_an_unknown_file_is_refused_in_the_envelope(server):
 
 def test_a_name_of_the_first_letters_alone_is_no_listing(stored):
     url, _ = stored
-    folder = re.sub(r"/files/(..).*", r"/files/\1", url)
+    folder = re.sub(r"/uploads/(..).*", r"/uploads/\1", url)
     assert httpx.get(folder).status_code == 404
 
 

@@ -17,7 +17,7 @@ from darkroom.domain import assets
 from darkroom.domain.kinds.kind import Files, Kind
 from darkroom.storage import files
 
-_OWN = re.compile(r"^https?://[^/?#]+[^?#]*/files/(?P<file>[0-9a-z]{32}\.[a-z0-9]+)$")
+_OWN = re.compile(r"^https?://[^/?#]+[^?#]*/(?:files|uploads)/(?P<file>[0-9a-z]{32}\.[a-z0-9]+)$")
 
 
 @dataclass(slots=True)
@@ -59,7 +59,7 @@ async def _take_one(call: Call, name: str, address: str, rule: Files, taken: Tak
     # Whatever this server is called from outside: nobody else has a file of that name.
     if (own := _OWN.search(address)) and await call.edge.files.exists(own["file"]):
         return f"file:{own['file']}"
-    if address.startswith(f"{call.base_url}/files/"):
+    if address.startswith((f"{call.base_url}/files/", f"{call.base_url}/uploads/")):
         raise errors.FileNotFound(f"{name}: image url error: no such file here.", field=name)
     call.edge.outbound.check_address(address, field=name)
     return address

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
@@ -17,6 +18,18 @@ _SPANS = re.compile(r"bytes=\s*(?:\d+-\d*|-\d+)(?:\s*,\s*(?:\d+-\d*|-\d+))*")
 
 async def get_file(call: Call) -> Response:
     """The bytes of one file, whole or the ranges asked for."""
+    return await _answer(call, {})
+
+
+async def get_upload(call: Call) -> Response:
+    """The bytes of what somebody brought: a browser that is led there saves it, and shows nothing.
+
+    A page may still show it as a picture.
+    """
+    return await _answer(call, {"Content-Disposition": "attachment"})
+
+
+async def _answer(call: Call, disposition: Mapping[str, str]) -> Response:
     name = call.request.path_params["name"]
     if not await call.edge.files.exists(name):
         raise errors.FileNotFound
@@ -28,6 +41,7 @@ async def get_file(call: Call) -> Response:
         "X-Content-Type-Options": "nosniff",
         "Content-Security-Policy": "sandbox; default-src 'none'",
         "Access-Control-Allow-Origin": "*",
+        **disposition,
     }
     if _matches(call.request.headers.get("if-none-match", ""), tag):
         return Response(status_code=304, headers=headers)
@@ -56,6 +70,14 @@ ROUTES = (
         "/files/{name}",
         get_file,
         "The bytes of a file; takes Range and If-None-Match.",
+        (errors.FileNotFound,),
+        needs_key=False,
+    ),
+    Route(
+        "GET",
+        "/uploads/{name}",
+        get_upload,
+        "The bytes of an upload, to be saved; takes Range and If-None-Match.",
         (errors.FileNotFound,),
         needs_key=False,
     ),

@@ -32,7 +32,7 @@ async def upload(call: Call) -> Any:
     asset = assets.Asset(file, media_type, size, digest)
     async with call.edge.database.transaction() as tx:
         await assets.add(tx, call.principal.account_id, [asset], task_id=None)
-    return {"object_url_list": [f"{call.base_url}/files/{file}"]}
+    return {"object_url_list": [f"{call.base_url}/uploads/{file}"]}
 
 
 async def _part(request: Request) -> UploadFile:
