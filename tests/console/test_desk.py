@@ -4,71 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 from console_visitors import Visitor, token_for
+from desk_stories import admin_id, deeds, status_of, story, submit
 from playwright.sync_api import Page, expect
 
 from darkroom import ids
 from darkroom.console.app import PAGES
-from darkroom.domain import accounts, acts
-from darkroom.storage.database import Database
 from ground import Server, wait_until
 
-TEXT_TO_IMAGE = "/v1/generation/text-to-image"
-TINY = {"model": "PAINTER", "prompt": "a lake", "resolution": "64x64"}
 DESK = [page for page in PAGES if page.path.startswith("/admin")]
-
-
-def _admin_id(server: Server) -> str:
-    account = server.ground.account(0)
-
-    async def made(database: Database) -> None:
-        async with database.transaction() as tx:
-            await accounts.set_admin(tx, account.id, is_admin=True)
-
-    server.ground.run(made)
-    return account.id
-
-
-@pytest.fixture
-def admin(visitors: Callable[..., Visitor], server: Server) -> Visitor:
-    """A visitor signed in as an admin."""
-    return visitors(_admin_id(server))
-
-
-def _acts(server: Server, **wanted: str) -> list[acts.Act]:
-    async def listed(database: Database) -> list[acts.Act]:
-        async with database.statement() as tx:
-            return await acts.list_all(tx, acts.Filter(**wanted))
-
-    found: list[acts.Act] = server.ground.run(listed)
-    return found
-
-
-def _submit(server: Server, key: str, **more: Any) -> str:
-    answer = httpx.post(
-        f"{server.url}{TEXT_TO_IMAGE}",
-        headers={"Authorization": f"Bearer {key}"},
-        json=TINY | more,
-        timeout=30,
-    )
-    assert answer.status_code == 200, answer.text
-    task_id: str = answer.json()["data"]["task_id"]
-    return task_id
-
-
-def _status(admin: Visitor, task_id: str) -> str:
-    found = re.search(r'<span class="badge \w*">(\w+)</span>', _text(admin, task_id))
-    assert found
-    return found[1]
-
-
-def _text(admin: Visitor, task_id: str) -> str:
-    return admin.get(f"/admin/tasks/{task_id}").text
 
 
 @pytest.mark.parametrize("page", DESK, ids=lambda page: f"{page.method} {page.path}")
@@ -125,7 +73,7 @@ def test_an_account_is_made_granted_and_limited(admin: Visitor, server: Server) 
     assert "12.501" in admin.get(here).text
     limits = {"running_max": "3", "waiting_max": "0", "weight": "2.5", "requests_per_minute": "60"}
     assert admin.post_form(f"{here}/limits", **limits).status_code == 303
-    verbs = [act.verb for act in _acts(server, account_id=here.rpartition("/")[2])]
+    verbs = [act.verb for act in deeds(server, account_id=here.rpartition("/")[2])]
     assert verbs == ["account.limit", "account.grant", "account.grant", "account.create"]
     found = admin.get("/admin/accounts", params={"q": email[:12]}).text
     assert email in found
@@ -151,7 +99,7 @@ def test_a_slip_is_told_at_its_field(
     assert answer.status_code == 422
     assert said in answer.text
     assert 'aria-invalid="true"' in answer.text
-    assert _acts(server, account_id=account.id) == []
+    assert deeds(server, account_id=account.id) == []
 
 
 def test_a_suspended_account_is_refused_until_it_is_resumed(
@@ -160,7 +108,7 @@ def test_a_suspended_account_is_refused_until_it_is_resumed(
     account = server.ground.account()
     key, owner = server.ground.key(account.id), visitors(account.id)
     here = f"/admin/accounts/{account.id}"
-    task_id = _submit(server, key)
+    task_id = submit(server, key)
     assert admin.post_form(f"{here}/suspend", reason="unpaid").status_code == 303
 
     def balance() -> httpx.Response:
@@ -171,7 +119,7 @@ def test_a_suspended_account_is_refused_until_it_is_resumed(
     assert "suspended" in refused.json()["message"]
     page = owner.get("/settings", headers={"Accept": "text/html"})
     assert (page.status_code, "suspended" in page.text) == (403, True)
-    wait_until(lambda: _status(admin, task_id) == "SUCCESS", what="what was submitted before")
+    wait_until(lambda: status_of(admin, task_id) == "SUCCESS", what="what was submitted before")
     assert admin.post_form(f"{here}/resume").status_code == 303
     wait_until(lambda: balance().status_code == 200)
     assert owner.get("/settings").status_code == 200
@@ -194,7 +142,7 @@ def test_a_key_is_revoked_by_an_admin_and_only_on_its_account_s_page(
             == 401
         )
     )
-    assert [act.subject for act in _acts(server, verb="key.revoke", account_id=account.id)] == [
+    assert [act.subject for act in deeds(server, verb="key.revoke", account_id=account.id)] == [
         found[1]
     ]
 
@@ -205,16 +153,16 @@ def test_rights_of_an_admin_are_given_and_taken(admin: Visitor, server: Server) 
     assert admin.post_form(f"{here}/admin", is_admin="yes").status_code == 303
     assert admin.post_form(f"{here}/suspend", reason="x").status_code == 422
     assert admin.post_form(f"{here}/admin", is_admin="no").status_code == 303
-    assert [act.after for act in _acts(server, account_id=account.id)] == [
+    assert [act.after for act in deeds(server, account_id=account.id)] == [
         *({"is_admin": False}, {"is_admin": True})
     ]
 
 
 def test_a_task_is_found_and_its_story_told(admin: Visitor, server: Server) -> None:
     account = server.ground.account()
-    task_id = _submit(server, server.ground.key(account.id), prompt="<b>bold</b>")
-    wait_until(lambda: _status(admin, task_id) == "SUCCESS")
-    page = _text(admin, task_id)
+    task_id = submit(server, server.ground.key(account.id), prompt="<b>bold</b>")
+    wait_until(lambda: status_of(admin, task_id) == "SUCCESS")
+    page = story(admin, task_id)
     assert account.email in page
     assert "&lt;b&gt;bold" in page
     assert "settle" in page
@@ -254,124 +202,25 @@ def test_a_waiting_task_is_canceled_and_run_again(admin: Visitor, server: Server
     assert admin.post_form(f"/admin/accounts/{account.id}/limits", **limits).is_redirect
     key = server.ground.key(account.id)
     # The first keeps the lane while the second waits in it.
-    _submit(server, key, resolution="512x512")
-    task_id = _submit(server, key)
+    submit(server, key, resolution="512x512")
+    task_id = submit(server, key)
     assert admin.post_form(f"/admin/tasks/{task_id}/retry").status_code == 400
     assert admin.post_form(f"/admin/tasks/{task_id}/cancel").status_code == 303
-    assert _status(admin, task_id) == "FAILED"
+    assert status_of(admin, task_id) == "FAILED"
     assert admin.post_form(f"/admin/tasks/{task_id}/cancel").status_code == 400
     again = admin.post_form(f"/admin/tasks/{task_id}/retry")
     assert again.status_code == 303
     new_id = again.headers["location"].rpartition("/")[2]
-    wait_until(lambda: _status(admin, new_id) == "SUCCESS", seconds_max=90)
-    assert new_id in _text(admin, task_id)
+    wait_until(lambda: status_of(admin, new_id) == "SUCCESS", seconds_max=90)
+    assert new_id in story(admin, task_id)
     # All credits are spent now.
     assert admin.post_form(f"/admin/tasks/{task_id}/retry").status_code == 402
-
-
-def _offer(**more: str) -> dict[str, str]:
-    return {
-        "name": "House painter",
-        "text-to-image.offered": "on",
-        "text-to-image.credits": "2",
-        "text-to-image.unit": "image",
-        "text-to-image.aspect_ratios": "1:1, 16:9",
-        "text-to-image.outputs_max": "2",
-        "seen": "0",
-    } | more
-
-
-def _model(server: Server, key: str) -> dict[str, Any] | None:
-    every = httpx.get(f"{server.url}/v1/models").json()["data"]
-    found: dict[str, Any] | None = next((one for one in every if one["model"] == key), None)
-    return found
-
-
-def test_a_model_is_made_priced_hidden_and_offered_again(admin: Visitor, server: Server) -> None:
-    key = ids.new("M").upper()
-    made = admin.post_form("/admin/catalogue/new", key=key, **_offer())
-    assert made.status_code == 303, made.text
-    here = f"/admin/catalogue/{key}"
-    model = _model(server, key)
-    assert model is not None
-    offer = model["kinds"]["text-to-image"]
-    assert (offer["rate"]["credits"], offer["outputs_max"]) == (2, 2)
-    assert offer["aspect_ratios"] == ["1:1", "16:9"]
-    caller = server.ground.key(server.ground.account().id)
-    first = _submit(server, caller, model=key, aspect_ratio="1:1")
-    # Whoever saw an older version is told.
-    stale = admin.post_form(here, **_offer(name="Other"))
-    assert (stale.status_code, "meanwhile" in stale.text) == (422, True)
-    dear = _offer(seen="1", note="dearer") | {"text-to-image.credits": "2.5"}
-    assert admin.post_form(here, **dear).status_code == 303
-    assert _model(server, key)["kinds"]["text-to-image"]["rate"]["credits"] == 2.5
-    page = admin.get(here).text
-    assert "text-to-image credits: 2 → 2.5" in page
-    assert admin.post_form(f"{here}/hide", seen="2").status_code == 303
-    assert _model(server, key) is None
-    assert "hidden" in admin.get("/admin/catalogue").text
-    # What was submitted at the old price is run and charged at it.
-    wait_until(lambda: _status(admin, first) == "SUCCESS")
-    assert "2 credits" in _text(admin, first)
-    assert admin.post_form(f"{here}/offer", seen="3").status_code == 303
-    assert _model(server, key) is not None
-    assert admin.post_form(f"{here}/hide", seen="4").status_code == 303
-    verbs = [act.verb for act in _acts(server, subject=key)]
-    assert verbs == ["model.hide", "model.set", "model.hide", "model.set", "model.set"]
-
-
-def test_a_version_to_come_changes_nothing_and_is_taken_back(
-    admin: Visitor, server: Server
-) -> None:
-    key = ids.new("M").upper()
-    assert admin.post_form("/admin/catalogue/new", key=key, **_offer()).is_redirect
-    here = f"/admin/catalogue/{key}"
-    at = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M")
-    later = _offer(seen="1", effective_at=at) | {"text-to-image.credits": "9"}
-    assert admin.post_form(here, **later).status_code == 303
-    assert _model(server, key)["kinds"]["text-to-image"]["rate"]["credits"] == 2
-    assert "to come" in admin.get(here).text
-    assert admin.post_form(f"{here}/withdraw", version="1").status_code == 404
-    assert admin.post_form(f"{here}/withdraw", version="2").status_code == 303
-    assert "takes back version 2" in admin.get(here).text
-    past = _offer(seen="3", effective_at="2020-01-01T00:00")
-    assert "has passed" in admin.post_form(here, **past).text
-
-
-def test_the_file_s_model_comes_back(admin: Visitor, server: Server) -> None:
-    here = "/admin/catalogue/QWEN"
-    assert admin.post_form(here, **_offer(name="Mine")).status_code == 303
-    assert _model(server, "QWEN")["name"] == "Mine"
-    assert admin.post_form(f"{here}/reset", seen="1").status_code == 303
-    assert _model(server, "QWEN")["name"] == "Qwen Image"
-
-
-@pytest.mark.parametrize(
-    ("fields", "said"),
-    [
-        ({"key": "FLUX_PRO"}, "There is a model FLUX_PRO already"),
-        ({"key": "a b"}, "letters, digits"),
-        ({"key": "OK", "name": ""}, "needs a name"),
-        ({"key": "OK", "text-to-image.credits": ""}, "Write a number"),
-        ({"key": "OK", "text-to-image.credits": "0.0001"}, "three decimals"),
-        ({"key": "OK", "text-to-image.aspect_ratios": "banana"}, "banana"),
-        ({"key": "OK", "text-to-image.outputs_max": "65"}, "outputs_max"),
-        ({"key": "OK", "effective_at": "soon"}, "is no instant"),
-    ],
-)
-def test_a_model_that_is_none_is_told_and_what_was_written_stays(
-    admin: Visitor, server: Server, fields: dict[str, str], said: str
-) -> None:
-    answer = admin.post_form("/admin/catalogue/new", **(_offer() | fields))
-    assert answer.status_code == 422
-    assert said in answer.text
-    assert _model(server, "OK") is None
 
 
 def test_an_audit_is_run_when_it_is_asked_for(admin: Visitor, server: Server) -> None:
     assert admin.post_form("/admin/audit").status_code == 303
     wait_until(lambda: "The books are right" in admin.get("/admin/audit").text)
-    assert _acts(server, verb="audit.ask")
+    assert deeds(server, verb="audit.ask")
 
 
 def test_settings_are_shown_with_their_source_and_no_secret(admin: Visitor) -> None:
@@ -383,10 +232,14 @@ def test_settings_are_shown_with_their_source_and_no_secret(admin: Visitor) -> N
 
 def test_an_admin_finds_a_failed_task_and_runs_it_again(browser_page: Page, server: Server) -> None:
     account = server.ground.account()
-    headers = {"Authorization": f"Bearer {server.ground.key(account.id)}"}
-    task_id = _submit(server, headers["Authorization"][7:], resolution="1024x1024")
-    httpx.post(f"{server.url}/v1/generation/{task_id}/cancel", headers=headers)
-    token = token_for(server, _admin_id(server))
+    # Nobody can fetch its input.
+    task_id = submit(
+        server,
+        server.ground.key(account.id),
+        kind="image-to-image",
+        images=["https://nowhere.invalid/a.png"],
+    )
+    token = token_for(server, admin_id(server))
     browser_page.context.add_cookies([{"name": "darkroom", "value": token, "url": server.url}])
     browser_page.on("dialog", lambda dialog: dialog.accept())
     browser_page.goto("/admin")

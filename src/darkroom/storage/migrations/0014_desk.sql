@@ -1,4 +1,4 @@
--- The operator's desk: what admins did, edits of the catalogue, prices to come, audits that are kept.
+-- The operator's desk: what admins did, edits of the catalogue, prices to come, audits kept.
 
 -- Who did what about whom; written in the transaction in which it was done.
 CREATE TABLE acts (
@@ -29,7 +29,8 @@ CREATE INDEX accounts_created ON accounts (created_at DESC, id DESC);
 CREATE INDEX accounts_email_prefix ON accounts (lower(email) text_pattern_ops);
 
 -- What holds of a model from an instant on, over the catalogue's files: of the edits that are in
--- force the last by instant, then by version. A hidden one keeps its document: what waits still runs.
+-- force the last by instant, then by version. A hidden one keeps its document: what waits of it is
+-- still run.
 CREATE TABLE catalogue_edits (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     model         text NOT NULL,

@@ -1,6 +1,6 @@
 -- name: inspections.recent
--- Of the newest tasks before a place, those that fit; and the last that was looked at, where as many
--- were as may be.
+-- Of the newest tasks before a place, those that fit; and the last that was looked at, where as
+-- many were as may be.
 WITH looked_at AS MATERIALIZED (
     SELECT id, model, status, error_code, created_at FROM tasks
      WHERE id < coalesce(%(before)s::text, 'tasl') ORDER BY id DESC LIMIT 5000
@@ -17,8 +17,8 @@ SELECT id, true AS fits FROM found
  UNION ALL SELECT min(id), false FROM looked_at HAVING count(*) = 5000;
 
 -- name: inspections.of_account
--- Of the tasks of an account's newest batches before a task, those that fit, the newest batch first;
--- and the last that was looked at, where as many batches were as may be.
+-- Of the tasks of an account's newest batches before a task, those that fit, the newest batch
+-- first; and the last that was looked at, where as many batches were as may be.
 WITH place AS MATERIALIZED (
     SELECT a.id AS account_id, t.batch_id, t.id FROM accounts a
       LEFT JOIN tasks t ON t.id = %(before)s::text

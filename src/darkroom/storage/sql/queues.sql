@@ -1,6 +1,6 @@
 -- name: queues.overview
--- The whole queue in a few numbers; queued tasks are counted up to a bound, by their index alone, and
--- the oldest is looked for among the first.
+-- The whole queue in a few numbers; queued tasks are counted up to a bound, by their index alone,
+-- and the oldest is looked for among the first.
 WITH queued AS MATERIALIZED (
     SELECT id FROM tasks WHERE status = 'PENDING' AND start_tag IS NOT NULL
      ORDER BY start_tag, id LIMIT 2000

@@ -20,8 +20,8 @@ SELECT id AS account_id, suspended_at, suspended_reason AS reason,
   FROM accounts WHERE id = %(account_id)s;
 
 -- name: suspensions.waiting
--- Waiting tasks of the account that is being emptied the longest, parked ones first; one row without
--- a task where it has none.
+-- Waiting tasks of the account that is being emptied the longest, parked ones first; one row
+-- without a task where it has none.
 WITH account AS MATERIALIZED (
     SELECT id FROM accounts WHERE emptying_since IS NOT NULL ORDER BY emptying_since, id LIMIT 1
 ), parked AS (
