@@ -21,6 +21,10 @@ CALL_RECORDS_WAITING_MAX = 50_000
 CALL_RECORDS_FLUSH_SECONDS = 0.5
 KEY_SECONDS_MAX = 0.9  # a revoked key stops working within a second
 KEYS_CACHED_MAX = 10_000
+KEY_OVERLAP_HOURS = 24  # for which a rotated key goes on
+KEY_OVERLAP_HOURS_MAX = 720
+KEY_DAYS_MAX = 3_650
+KEY_LISTED_MAX = 200  # models, or hosts, that a key names
 SESSION_DAYS = 14  # that a session lives after its last use
 SUBMITS_TOGETHER_MAX = 64
 READS_TOGETHER_MAX = 128
@@ -104,6 +108,20 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     catalogue_file: Annotated[
         Path | None, _said("Models and rates of your own, over the shipped catalogue.")
     ] = None
+    packages_file: Annotated[
+        Path | None, _said("Packages of credits of your own instead of the shipped ones.")
+    ] = None
+    stripe_key: Annotated[
+        str | None, _said("Secret key of the Stripe account that takes the money.")
+    ] = None
+    stripe_webhook_secret: Annotated[
+        str | None, _said("Signing secret of the events that Stripe sends to /stripe/events.")
+    ] = None
+    stripe_api: Annotated[str | None, _said("Base address of Stripe, for tests.")] = None
+    test_checkout: Annotated[
+        bool, _said("Sell packages for no money while there is no Stripe key.")
+    ] = True
+    operator_name: Annotated[str | None, _said("Who runs this server, as receipts say it.")] = None
     outbound_allow: Annotated[
         tuple[str, ...],
         _said("Addresses, networks or hosts that callers may name although they are private."),
@@ -301,5 +319,6 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
     "trusted_proxies": _items,
     "outbound_allow": _items,
     "sandbox": _switch,
+    "test_checkout": _switch,
     "webhook_http": _switch,
 }

@@ -24,6 +24,7 @@ from darkroom.api.routes import (
     history,
     listening,
     models,
+    payments,
     status,
     uploads,
     webhooks,
@@ -40,6 +41,7 @@ _ROUTES: tuple[Route, ...] = (
     *history.ROUTES,
     *webhooks.ROUTES,
     *listening.ROUTES,
+    *payments.ROUTES,
     *files.ROUTES,
     *health.ROUTES,
 )

@@ -22,9 +22,11 @@ from darkroom.api.together import Together
 from darkroom.config import Config, InForce
 from darkroom.domain import tasks
 from darkroom.domain.catalogue import Catalogue
+from darkroom.domain.packages import Package
 from darkroom.outbound import Outbound
 from darkroom.storage.database import Database
 from darkroom.storage.files import Files
+from darkroom.stripe_checkout import StripeCheckout
 
 _HOST = re.compile(r"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
 
@@ -41,6 +43,8 @@ class Edge:
     statuses: groups.Statuses
     files: Files
     catalogue: Catalogue
+    packages: Sequence[Package]
+    stripe: StripeCheckout | None
     moderator: Moderator
     outbound: Outbound
     principals: Principals

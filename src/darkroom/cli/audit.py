@@ -53,8 +53,9 @@ def _print(proof: Proof) -> None:
         f"({totals.holds_open} open) and {totals.tasks} tasks."
     )
     click.echo(
-        f"Credits: {mill['issued_mill']} issued, {mill['earned_mill']} earned, "
-        f"{mill['available_mill']} available, {mill['held_mill']} held."
+        f"Credits: {mill['issued_mill']} issued, {mill['sold_mill']} sold, "
+        f"{mill['earned_mill']} earned, {mill['available_mill']} available, "
+        f"{mill['held_mill']} held."
     )
     click.echo(
         f"Call records: {counts.received} received, {counts.written} written, "

@@ -83,7 +83,7 @@ async def _work(settings: Config) -> None:
 async def _daemon(settings: Config) -> None:
     async with house.opened(settings) as home:
         click.echo("Darkroom keeps the house.")
-        await Daemon(home.database, settings).run(home.stop)
+        await Daemon(home.database, settings, home.stripe).run(home.stop)
 
 
 async def _serve(settings: Config, told: Sequence[config.InForce]) -> None:
@@ -98,6 +98,8 @@ async def _serve(settings: Config, told: Sequence[config.InForce]) -> None:
                 statuses=groups.Statuses(home.database),
                 files=Files(settings.files_folder),
                 catalogue=home.catalogue,
+                packages=house.read_packages(settings),
+                stripe=home.stripe,
                 moderator=moderator,
                 outbound=Outbound(settings.outbound_allow, webhook_http=settings.webhook_http),
                 principals=Principals(home.database),
@@ -109,7 +111,7 @@ async def _serve(settings: Config, told: Sequence[config.InForce]) -> None:
             )
             answered = asyncio.Event()
             async with asyncio.TaskGroup() as group:
-                group.create_task(Daemon(home.database, settings).run(home.stop))
+                group.create_task(Daemon(home.database, settings, home.stripe).run(home.stop))
                 group.create_task(edge.recorder.run(answered))
                 if settings.workers_count:
                     worker = Worker(home.database, edge.files, home.catalogue, settings)

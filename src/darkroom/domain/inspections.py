@@ -116,6 +116,8 @@ class Opened:
     hold_status: str | None
     held_at: datetime | None
     closed_at: datetime | None
+    # Whether its key has a spend limit, against which another run of it counts.
+    is_spend_limited: bool
     files: list[str]
 
 

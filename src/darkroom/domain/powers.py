@@ -145,6 +145,7 @@ def _again(found: inspections.Opened, actor: Actor) -> tasks.Submission:
         webhook_url=found.webhook_url,
         webhook_events=found.webhook_events,
         base_url=found.base_url,
+        is_spend_limited=found.is_spend_limited,
     )
 
 

@@ -18,6 +18,7 @@ from darkroom.domain import (
     endings,
     idempotency_keys,
     lanes,
+    payments,
     sessions,
     suspensions,
     webhook_endpoints,
@@ -140,6 +141,18 @@ async def forget_audits(database: Database, retention_days: int) -> None:
     """Remove audits past their days, but never the last."""
     async with database.statement() as tx:
         await audits.forget(tx, retention_days=retention_days)
+
+
+async def expire_payments(database: Database) -> None:
+    """End open payments that nobody can pay any more."""
+    async with database.statement() as tx:
+        await payments.expire(tx)
+
+
+async def forget_stripe_events(database: Database) -> None:
+    """Remove events of Stripe's that are not sent again."""
+    async with database.statement() as tx:
+        await payments.forget_events(tx)
 
 
 async def clear_work(folder: Path) -> None:

@@ -105,6 +105,8 @@ SELECT t.id, t.account_id, a.email, t.batch_id, t.position, b.kind, t.model, b.i
        t.cancel_asked_at, t.deadline_at, b.request_id, b.api_key_id, b.rate_id, b.caller_id,
        b.webhook_url, b.webhook_events, b.base_url, h.mill AS hold_mill, h.status AS hold_status,
        h.created_at AS held_at, h.closed_at,
+       EXISTS (SELECT 1 FROM api_keys k WHERE k.id = b.api_key_id AND k.spend_mill_max IS NOT NULL)
+           AS is_spend_limited,
        coalesce((SELECT array_agg(file ORDER BY position) FROM assets WHERE task_id = t.id), '{}')
            AS files
   FROM tasks t JOIN batches b ON b.id = t.batch_id JOIN accounts a ON a.id = t.account_id
