@@ -34,6 +34,7 @@ from darkroom.console import (
     webhooks,
     welcome,
 )
+from darkroom.console.desk import pages as desk
 from darkroom.console.visit import Page, Visit
 from darkroom.domain import sessions
 
@@ -53,6 +54,7 @@ PAGES: tuple[Page, ...] = (
     *history.PAGES,
     *usage.PAGES,
     *documents.PAGES,
+    *desk.PAGES,
 )
 _STATIC = "/static"
 _KEPT_FOR_EVER = b"public, max-age=31536000, immutable"

@@ -12,6 +12,7 @@ from pathlib import Path
 from darkroom import config
 from darkroom.domain import (
     assets,
+    audits,
     buckets,
     call_records,
     deliveries,
@@ -20,6 +21,7 @@ from darkroom.domain import (
     lanes,
     payments,
     sessions,
+    suspensions,
     usage,
     webhook_endpoints,
     workers,
@@ -60,6 +62,15 @@ async def expire_tasks(database: Database) -> int:
             return expired
         _log.info("%s: the deadline passed", task_id)
     return config.SWEEP_TASKS_MAX
+
+
+async def empty_suspended(database: Database) -> None:
+    """Cancel waiting tasks of suspended accounts that are to be emptied; one transaction each."""
+    async with database.transaction() as tx:
+        waiting = await suspensions.waiting(tx, tasks_max=config.SWEEP_TASKS_MAX)
+    for account_id, task_id in waiting:
+        async with database.transaction() as tx:
+            await endings.cancel(tx, account_id, task_id)
 
 
 async def fill_lanes(database: Database) -> None:
@@ -146,6 +157,12 @@ async def forget_usage(database: Database) -> None:
     while removed == _COUNTS_FORGOTTEN_MAX:
         async with database.transaction() as tx:
             removed = await usage.forget(tx, rows_max=_COUNTS_FORGOTTEN_MAX)
+
+
+async def forget_audits(database: Database, retention_days: int) -> None:
+    """Remove audits past their days, but never the last."""
+    async with database.statement() as tx:
+        await audits.forget(tx, retention_days=retention_days)
 
 
 async def expire_payments(database: Database) -> None:
