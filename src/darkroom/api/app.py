@@ -17,6 +17,7 @@ from darkroom.api.paths import Paths
 from darkroom.api.routes import (
     balance,
     cancel,
+    deletion,
     events,
     files,
     generation,
@@ -36,6 +37,7 @@ _ROUTES: tuple[Route, ...] = (
     *status.ROUTES,
     *events.ROUTES,
     *cancel.ROUTES,
+    *deletion.ROUTES,
     *uploads.ROUTES,
     *balance.ROUTES,
     *models.ROUTES,

@@ -19,8 +19,11 @@ from darkroom.api.trace import Trace
 from darkroom.console import (
     buying,
     documents,
+    gallery,
     history,
     keys,
+    playground,
+    previews,
     pricing,
     receipts,
     rendering,
@@ -31,11 +34,15 @@ from darkroom.console import (
     webhooks,
     welcome,
 )
+from darkroom.console.desk import pages as desk
 from darkroom.console.visit import Page, Visit
 from darkroom.domain import sessions
 
 PAGES: tuple[Page, ...] = (
     *welcome.PAGES,
+    *playground.PAGES,
+    *gallery.PAGES,
+    *previews.PAGES,
     *signing_in.PAGES,
     *settings.PAGES,
     *pricing.PAGES,
@@ -47,6 +54,7 @@ PAGES: tuple[Page, ...] = (
     *history.PAGES,
     *usage.PAGES,
     *documents.PAGES,
+    *desk.PAGES,
 )
 _STATIC = "/static"
 _KEPT_FOR_EVER = b"public, max-age=31536000, immutable"

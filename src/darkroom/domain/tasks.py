@@ -104,6 +104,7 @@ class Task:
     finished_at: datetime | None
     cancel_asked_at: datetime | None
     deadline_at: datetime | None
+    deleted_at: datetime | None
     files: list[str]
     place: places.Place | None = None
 
