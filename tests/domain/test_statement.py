@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 
 import psycopg
 import pytest
-
 from plans import explained
 
 ENTRIES = 30_000
