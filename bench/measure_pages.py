@@ -16,7 +16,7 @@ from home import Home
 from lines import Budget, Line, spread
 from plan import Plan
 
-_PATHS = ("/settings",)
+_PATHS = ("/settings", "/playground", "/gallery", "/gallery?status=FAILED&words=none")
 _TIMES = 30
 _WARM_UPS = 3
 _NAME = "slowest page of the console, p50"
