@@ -5,7 +5,8 @@ Refusal      the caller can act: answered on the wire with `status`, `code`, `fi
  ├ Unauthenticated · PermissionDenied ─ AccountSuspended · ForeignForm
  ├ InsufficientCredits
  ├ UnknownModel · NotOffered
- ├ TaskNotFound · BatchNotFound · FileNotFound · EndpointNotFound · DeliveryNotFound
+ ├ TaskNotFound · BatchNotFound · FileNotFound · EndpointNotFound · DeliveryNotFound · KeyNotFound
+ ├ PaymentNotFound · NotSold · SignatureRefused
  ├ TaskUnfinished · FileDeleted
  ├ RouteNotFound · PageNotFound · MethodNotAllowed
  ├ ContentRefused · InputRefused · WebhookRefused · IdempotencyConflict
@@ -18,7 +19,7 @@ TaskError    a task ended badly: kept on the task, never an HTTP error
 Fault        ours: logged whole, never shown
  ├ ConfigInvalid · DatabaseUnavailable · StatementRefused
  ├ DatabaseTooOld · DatabaseTooNew · DatabaseCorrupt
- └ HoldNotOpen
+ └ HoldNotOpen · StripeFailed
 AddressRefused · NoAnswer    from `outbound`, to who asked: each makes its own of them
 
 The class docstring is the default message.
@@ -158,6 +159,31 @@ class DeliveryNotFound(Refusal):
 
     status = 404
     code = 1003
+
+
+class PaymentNotFound(Refusal):
+    """No payment of this account has that id."""
+
+    status = 404
+    code = 1003
+
+
+class KeyNotFound(Refusal):
+    """No API key of this account has that id."""
+
+    status = 404
+    code = 1003
+
+
+class NotSold(Refusal):
+    """This server sells no credits. Ask its operator for some."""
+
+    status = 404
+    code = 1003
+
+
+class SignatureRefused(Refusal):
+    """The event's signature is wrong, or too old. Check the signing secret of the endpoint."""
 
 
 class RouteNotFound(Refusal):
@@ -345,6 +371,10 @@ class DatabaseCorrupt(Fault):
 
 class HoldNotOpen(Fault):
     """The hold is not open, or less is held than was asked."""
+
+
+class StripeFailed(Fault):
+    """Stripe did not answer, or not as it should."""
 
 
 class AddressRefused(DarkroomError):

@@ -52,6 +52,14 @@ def test_a_session_is_a_caller_of_the_api(visitor: Visitor) -> None:
     assert answer.status_code == 200, answer.text
 
 
+@pytest.mark.parametrize("path", ["/nothing", "/api/%00", "/logout"])
+def test_a_wrong_turn_leaves_a_visitor_signed_in(visitor: Visitor, path: str) -> None:
+    answer = visitor.get(path, headers={"Accept": "text/html"})
+    assert answer.status_code in (404, 405)
+    assert "set-cookie" not in answer.headers
+    assert visitor.get("/settings").status_code == 200
+
+
 def test_a_session_that_is_over_is_nobodys(visitor: Visitor, server: Server) -> None:
     token = visitor.cookies["darkroom"]
     assert visitor.post_form("/logout").status_code == 303

@@ -25,8 +25,10 @@ from darkroom.api.routes import (
     history,
     listening,
     models,
+    payments,
     status,
     uploads,
+    usage,
     webhooks,
 )
 
@@ -40,8 +42,10 @@ _ROUTES: tuple[Route, ...] = (
     *balance.ROUTES,
     *models.ROUTES,
     *history.ROUTES,
+    *usage.ROUTES,
     *webhooks.ROUTES,
     *listening.ROUTES,
+    *payments.ROUTES,
     *files.ROUTES,
     *health.ROUTES,
 )

@@ -278,6 +278,11 @@ UPDATE tasks SET status = 'FAILED', finished_at = now(), error_code = %(error_co
   FROM next WHERE tasks.id = next.id
 RETURNING tasks.id, tasks.account_id, tasks.status;
 
+-- name: tasks.batch (caller)
+-- What one batch was asked to make.
+SELECT id, kind, model, input, webhook_url, created_at
+  FROM batches WHERE id = %(batch_id)s AND account_id = %(account_id)s;
+
 -- name: tasks.delete (caller)
 -- Mark a task that has ended and the files that it made as deleted; answers these files.
 WITH gone AS (
