@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,9 @@ class Ground:
             finally:
                 await database.close()
 
-        return asyncio.run(told())
+        # In a thread of its own: where a browser is driven, a loop runs in this one.
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(asyncio.run, told()).result()
 
     def account(self, credits_given: int = 1000) -> accounts.Account:
         """A fresh account with credits."""

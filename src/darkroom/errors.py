@@ -2,14 +2,14 @@
 
 Refusal      the caller can act: answered on the wire with `status`, `code`, `field`
  ├ BadParameter ─ AspectRatioRefused
- ├ Unauthenticated · PermissionDenied ─ AccountSuspended · ForeignForm
+ ├ Unauthenticated · PermissionDenied ─ AccountSuspended · ForeignForm · SignUpClosed
  ├ InsufficientCredits
  ├ UnknownModel · NotOffered
  ├ TaskNotFound · BatchNotFound · FileNotFound · EndpointNotFound · DeliveryNotFound
- ├ RouteNotFound · PageNotFound · MethodNotAllowed
+ ├ RouteNotFound · PageNotFound · MethodNotAllowed · LinkUsedUp
  ├ ContentRefused · InputRefused · WebhookRefused · IdempotencyConflict
  ├ BodyTooLarge · UploadTooLarge · UnsupportedMedia · UnsupportedFormat
- └ QueueFull · RateLimited · Unavailable
+ └ QueueFull · RateLimited · IssuerFailed · Unavailable
 TaskError    a task ended badly: kept on the task, never an HTTP error
  ├ BadInput · BackendFailed · TimedOut            the first ends the task
  ├ BackendCrashed · OutOfMemory · Hindered        another attempt may end better
@@ -90,6 +90,17 @@ class AccountSuspended(PermissionDenied):
 
 class ForeignForm(PermissionDenied):
     """This form is too old, or does not come from this page. Load the page again and repeat it."""
+
+
+class SignUpClosed(PermissionDenied):
+    """Only its operator makes accounts at this server. Ask the operator for a link."""
+
+
+class LinkUsedUp(Refusal):
+    """This link was used already, or has run out. Ask for a new one."""
+
+    status = 410
+    code = 1003
 
 
 class InsufficientCredits(Refusal):
@@ -231,6 +242,13 @@ class RateLimited(Refusal):
 
     status = 429
     code = 1001
+
+
+class IssuerFailed(Refusal):
+    """The sign-in elsewhere did not end well. Try again, or log in with your password."""
+
+    status = 502
+    code = 5000
 
 
 class Unavailable(Refusal):

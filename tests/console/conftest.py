@@ -47,7 +47,8 @@ def visitor(visitors: Callable[..., Visitor]) -> Visitor:
     return visitors()
 
 
-@pytest.fixture(scope="session")
+# Of one module, for while it is open an event loop runs in this thread.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A real Chromium; required where DARKROOM_TEST_BROWSER says so, else skipped if missing."""
     path = shutil.which("chromium") or shutil.which("google-chrome")

@@ -1,4 +1,4 @@
-"""`darkroom account`: create and list accounts."""
+"""`darkroom account`: create, list and limit accounts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from darkroom import config
-from darkroom.cli import connect, output
+from darkroom.cli import admissions, connect, output
 from darkroom.cli.grants import to_mill
 from darkroom.domain import accounts, ledger
 from darkroom.domain.accounts import Account
@@ -17,7 +17,7 @@ from darkroom.storage.database import Database
 
 @click.group()
 def account() -> None:
-    """Create and list accounts."""
+    """Create, list and limit accounts, and let people in."""
 
 
 @account.command()
@@ -51,6 +51,7 @@ def create(email: str, amount_mill: int, admin: bool, as_json: bool, **flags: An
     else:
         click.echo(f"Made the account {made.id} for {made.email}, with {balance} credits.")
         click.echo(f"Its first API key: darkroom key create {made.email}")
+        click.echo(f"To the console:    darkroom account link {made.email}")
 
 
 @account.command("list")
@@ -96,6 +97,10 @@ def limit(email: str, as_json: bool, **flags: Any) -> None:
         output.document(shown)
     else:
         output.table([*shown], [[*shown.values()]])
+
+
+for _command in (admissions.invite, admissions.link, admissions.reset_totp):
+    account.add_command(_command)
 
 
 def _shown(one: Account) -> dict[str, Any]:

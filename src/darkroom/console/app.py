@@ -16,14 +16,25 @@ from darkroom.api import browsers, problems, trace
 from darkroom.api.call import Edge
 from darkroom.api.paths import Paths
 from darkroom.api.trace import Trace
-from darkroom.console import rendering, settings, signing_in, welcome
+from darkroom.console import (
+    following,
+    issuers,
+    rendering,
+    second_factor,
+    settings,
+    signing_in,
+    welcome,
+)
 from darkroom.console.visit import Page, Visit
 from darkroom.domain import sessions
 
 PAGES: tuple[Page, ...] = (
     *welcome.PAGES,
     *signing_in.PAGES,
+    *following.PAGES,
+    *issuers.PAGES,
     *settings.PAGES,
+    *second_factor.PAGES,
 )
 _STATIC = "/static"
 _KEPT_FOR_EVER = b"public, max-age=31536000, immutable"
@@ -147,10 +158,13 @@ def _to_sign_in(visit: Visit) -> Response:
 def _refused(visit: Visit, problem: errors.Refusal) -> Response:
     """A refusal as a page says it, or as a notice on the page that asked for a part."""
     if not visit.is_htmx:
-        return visit.page("refused.html", status=problem.status, problem=problem)
-    response = visit.fragment("notice.html", status=problem.status, text=problem.message)
-    response.headers["HX-Retarget"] = "#notices"
-    response.headers["HX-Reswap"] = "beforeend"
+        response = visit.page("refused.html", status=problem.status, problem=problem)
+    else:
+        response = visit.fragment("notice.html", status=problem.status, text=problem.message)
+        response.headers["HX-Retarget"] = "#notices"
+        response.headers["HX-Reswap"] = "beforeend"
+    if problem.retry_after_seconds is not None:
+        response.headers["Retry-After"] = str(problem.retry_after_seconds)
     return response
 
 

@@ -7,12 +7,14 @@ import asyncio
 from darkroom.config import Config
 from darkroom.engine import loop, sweep
 from darkroom.engine.deliver import Deliverer
+from darkroom.engine.posting import Poster
 from darkroom.storage.database import Database
 
 _RECOVER_SECONDS = 1.0
 _EXPIRE_SECONDS = 1.0
 _DISABLE_SECONDS = 60.0
 _FILL_SECONDS = 1.0
+_POST_SECONDS = 1.0
 _TIDY_SECONDS = 3600.0
 
 
@@ -23,6 +25,7 @@ class Daemon:
         self._database = database
         self._config = config
         self._deliverer = Deliverer(database, config)
+        self._poster = Poster(database, config)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run every loop until the stop."""
@@ -31,6 +34,7 @@ class Daemon:
             group.create_task(loop.every(_EXPIRE_SECONDS, self._expire, stop))
             group.create_task(loop.every(_DISABLE_SECONDS, self._disable, stop))
             group.create_task(loop.every(_FILL_SECONDS, self._fill, stop))
+            group.create_task(loop.every(_POST_SECONDS, self._poster.post, stop))
             group.create_task(loop.every(_TIDY_SECONDS, self._tidy, stop))
             group.create_task(self._deliverer.run(stop))
 
@@ -51,6 +55,7 @@ class Daemon:
         await sweep.forget_call_records(self._database, self._config.history_days)
         await sweep.forget_idempotency_keys(self._database)
         await sweep.forget_sessions(self._database)
+        await sweep.forget_letters(self._database)
         await sweep.forget_workers(self._database)
         await sweep.forget_buckets(self._database)
         await sweep.forget_deliveries(self._database, self._config.history_days)
