@@ -214,8 +214,9 @@ def test_very_long_inputs_are_refused_at_little_cost(house: House, stranger: Vis
     assert len(stranger.post_form("/register", email=long).text) < 910_000
 
 
-def test_a_suspect_hash_takes_as_long_as_none(house: House, stranger: Visitor) -> None:
-    """Both answer the same page, for a wrong password and an address without an account."""
+def test_a_wrong_password_and_an_unknown_address_look_the_same(
+    house: House, stranger: Visitor
+) -> None:
     house.account("slow@example.com")
     pages = [
         log_in(stranger, email, "not the right one")
