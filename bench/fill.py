@@ -1,4 +1,4 @@
-"""Fills a table of call records as a busy server would have left it, within a bound of time."""
+"""Fills tables as a busy server would have left them, within a bound of time."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import time
 
 import psycopg
 
-# Of every hundred records one is the searching account's.
-SHARE = 100
+# Of every two records one is the searching account's.
+SHARE = 2
 _CHUNK_ROWS = 1_000_000
 _SECONDS_MAX = 120.0
 # An id is a function of its number, so that the search knows what exists; like a real one it
@@ -58,6 +58,41 @@ def fill(connection: psycopg.Connection, account_id: str, rows: int) -> int:
     connection.execute("ANALYZE call_records")
     connection.execute("CHECKPOINT")
     return done
+
+
+# Tasks of the last ninety days, one in twenty of them failed, five in a batch.
+_BATCHES = """
+INSERT INTO batches (id, account_id, api_key_id, request_id, kind, model, input, rate_id,
+                     created_at)
+SELECT 200000000 + n, %(account)s,
+       (SELECT id FROM api_keys WHERE account_id = %(account)s LIMIT 1),
+       'req_none', 'text-to-image', (SELECT model FROM rates WHERE id = 1 + n %% 20),
+       jsonb_build_object('fields', jsonb_build_object('prompt', 'a lake, number ' || n),
+                          'files', '{}'::jsonb),
+       1 + n %% 20, now() - interval '90 days' * (1 - n / %(batches)s::float8)
+  FROM generate_series(1, %(batches)s) AS n
+"""
+_TASKS = """
+INSERT INTO tasks (id, batch_id, account_id, position, model, seed, price_mill, status, attempt,
+                   progress, served_by, error_code, error, charged_mill, created_at, started_at,
+                   finished_at)
+SELECT 'task_' || lpad(to_hex(b.id), 12, '0') || position, b.id, b.account_id, position, b.model, 1,
+       4000, CASE WHEN is_bad THEN 'FAILED' ELSE 'SUCCESS' END, 1, 1, 'painter',
+       CASE WHEN is_bad THEN 6004 END, CASE WHEN is_bad THEN 'The model failed.' END,
+       CASE WHEN is_bad THEN 0 ELSE 4000 END, b.created_at, b.created_at + interval '1 second',
+       b.created_at + interval '3 seconds'
+  FROM batches b, generate_series(0, 4) AS position,
+       LATERAL (SELECT (b.id + position) %% 20 = 0 AS is_bad) AS fate
+ WHERE b.id > 200000000
+"""
+
+
+def fill_tasks(connection: psycopg.Connection, account_id: str, tasks: int) -> None:
+    """Insert so many ended tasks of the account, without their money."""
+    given = {"account": account_id, "batches": tasks // 5}
+    connection.execute(_BATCHES, given)
+    connection.execute(_TASKS.replace("%%", "%"))
+    connection.execute("ANALYZE batches, tasks")
 
 
 def request_id(connection: psycopg.Connection, number: int) -> str:

@@ -39,7 +39,7 @@ def lines(plan: Plan, database_url: str | None) -> Iterator[Line]:
         yield measure_null.measure(plan, one, "embedded PostgreSQL")
         with home.served(one, 0, cores.SERVER) as server:
             yield from measure_http.measure(plan, one, server)
-        yield measure_history.measure(plan, one)
+        yield from measure_history.measure(plan, one)
     yield measure_rest.second_start(plan)
 
 

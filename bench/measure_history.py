@@ -1,4 +1,4 @@
-"""Call history: finding one request by its id among many records and among few."""
+"""Call history: one request found by its id among many records and few; pages over the many."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import psycopg
 
 import fill
 import home
+import measure_pages
 from caller import Caller
 from home import Home
 from lines import Budget, Line, of_pairs
@@ -24,22 +25,27 @@ _NAME = "call history search by request id, {:,} rows"
 _BUDGET = Budget(False, 2, " ×")
 
 
-def measure(plan: Plan, one: Home) -> Line:
-    """The line of the search through the HTTP route, the two tables taking turns."""
+def measure(plan: Plan, one: Home) -> Iterator[Line]:
+    """The search through the HTTP route, two tables taking turns; pages over the full one."""
     if not plan.rows_many:
-        return _unmeasured(FULL.rows_many, "left out of a quick pass")
+        yield _unmeasured(FULL.rows_many, "left out of a quick pass")
+        yield measure_pages.unmeasured("left out of a quick pass")
+        return
     free = shutil.disk_usage(tempfile.gettempdir()).free
     if free < plan.rows_many * _DISK_BYTES_A_ROW:
-        return _unmeasured(plan.rows_many, f"only {free >> 30} GiB of disk are free")
+        yield _unmeasured(plan.rows_many, f"only {free >> 30} GiB of disk are free")
+        yield measure_pages.unmeasured(f"only {free >> 30} GiB of disk are free")
+        return
     with _filled(one, plan.rows_few) as few, _filled(one, plan.rows_many) as many:
         floor, found = [], []
         for _ in plan.times(plan.searches):
             floor.append(few.milliseconds())
             found.append(many.milliseconds())
-    note = f"{len(found)} searches over one connection; floor: {few.rows:,} rows"
-    if many.rows < plan.rows_many:
-        note += f"; no more than {many.rows:,} of {plan.rows_many:,} rows were ready in time"
-    return of_pairs(_NAME.format(many.rows), _BUDGET, "ms", floor, found, note)
+        note = f"{len(found)} searches over one connection; floor: {few.rows:,} rows"
+        if many.rows < plan.rows_many:
+            note += f"; no more than {many.rows:,} of {plan.rows_many:,} rows were ready in time"
+        yield of_pairs(_NAME.format(many.rows), _BUDGET, "ms", floor, found, note)
+        yield measure_pages.measure(plan, many.home, many.url, many.rows)
 
 
 def _unmeasured(rows: int, why: str) -> Line:
@@ -49,7 +55,11 @@ def _unmeasured(rows: int, why: str) -> Line:
 class _Shelf:
     """A server over a filled table of call records."""
 
-    def __init__(self, caller: Caller, rows: int, connection: psycopg.Connection) -> None:
+    def __init__(
+        self, home: Home, url: str, caller: Caller, rows: int, connection: psycopg.Connection
+    ) -> None:
+        self.home = home
+        self.url = url
         self.rows = rows
         self._caller = caller
         self._random = random.Random(rows)
@@ -76,7 +86,7 @@ def _filled(one: Home, rows: int) -> Iterator[_Shelf]:
         [[account_id]] = connection.execute("SELECT account_id FROM api_keys").fetchall()
         done = fill.fill(connection, account_id, rows)
         with home.served(full, 0) as server:
-            shelf = _Shelf(Caller(server.url, key), done, connection)
+            shelf = _Shelf(full, server.url, Caller(server.url, key), done, connection)
             for _ in range(_WARM_UPS):
                 shelf.milliseconds()
             yield shelf

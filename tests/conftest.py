@@ -14,6 +14,7 @@ from darkroom.storage import migrate
 from darkroom.storage.embedded import Embedded
 from ground import Ground, Server, create_database, fresh_database, serve, wait_until
 from receivers import certify
+from stripes import Stripe, run_stripe
 
 __all__ = ["wait_until"]
 
@@ -71,3 +72,25 @@ def server(
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate of files.example, with its key, in one file."""
     return certify(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture(scope="session")
+def stripe_server() -> Iterator[Stripe]:
+    """A double of Stripe, as a process."""
+    yield from run_stripe()
+
+
+@pytest.fixture(scope="module")
+def shop(
+    postgres: str, template: str, stripe_server: Stripe, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """A real server that sells through Stripe, with a database of its own."""
+    databases = fresh_database(postgres, template)
+    ground = Ground(next(databases))
+    folder = tmp_path_factory.mktemp("shop")
+    served = serve(ground.conninfo, folder, workers="0", **stripe_server.settings)
+    account = ground.account()
+    yield Server(served.url, ground.key(account.id), account.id, ground, folder)
+    served.stop()
+    assert ground.audit() == []
+    next(databases, None)

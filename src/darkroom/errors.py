@@ -5,7 +5,9 @@ Refusal      the caller can act: answered on the wire with `status`, `code`, `fi
  ├ Unauthenticated · PermissionDenied ─ AccountSuspended · ForeignForm · SignUpClosed
  ├ InsufficientCredits
  ├ UnknownModel · NotOffered
- ├ TaskNotFound · BatchNotFound · FileNotFound · EndpointNotFound · DeliveryNotFound
+ ├ TaskNotFound · BatchNotFound · FileNotFound · EndpointNotFound · DeliveryNotFound · KeyNotFound
+ ├ PaymentNotFound · NotSold · SignatureRefused
+ ├ TaskUnfinished · FileDeleted
  ├ RouteNotFound · PageNotFound · MethodNotAllowed · LinkUsedUp
  ├ ContentRefused · InputRefused · WebhookRefused · IdempotencyConflict
  ├ BodyTooLarge · UploadTooLarge · UnsupportedMedia · UnsupportedFormat
@@ -17,7 +19,7 @@ TaskError    a task ended badly: kept on the task, never an HTTP error
 Fault        ours: logged whole, never shown
  ├ ConfigInvalid · DatabaseUnavailable · StatementRefused
  ├ DatabaseTooOld · DatabaseTooNew · DatabaseCorrupt
- └ HoldNotOpen
+ └ HoldNotOpen · StripeFailed
 AddressRefused · NoAnswer    from `outbound`, to who asked: each makes its own of them
 
 The class docstring is the default message.
@@ -143,6 +145,19 @@ class FileNotFound(Refusal):
     code = 1003
 
 
+class FileDeleted(Refusal):
+    """The owner of this file has deleted it."""
+
+    status = 410
+    code = 1003
+
+
+class TaskUnfinished(Refusal):
+    """The task has not ended. Cancel it first, then delete it."""
+
+    status = 409
+
+
 class EndpointNotFound(Refusal):
     """No webhook endpoint of this account has that id."""
 
@@ -155,6 +170,31 @@ class DeliveryNotFound(Refusal):
 
     status = 404
     code = 1003
+
+
+class PaymentNotFound(Refusal):
+    """No payment of this account has that id."""
+
+    status = 404
+    code = 1003
+
+
+class KeyNotFound(Refusal):
+    """No API key of this account has that id."""
+
+    status = 404
+    code = 1003
+
+
+class NotSold(Refusal):
+    """This server sells no credits. Ask its operator for some."""
+
+    status = 404
+    code = 1003
+
+
+class SignatureRefused(Refusal):
+    """The event's signature is wrong, or too old. Check the signing secret of the endpoint."""
 
 
 class RouteNotFound(Refusal):
@@ -349,6 +389,10 @@ class DatabaseCorrupt(Fault):
 
 class HoldNotOpen(Fault):
     """The hold is not open, or less is held than was asked."""
+
+
+class StripeFailed(Fault):
+    """Stripe did not answer, or not as it should."""
 
 
 class AddressRefused(DarkroomError):

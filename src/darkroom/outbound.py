@@ -114,10 +114,11 @@ class Outbound:
         except AddressRefused as refused:
             raise _refusal(InputRefused, refused, field) from None
 
-    def check_webhook(self, url: str, *, field: str | None = "webhook_url") -> None:
-        """Raises WebhookRefused for an address that `post` would refuse without asking DNS."""
+    def check_webhook(self, url: str, *, field: str | None = "webhook_url") -> str:
+        """Returns its host; raises WebhookRefused if `post` would refuse it without asking DNS."""
         try:
-            self._addresses.parse(url, http_allowed=self._webhook_http)
+            found = self._addresses.parse(url, http_allowed=self._webhook_http)
+            return found.raw_host.decode("ascii")
         except AddressRefused as refused:
             raise _refusal(WebhookRefused, refused, field) from None
 

@@ -28,7 +28,8 @@ def _limited(server: Server, *, account: int = 0, key: int = 0, wire: str = "qui
         async with database.transaction() as tx:
             await accounts.limit(tx, owner.id, accounts.Limits(requests_per_minute=account))
             [row] = await api_keys.list_for(tx, owner.id)
-            await api_keys.limit(tx, row.id, key)
+            rules = api_keys.Rules(requests_per_minute=key or None)
+            await api_keys.change(tx, row, name=row.name, rules=rules)
 
     server.ground.run(story)
     return made

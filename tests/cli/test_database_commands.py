@@ -34,25 +34,6 @@ def test_account_create_refuses_a_second_and_a_bad_address(darkroom) -> None:
     assert "is not an e-mail address" in darkroom("account", "create", "ann").sentence
 
 
-def test_key_lives_from_create_to_revoke(darkroom) -> None:
-    darkroom("account", "create", EMAIL)
-    made = darkroom("key", "create", EMAIL, "--name", "ci", "--wire", "reference", "--json").json
-    assert made.keys() == {"key", "key_id", "wire"}
-    [row] = darkroom("key", "list", EMAIL, "--json").json
-    assert (row["key_id"], row["name"], row["wire"]) == (made["key_id"], "ci", "reference")
-    assert row["revoked_at"] is None
-    assert made["key"] not in darkroom("key", "list", EMAIL).out
-    assert darkroom("key", "revoke", row["mask"], "--json").json == {"revoked": [row["key_id"]]}
-    assert "No live key is named" in darkroom("key", "revoke", row["key_id"]).sentence
-
-
-def test_key_create_prints_the_key_alone(darkroom) -> None:
-    darkroom("account", "create", EMAIL)
-    done = darkroom("key", "create", EMAIL)
-    assert done.out.startswith("sk-")
-    assert len(done.out.split()) == 1
-
-
 @pytest.mark.parametrize("command", [("key", "create"), ("key", "list"), ("grant",)])
 def test_unknown_account_is_one_sentence(darkroom, command: tuple[str, ...]) -> None:
     amount = ["1"] if command == ("grant",) else []
@@ -114,17 +95,6 @@ def test_a_new_account_has_the_limits_of_the_settings(darkroom) -> None:
     darkroom("account", "create", EMAIL)
     [row] = darkroom("account", "list", "--json").json
     assert (row["running_max"], row["waiting_max"], row["requests_per_minute"]) == (5, 10_000, 100)
-
-
-def test_key_limit_is_shown_and_lifted(darkroom) -> None:
-    darkroom("account", "create", EMAIL)
-    key_id = darkroom("key", "create", EMAIL, "--json").json["key_id"]
-    assert "30 requests a minute" in darkroom("key", "limit", key_id, "--requests", "30").out
-    [row] = darkroom("key", "list", EMAIL, "--json").json
-    assert row["requests_per_minute"] == 30
-    [row] = darkroom("key", "limit", key_id, "--requests", "0", "--json").json
-    assert row["requests_per_minute"] == 0
-    assert "No live key is named" in darkroom("key", "limit", "x", "--requests", "1").sentence
 
 
 def test_workers_are_listed_while_they_live_and_after(darkroom) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from console_visitors import Visitor, token_for
+from desk_stories import admin_id
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from ground import Server
@@ -45,6 +46,12 @@ def visitors(server: Server) -> Iterator[Callable[..., Visitor]]:
 def visitor(visitors: Callable[..., Visitor]) -> Visitor:
     """A visitor signed in as a fresh account of 1000 credits."""
     return visitors()
+
+
+@pytest.fixture
+def admin(visitors: Callable[..., Visitor], server: Server) -> Visitor:
+    """A visitor signed in as an admin."""
+    return visitors(admin_id(server))
 
 
 # Of one module, for while it is open an event loop runs in this thread.

@@ -52,6 +52,14 @@ def test_a_session_is_a_caller_of_the_api(visitor: Visitor) -> None:
     assert answer.status_code == 200, answer.text
 
 
+@pytest.mark.parametrize("path", ["/nothing", "/api/%00", "/logout"])
+def test_a_wrong_turn_leaves_a_visitor_signed_in(visitor: Visitor, path: str) -> None:
+    answer = visitor.get(path, headers={"Accept": "text/html"})
+    assert answer.status_code in (404, 405)
+    assert "set-cookie" not in answer.headers
+    assert visitor.get("/settings").status_code == 200
+
+
 def test_a_session_that_is_over_is_nobodys(visitor: Visitor, server: Server) -> None:
     token = visitor.cookies["darkroom"]
     assert visitor.post_form("/logout").status_code == 303
@@ -129,9 +137,9 @@ def test_a_person_registers_and_logs_out_and_in(browser_page: Page) -> None:
     browser_page.get_by_label("E-mail").fill("new@example.com")
     browser_page.get_by_label("Password").fill(PASSWORD)
     browser_page.get_by_role("button", name="Register").click()
-    expect(browser_page).to_have_url(re.compile("/settings$"))
+    expect(browser_page).to_have_url(re.compile("/playground$"))
     browser_page.get_by_role("button", name="Log out").click()
     browser_page.get_by_label("E-mail").fill("NEW@example.com")
     browser_page.get_by_label("Password").fill(PASSWORD)
     browser_page.get_by_role("button", name="Log in").click()
-    expect(browser_page).to_have_url(re.compile("/settings$"))
+    expect(browser_page).to_have_url(re.compile("/playground$"))

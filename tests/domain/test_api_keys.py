@@ -9,6 +9,7 @@ import pytest
 
 from darkroom import errors
 from darkroom.domain import api_keys
+from darkroom.domain.api_keys import Rules
 
 
 def test_a_fresh_key_is_well_formed_and_like_no_other():
@@ -84,13 +85,93 @@ def test_keys_are_listed_newest_first_revoked_ones_too(ground):
 
 @pytest.mark.parametrize(
     ("changes", "field"),
-    [({"wire": "morse"}, "wire"), ({"name": ""}, "name"), ({"name": "x" * 101}, "name")],
+    [
+        ({"wire": "morse"}, "wire"),
+        *(({"name": name}, "name") for name in ("", "x" * 101, "a\nb", "a\x00")),
+        *(({"days": days}, "days") for days in (0, -1, 3651)),
+        *((Rules(spend_mill_max=one, spend_period="total"), "spend_limit") for one in (0, 10**14)),
+        *((Rules(spend_mill_max=1, spend_period=one), "spend_period") for one in (None, "week")),
+        *((Rules(requests_per_minute=one), "requests_per_minute") for one in (0, 2**31)),
+        *(
+            (Rules(callback_hosts=[host]), "callback_hosts")
+            for host in ("https://x.com", "x.com:80", "x.com/a", "*", "*.", "a*.com", "", "x\n")
+        ),
+        (Rules(models=["M"] * 201), "models"),
+    ],
 )
 def test_a_key_that_cannot_be_is_refused_with_its_field(ground, changes, field):
     account = ground.account()
+    given = {"rules": changes} if isinstance(changes, Rules) else changes
     with pytest.raises(errors.BadParameter) as refused:
-        _run(ground, api_keys.create, account.id, **changes)
+        _run(ground, api_keys.create, account.id, **given)
     assert refused.value.field == field
+    assert _run(ground, api_keys.list_for, account.id) == []
+
+
+def test_a_key_is_its_account_s_alone(ground):
+    mine, other = ground.account(), ground.account()
+    _, row = _run(ground, api_keys.create, mine.id)
+    assert _run(ground, api_keys.owned, mine.id, row.id) == row
+    for account_id, key_id in ((other.id, row.id), (mine.id, "key_none")):
+        with pytest.raises(errors.KeyNotFound):
+            _run(ground, api_keys.owned, account_id, key_id)
+
+
+def test_an_expired_key_is_found_as_such(ground):
+    key, row = _run(ground, api_keys.create, ground.account().id, days=7)
+    assert row.expires_at == row.created_at + timedelta(days=7)
+    assert _run(ground, api_keys.find, [key])[key].expired_at is None
+    with psycopg.connect(ground.conninfo) as connection:
+        connection.execute("UPDATE api_keys SET expires_at = now()")
+    assert _run(ground, api_keys.find, [key])[key].expired_at is not None
+    assert not _run(ground, api_keys.owned, row.account_id, row.id).is_live
+    for days in (None, 1):
+        assert _run(ground, api_keys.expire, row, days).is_live
+
+
+RULES = Rules(5, 100, "month", ["M"], ["*.example.com"])
+
+
+def test_a_rotation_keeps_name_rules_and_life_and_ends_the_old_key(ground):
+    account = ground.account()
+    made = {"name": "ci", "wire": "reference", "rules": RULES, "days": 30}
+    old_key, old = _run(ground, api_keys.create, account.id, **made)
+    new_key, new = _run(ground, api_keys.rotate, old, overlap_hours=24)
+    assert (new.name, new.wire, new.rules, new.origin_id) == ("ci", "reference", RULES, old.id)
+    assert new.expires_at - new.created_at == timedelta(days=30)
+    assert _run(ground, api_keys.find, [old_key, new_key]).keys() == {old_key, new_key}
+    [_, ending] = _run(ground, api_keys.list_for, account.id)
+    assert ending.expires_at == new.created_at + timedelta(hours=24)
+
+
+def test_a_rotation_lets_no_key_live_longer_than_it_would_have(ground):
+    account = ground.account()
+    _, old = _run(ground, api_keys.create, account.id, days=1)
+    _run(ground, api_keys.rotate, old, overlap_hours=720)
+    assert _run(ground, api_keys.owned, account.id, old.id).expires_at == old.expires_at
+
+
+def test_a_key_is_rotated_once_and_not_after_its_end(ground):
+    account = ground.account()
+    first, second = (_run(ground, api_keys.create, account.id)[1] for _ in range(2))
+    _run(ground, api_keys.rotate, first, overlap_hours=0)
+    _run(ground, api_keys.revoke, second.id)
+    for row in (first, second):
+        with pytest.raises(errors.BadParameter, match="rotate the key that took its place"):
+            _run(ground, api_keys.rotate, row, overlap_hours=1)
+    assert len(_run(ground, api_keys.list_for, account.id)) == 3
+    with pytest.raises(errors.BadParameter):
+        _run(ground, api_keys.rotate, first, overlap_hours=721)
+
+
+def test_a_change_is_of_all_keys_of_a_rotation_and_of_no_other(ground):
+    account = ground.account()
+    made = [_run(ground, api_keys.create, account.id)[1] for _ in range(2)]
+    _, new = _run(ground, api_keys.rotate, made[0], overlap_hours=1)
+    changed = _run(ground, api_keys.change, made[0], name="new", rules=RULES)
+    assert (changed.name, changed.rules) == ("new", RULES)
+    assert _run(ground, api_keys.owned, account.id, new.id).rules == RULES
+    assert _run(ground, api_keys.owned, account.id, made[1].id) == made[1]
 
 
 def test_the_last_use_never_goes_back(ground):

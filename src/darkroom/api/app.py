@@ -17,6 +17,7 @@ from darkroom.api.paths import Paths
 from darkroom.api.routes import (
     balance,
     cancel,
+    deletion,
     events,
     files,
     generation,
@@ -24,8 +25,10 @@ from darkroom.api.routes import (
     history,
     listening,
     models,
+    payments,
     status,
     uploads,
+    usage,
     webhooks,
 )
 
@@ -34,12 +37,15 @@ _ROUTES: tuple[Route, ...] = (
     *status.ROUTES,
     *events.ROUTES,
     *cancel.ROUTES,
+    *deletion.ROUTES,
     *uploads.ROUTES,
     *balance.ROUTES,
     *models.ROUTES,
     *history.ROUTES,
+    *usage.ROUTES,
     *webhooks.ROUTES,
     *listening.ROUTES,
+    *payments.ROUTES,
     *files.ROUTES,
     *health.ROUTES,
 )

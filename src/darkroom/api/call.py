@@ -19,13 +19,15 @@ from darkroom.api.moderate import Moderator
 from darkroom.api.principal import Principal, Principals
 from darkroom.api.recorder import Recorder
 from darkroom.api.together import Together
-from darkroom.config import Config
+from darkroom.config import Config, InForce
 from darkroom.domain import tasks
 from darkroom.domain.catalogue import Catalogue
+from darkroom.domain.packages import Package
 from darkroom.identity import Issuer
 from darkroom.outbound import Outbound
 from darkroom.storage.database import Database
 from darkroom.storage.files import Files
+from darkroom.stripe_checkout import StripeCheckout
 
 _HOST = re.compile(r"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
 
@@ -35,11 +37,15 @@ class Edge:
     """The parts of one server process that its routes use."""
 
     config: Config
+    # The same with their sources, for the eyes of an operator.
+    settings: Sequence[InForce]
     database: Database
     submits: Together[groups.Wanted, tasks.Outcome]
     statuses: groups.Statuses
     files: Files
     catalogue: Catalogue
+    packages: Sequence[Package]
+    stripe: StripeCheckout | None
     moderator: Moderator
     outbound: Outbound
     principals: Principals

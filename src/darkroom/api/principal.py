@@ -21,7 +21,7 @@ from darkroom.storage.database import Database
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The account and key behind a request, its spelling, and the request limits it is under.
+    """The account and key behind a request, its spelling, and the limits it is under.
 
     Without a key it is the account that is signed in to the console.
     """
@@ -30,6 +30,29 @@ class Principal:
     api_key_id: str | None
     wire: str
     limits: tuple[Limit, ...] = ()
+    # Empty: all.
+    models: frozenset[str] = frozenset()
+    callback_hosts: tuple[str, ...] = ()
+    is_spend_limited: bool = False
+    is_suspended: bool = False
+
+    def check_model(self, model: str) -> None:
+        """Raise `PermissionDenied` for a model that the key may not use."""
+        if self.models and model not in self.models:
+            raise errors.PermissionDenied(
+                f'This API key may not use the model "{model}", only '
+                f"{', '.join(sorted(self.models))}. Use another key, or have its models changed.",
+                field="model",
+            )
+
+    def check_callback(self, host: str, *, field: str) -> None:
+        """Raise `PermissionDenied` for the host of a webhook address that the key may not name."""
+        if self.callback_hosts and not any(_covers(one, host) for one in self.callback_hosts):
+            raise errors.PermissionDenied(
+                f"This API key may not have {host} called, only "
+                f"{', '.join(self.callback_hosts)}. Use another key, or have its hosts changed.",
+                field=field,
+            )
 
 
 class Principals:
@@ -42,7 +65,7 @@ class Principals:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._look_ups = Together(self._look_up, items_max=config.READS_TOGETHER_MAX)
-        self._known: OrderedDict[str, tuple[float, asyncio.Task[Principal | None]]] = OrderedDict()
+        self._known: OrderedDict[str, tuple[float, asyncio.Task[Principal | str]]] = OrderedDict()
 
     async def find(self, request: Request) -> Principal:
         """The principal of a request's key or session; raises `Unauthenticated`."""
@@ -55,10 +78,10 @@ class Principals:
                 "this one is not, or has a typing error."
             )
         principal = await self._remembered(key)
-        if principal is None:
-            raise errors.Unauthenticated(
-                "Authentication failed: Invalid API Key. It is unknown here or was revoked."
-            )
+        if isinstance(principal, str):
+            raise errors.Unauthenticated(f"Authentication failed: Invalid API Key. {principal}")
+        if principal.is_suspended:
+            raise errors.AccountSuspended
         return principal
 
     async def _signed_in(self, request: Request) -> Principal:
@@ -82,7 +105,7 @@ class Principals:
             _limits(("account", visitor.account_id, visitor.requests_per_minute)),
         )
 
-    async def _remembered(self, key: str) -> Principal | None:
+    async def _remembered(self, key: str) -> Principal | str:
         now = time.monotonic()
         known = self._known.get(key)
         if known is None or known[0] <= now or _failed(known[1]):
@@ -95,27 +118,43 @@ class Principals:
         # Shielded: one caller that goes away must not cancel the look-up of the others.
         return known[1].result() if known[1].done() else await asyncio.shield(known[1])
 
-    async def _look_up(self, keys: Sequence[str]) -> Sequence[Principal | None]:
+    async def _look_up(self, keys: Sequence[str]) -> Sequence[Principal | str]:
         async with self._database.statement() as tx:
             found = await api_keys.find(tx, keys)
-        rows = (found.get(key) for key in keys)
-        return [_principal(row) if row else None for row in rows]
+        return [_principal(found.get(key)) for key in keys]
 
 
-def _principal(row: api_keys.Known) -> Principal:
+def _principal(row: api_keys.Known | None) -> Principal | str:
+    """The principal of a key, or what stands against it."""
+    if row is None:
+        return "It is unknown here or was revoked."
+    if row.expired_at is not None:
+        return f"It expired on {row.expired_at:%Y-%m-%d %H:%M} UTC. Create a new one."
     # The key's limit comes first: what it refuses is not taken from the account.
-    limits = _limits(
-        ("key", row.id, row.requests_per_minute),
-        ("account", row.account_id, row.account_requests_per_minute),
+    return Principal(
+        row.account_id,
+        row.id,
+        row.wire,
+        _limits(
+            ("key", row.id, row.requests_per_minute),
+            ("account", row.account_id, row.account_requests_per_minute),
+        ),
+        frozenset(row.models),
+        tuple(row.callback_hosts),
+        row.is_spend_limited,
+        row.is_suspended,
     )
-    return Principal(row.account_id, row.id, row.wire, limits)
+
+
+def _covers(listed: str, host: str) -> bool:
+    return host.endswith(listed[1:]) if listed.startswith("*.") else host == listed
 
 
 def _limits(*every: tuple[str, str, int | None]) -> tuple[Limit, ...]:
     return tuple(Limit(name, one, count) for name, one, count in every if count is not None)
 
 
-def _failed(look_up: asyncio.Task[Principal | None]) -> bool:
+def _failed(look_up: asyncio.Task[Principal | str]) -> bool:
     return look_up.done() and (look_up.cancelled() or look_up.exception() is not None)
 
 

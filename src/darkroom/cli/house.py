@@ -13,13 +13,16 @@ from typing import Any
 
 import uvloop
 
-from darkroom import config, log
+from darkroom import config, log, stripe_checkout
 from darkroom.cli import connect
 from darkroom.config import Config
-from darkroom.domain import catalogue, moderation, rates
+from darkroom.domain import catalogue, edits, moderation, packages
 from darkroom.domain.catalogue import Catalogue
+from darkroom.domain.packages import Package
+from darkroom.engine import renew
 from darkroom.engine.backends import registry
 from darkroom.storage.database import Database
+from darkroom.stripe_checkout import StripeCheckout
 
 _log = logging.getLogger(__name__)
 
@@ -30,6 +33,7 @@ class House:
 
     database: Database
     catalogue: Catalogue
+    stripe: StripeCheckout | None
     stop: asyncio.Event
     # Nobody needs notice of the stop: it was Ctrl-C, or the second signal.
     hurry: asyncio.Event
@@ -54,15 +58,24 @@ async def opened(settings: Config) -> AsyncIterator[House]:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, signaled, number)
-    models = read_models(settings)
-    async with connect.open_database(settings) as database:
+    files = read_models(settings)
+    async with (
+        connect.open_database(settings) as database,
+        stripe_checkout.opened(settings) as stripe,
+    ):
+        served = Catalogue({}, {}, registry.names(), settings.sandbox, files=files)
         async with database.transaction() as tx:
-            in_force = await rates.publish(tx, catalogue.prices(models))
-        for key, model in models.items():
+            await edits.publish(tx, served)
+        for key, model in served.models.items():
             for name in sorted(set(model.backends) - registry.names()):
                 _log.warning("%s names the backend %s, which is not installed", key, name)
-        served = Catalogue(models, in_force, registry.names(), settings.sandbox)
-        yield House(database, served, stop, hurry)
+        renewing = asyncio.create_task(renew.run(database, served, stop))
+        try:
+            yield House(database, served, stripe, stop, hurry)
+        finally:
+            renewing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await renewing
 
 
 def read_models(settings: Config) -> dict[str, catalogue.Model]:
@@ -73,6 +86,15 @@ def read_models(settings: Config) -> dict[str, catalogue.Model]:
         own = config.text_of(settings.catalogue_file, "DARKROOM_CATALOGUE_FILE")
         models |= catalogue.parse(own, str(settings.catalogue_file))
     return models
+
+
+def read_packages(settings: Config) -> list[Package]:
+    """The operator's packages, or the shipped ones."""
+    if settings.packages_file is not None:
+        own = config.text_of(settings.packages_file, "DARKROOM_PACKAGES_FILE")
+        return packages.parse(own, str(settings.packages_file))
+    shipped = resources.files("darkroom.domain").joinpath("packages.toml")
+    return packages.parse(shipped.read_text(encoding="utf-8"), "the shipped packages")
 
 
 def read_policy(settings: Config) -> moderation.Policy:

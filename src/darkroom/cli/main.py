@@ -66,10 +66,11 @@ COMMANDS = {
     "listen": Entry("darkroom.cli.listen:listen", "Print webhooks, pass them to a local port."),
     "models": Entry("darkroom.cli.models:models", "List the models, their bounds and rates."),
     "workers": Entry("darkroom.cli.workers:list_workers", "List the workers and what they run."),
-    "account": Entry("darkroom.cli.accounts:account", "Create and list accounts, let people in."),
+    "account": Entry("darkroom.cli.accounts:account", "Create, list, limit, suspend accounts."),
     "letters": Entry("darkroom.cli.letters:list_letters", "List the letters and their links."),
     "key": Entry("darkroom.cli.keys:key", "Create, list and revoke API keys."),
     "grant": Entry("darkroom.cli.grants:grant", "Give an account credits."),
+    "settings": Entry("darkroom.cli.settings:settings", "List the settings and their sources."),
     "audit": Entry("darkroom.cli.audit:audit", "Prove that the books are right."),
 }
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,7 @@ _WORKERS = click.option("--workers", type=int, help="Tasks run at once; 0: none 
 def serve(**flags: Any) -> None:
     """Serve the API, run tasks and keep the house, all in one process."""
     settings = config.load(flags, os.environ)
-    house.run(_serve(settings), settings)
+    house.run(_serve(settings, config.in_force(flags, os.environ)), settings)
 
 
 @click.command()
@@ -83,10 +83,10 @@ async def _work(settings: Config) -> None:
 async def _daemon(settings: Config) -> None:
     async with house.opened(settings) as home:
         click.echo("Darkroom keeps the house.")
-        await Daemon(home.database, settings).run(home.stop)
+        await Daemon(home.database, settings, home.stripe).run(home.stop)
 
 
-async def _serve(settings: Config) -> None:
+async def _serve(settings: Config, told: Sequence[config.InForce]) -> None:
     # Listening comes first: a port that is taken must be told at once.
     with _listening(settings) as listening:
         async with (
@@ -96,11 +96,14 @@ async def _serve(settings: Config) -> None:
         ):
             edge = Edge(
                 config=settings,
+                settings=told,
                 database=home.database,
                 submits=groups.submits(home.database),
                 statuses=groups.Statuses(home.database),
                 files=Files(settings.files_folder),
                 catalogue=home.catalogue,
+                packages=house.read_packages(settings),
+                stripe=home.stripe,
                 moderator=moderator,
                 outbound=Outbound(settings.outbound_allow, webhook_http=settings.webhook_http),
                 principals=Principals(home.database),
@@ -111,7 +114,7 @@ async def _serve(settings: Config) -> None:
                 streams=asyncio.Semaphore(config.EVENT_STREAMS_MAX),
                 stop=asyncio.Event(),
             )
-            answered, daemon = asyncio.Event(), Daemon(home.database, settings)
+            answered, daemon = asyncio.Event(), Daemon(home.database, settings, home.stripe)
             async with asyncio.TaskGroup() as group:
                 group.create_task(daemon.run(home.stop))
                 group.create_task(edge.recorder.run(answered))

@@ -17,24 +17,50 @@ from darkroom.api.call import Edge
 from darkroom.api.paths import Paths
 from darkroom.api.trace import Trace
 from darkroom.console import (
+    buying,
+    documents,
     following,
+    gallery,
+    history,
     issuers,
+    keys,
+    playground,
+    previews,
+    pricing,
+    receipts,
     rendering,
     second_factor,
     settings,
     signing_in,
+    statement,
+    usage,
+    webhooks,
     welcome,
 )
+from darkroom.console.desk import pages as desk
 from darkroom.console.visit import Page, Visit
 from darkroom.domain import sessions
 
 PAGES: tuple[Page, ...] = (
     *welcome.PAGES,
+    *playground.PAGES,
+    *gallery.PAGES,
+    *previews.PAGES,
     *signing_in.PAGES,
     *following.PAGES,
     *issuers.PAGES,
     *settings.PAGES,
     *second_factor.PAGES,
+    *pricing.PAGES,
+    *buying.PAGES,
+    *receipts.PAGES,
+    *statement.PAGES,
+    *keys.PAGES,
+    *webhooks.PAGES,
+    *history.PAGES,
+    *usage.PAGES,
+    *documents.PAGES,
+    *desk.PAGES,
 )
 _STATIC = "/static"
 _KEPT_FOR_EVER = b"public, max-age=31536000, immutable"
@@ -94,10 +120,11 @@ class Console:
 
 
 async def _answer(visit: Visit, pages: dict[str, Page]) -> Response:
-    page = _page(visit.request, pages)
-    if page.is_foreign:
-        return await page.handler(visit)
+    if (foreign := pages.get(visit.request.method)) and foreign.is_foreign:
+        return await foreign.handler(visit)
+    # Before the page is looked for: who took a wrong turn stays signed in.
     await _recognize(visit)
+    page = _page(visit.request, pages)
     await _check_form(visit)
     visitor = visit.visitor
     if page.who != "anyone" and visitor is None:
@@ -111,7 +138,8 @@ async def _answer(visit: Visit, pages: dict[str, Page]) -> Response:
 
 def _page(request: Request, pages: dict[str, Page]) -> Page:
     method = "GET" if request.method == "HEAD" else request.method
-    if not pages:
+    # A NUL is part of no address, and nothing that the database could compare.
+    if not pages or "\x00" in request.scope["path"]:
         raise errors.PageNotFound
     if method not in pages:
         raise errors.MethodNotAllowed(allow=tuple(pages))

@@ -1,4 +1,4 @@
-"""Credits: grant, hold, settle, refund, and the proof that they add up.
+"""Credits: grant, hold, settle, refund, purchase, and the proof that they add up.
 
 Invariants, each with a test of its name:
 
@@ -11,13 +11,14 @@ Invariants, each with a test of its name:
 7. the sum over all accounts, system accounts included, is zero;
 8. amounts are whole mill, thousandths of a credit.
 
-The system accounts (`issued`, `earned`) have no row that every settle would queue for: their
-balance is the sum of their entries. Close at most one hold a transaction: two transactions that
-close several in different orders deadlock.
+The system accounts (`issued`, `sold`, `earned`) have no row that every settle would queue for:
+their balance is the sum of their entries. Close at most one hold a transaction: two transactions
+that close several in different orders deadlock.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,6 +30,9 @@ from darkroom import errors
 from darkroom.storage.database import Transaction
 
 MILL_PER_CREDIT = 1000
+# Movements that no submit and no success writes; the last three are those of `payments`.
+RARE_TYPES = ("grant", "refund", "purchase", "reversal", "reinstatement")
+TYPES = ("hold", "settle", *RARE_TYPES)
 # A grant above this is a slip of the keyboard, not a purchase: 10 billion credits.
 GRANT_MILL_MAX = 10_000_000_000 * MILL_PER_CREDIT
 
@@ -45,17 +49,31 @@ class Entry:
     system_account: str | None
     system_mill: int
     hold_id: str | None
+    payment_id: str | None
     note: str | None
     created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Credits to reserve: the hold's id is the id of the task that will close it."""
+    """Credits to reserve: the hold's id is the id of the task that will close it.
+
+    `origin_id` names the key whose spend limit it counts against, None where there is none.
+    """
 
     id: str
     account_id: str
     mill: int
+    origin_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which movements; None means any. `until` is not within."""
+
+    type: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +95,7 @@ class Totals:
     entries: int
     tasks: int
     issued_mill: int
+    sold_mill: int
     earned_mill: int
     available_mill: int
     held_mill: int
@@ -96,6 +115,9 @@ AUDIT_CHECKS = {
     "every task's money fits its state": "ledger.audit_tasks",
     "every row has the rows that it names": "ledger.audit_references",
     "every lane counts its account's tasks": "lanes.audit",
+    "every payment bought its credits once": "payments.audit",
+    "receipts are numbered without gaps": "payments.audit_receipts",
+    "every key with a spend limit has spent what its holds took": "spend_limits.audit",
 }
 
 
@@ -124,8 +146,7 @@ async def grant(tx: Transaction, account_id: str, amount_mill: int, note: str | 
 
 async def hold(tx: Transaction, holds: Sequence[Hold]) -> None:
     """Reserve credits; the caller has locked the accounts and seen that they suffice."""
-    asked = [{"id": one.id, "account_id": one.account_id, "mill": one.mill} for one in holds]
-    await tx.run("ledger.hold", holds=msgspec.json.encode(asked).decode())
+    await tx.run("ledger.hold", holds=msgspec.json.encode(holds).decode())
 
 
 async def settle(tx: Transaction, hold_id: str, amount_mill: int) -> Entry:
@@ -147,6 +168,28 @@ async def refund(tx: Transaction, hold_id: str) -> Entry:
 async def entries(tx: Transaction, account_id: str, *, rows_max: int = 1000) -> list[Entry]:
     """An account's movements, oldest first."""
     return await tx.all(Entry, "ledger.entries", account_id=account_id, rows_max=rows_max)
+
+
+async def statement(
+    tx: Transaction,
+    account_id: str,
+    wanted: Filter,
+    *,
+    before: tuple[datetime, int] | None,
+    rows_max: int,
+) -> list[Entry]:
+    """An account's movements, newest first, from behind that of an instant and id on."""
+    before_at, before_id = before or (None, None)
+    is_rare = wanted.type in RARE_TYPES
+    return await tx.all(
+        Entry,
+        "ledger.statement_rare" if is_rare else "ledger.statement",
+        account_id=account_id,
+        before_at=before_at,
+        before_id=before_id,
+        rows_max=rows_max,
+        **dataclasses.asdict(wanted),
+    )
 
 
 async def verify(tx: Transaction) -> tuple[Totals, list[Finding]]:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from darkroom import errors, ids
-from darkroom.domain import idempotency_keys, lanes, ledger, paces, places
+from darkroom.domain import idempotency_keys, lanes, ledger, paces, places, spend_limits
 from darkroom.domain.idempotency_keys import Kept
 from darkroom.storage.database import Transaction
 
@@ -57,6 +57,8 @@ class Submission:
     webhook_url: str | None = None
     webhook_events: Sequence[str] | None = None
     base_url: str | None = None
+    # Whether the key has a spend limit, which is then asked for and counted against.
+    is_spend_limited: bool = False
 
     @property
     def total_mill(self) -> int:
@@ -73,7 +75,8 @@ class Batch:
     replayed: bool = False
 
 
-Outcome = Batch | errors.InsufficientCredits | errors.IdempotencyConflict | errors.QueueFull
+Refused = errors.InsufficientCredits | errors.QueueFull
+Outcome = Batch | Refused | errors.IdempotencyConflict
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,7 @@ class Task:
     finished_at: datetime | None
     cancel_asked_at: datetime | None
     deadline_at: datetime | None
+    deleted_at: datetime | None
     files: list[str]
     place: places.Place | None = None
 
@@ -108,6 +112,18 @@ class Task:
     def is_ended(self) -> bool:
         """Whether nothing may follow."""
         return not TRANSITIONS[self.status]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a batch was asked to make; `input` has the fields, and the files that they name."""
+
+    id: int
+    kind: str
+    model: str
+    input: dict[str, Any]
+    webhook_url: str | None
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,35 +150,69 @@ async def submit(
     # Behind the lock: whoever used one of these keys before has committed.
     names = {name for one in submissions if (name := _name(one))}
     finding = idempotency_keys.ask(tx, names) if names else None
+    limited = {one.api_key_id for one in submissions if one.api_key_id and one.is_spend_limited}
+    reading = spend_limits.ask(tx, limited) if limited else None
     numbering = tx.ask(_Number, "tasks.numbers", batches=len(submissions))
-    owners = {lane.account_id: lane for lane in await locking.all()}
+    left = _Left(await locking.all())
     locked()
     found = await finding.all() if finding else ()
     kept = {(one.account_id, one.key): one for one in found}
-    left = {account_id: lane.available_mill for account_id, lane in owners.items()}
-    room = {account_id: lane.room for account_id, lane in owners.items()}
+    left.limit(await reading.all() if reading else ())
     outcomes: list[Outcome] = []
     accepted: list[tuple[Submission, Batch]] = []
     for one, number in zip(submissions, await numbering.all(), strict=True):
         if (name := _name(one)) in kept:
             outcomes.append(_again(one, kept[name]))
             continue
-        if one.total_mill > left[one.account_id]:
-            outcomes.append(_refusal(one, left[one.account_id]))
+        if (refused := left.take(one)) is not None:
+            outcomes.append(refused)
             continue
-        if one.count > room[one.account_id]:
-            outcomes.append(errors.QueueFull(retry_after_seconds=_FULL_SECONDS))
-            continue
-        left[one.account_id] -= one.total_mill
-        room[one.account_id] -= one.count
         batch = Batch(number.id, tuple(ids.new("task") for _ in range(one.count)), one.total_mill)
         accepted.append((one, batch))
         outcomes.append(batch)
         if name is not None:
             kept[name] = Kept(*name, one.fingerprint, batch.id, batch.task_ids, batch.price_mill)
     if accepted:
-        await _insert(tx, accepted)
+        await _insert(tx, accepted, left)
     return outcomes
+
+
+class _Left:
+    """What is left for the submissions of a group: credits, places in the queue, spend limits."""
+
+    def __init__(self, owners: Sequence[lanes.Lane]) -> None:
+        self._mill = {lane.account_id: lane.available_mill for lane in owners}
+        self._room = {lane.account_id: lane.room for lane in owners}
+        self._limits: dict[str | None, spend_limits.Spending] = {}
+        self.spent_mill: dict[str, int] = {}
+
+    def limit(self, limits: Sequence[spend_limits.Spending]) -> None:
+        """Have keys spend no more than their limits, which rotated ones share."""
+        for one in limits:
+            self._limits[one.api_key_id] = one
+            self._mill[one.origin_id] = one.left_mill
+
+    def origin_id(self, one: Submission) -> str | None:
+        """Against whose limit a submission counts."""
+        spending = self._limits.get(one.api_key_id) if self._limits else None
+        return spending.origin_id if spending else None
+
+    def take(self, one: Submission) -> Refused | None:
+        """Take what a submission needs, or say what stands against it and take nothing."""
+        if one.total_mill > self._mill[one.account_id]:
+            return _refusal(one, self._mill[one.account_id])
+        origin_id = self.origin_id(one)
+        if origin_id is not None and one.total_mill > self._mill[origin_id]:
+            limit = self._limits[one.api_key_id]
+            return spend_limits.refusal(limit, one.total_mill, self._mill[origin_id])
+        if one.count > self._room[one.account_id]:
+            return errors.QueueFull(retry_after_seconds=_FULL_SECONDS)
+        self._mill[one.account_id] -= one.total_mill
+        self._room[one.account_id] -= one.count
+        if origin_id is not None:
+            self._mill[origin_id] -= one.total_mill
+            self.spent_mill[origin_id] = self.spent_mill.get(origin_id, 0) + one.total_mill
+        return None
 
 
 def _name(one: Submission) -> tuple[str, str] | None:
@@ -183,16 +233,20 @@ def _refusal(one: Submission, left_mill: int) -> errors.InsufficientCredits:
     )
 
 
-async def _insert(tx: Transaction, accepted: Sequence[tuple[Submission, Batch]]) -> None:
+async def _insert(
+    tx: Transaction, accepted: Sequence[tuple[Submission, Batch]], left: _Left
+) -> None:
     """Insert what was accepted, with its holds and keys; nothing of it is waited for."""
     await ledger.hold(
         tx,
         [
-            ledger.Hold(task_id, one.account_id, one.price_mill)
+            ledger.Hold(task_id, one.account_id, one.price_mill, left.origin_id(one))
             for one, batch in accepted
             for task_id in batch.task_ids
         ],
     )
+    if left.spent_mill:
+        await spend_limits.add(tx, left.spent_mill)
     await tx.run(
         "tasks.submit",
         # Two JSON texts cost the server's loop far less than fourteen arrays.
@@ -266,6 +320,11 @@ async def of_batch(tx: Transaction, account_id: str, batch_id: int) -> list[Task
     if not found:
         raise errors.BatchNotFound
     return await _placed(tx, found)
+
+
+async def asked_of(tx: Transaction, account_id: str, batch_id: int) -> Asked | None:
+    """What one batch of the account was asked to make."""
+    return await tx.first(Asked, "tasks.batch", account_id=account_id, batch_id=batch_id)
 
 
 async def _placed(tx: Transaction, found: Sequence[Task]) -> list[Task]:

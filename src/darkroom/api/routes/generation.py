@@ -21,6 +21,7 @@ from darkroom.domain.kinds.table import KINDS
 ERRORS = (
     errors.BadParameter,
     errors.Unauthenticated,
+    errors.PermissionDenied,
     errors.RateLimited,
     errors.InsufficientCredits,
     errors.UnknownModel,
@@ -85,7 +86,8 @@ def _idempotency_key(call: Call) -> str | None:
 
 def _check_webhook(call: Call, given: Any) -> None:
     if given.webhook_url:
-        call.edge.outbound.check_webhook(given.webhook_url, field="webhook_url")
+        host = call.edge.outbound.check_webhook(given.webhook_url, field="webhook_url")
+        call.principal.check_callback(host, field="webhook_url")
     elif given.webhook_events is not None:
         raise errors.BadParameter(
             "webhook_events: a webhook_url must say where to send them.", field="webhook_events"
@@ -95,7 +97,9 @@ def _check_webhook(call: Call, given: Any) -> None:
 def _order(call: Call, kind: Kind, given: Any) -> Order:
     if not given.prompt.strip():
         raise errors.BadParameter("prompt cannot be empty", field="prompt")
-    return call.edge.catalogue.order(kind, given)
+    order = call.edge.catalogue.order(kind, given)
+    call.principal.check_model(given.model)
+    return order
 
 
 async def _moderate(call: Call, kind: Kind, given: Any) -> None:
@@ -147,6 +151,7 @@ def _submission(
         webhook_url=given.webhook_url or None,
         webhook_events=(given.webhook_events or [webhooks.ENDED]) if given.webhook_url else None,
         base_url=call.base_url,
+        is_spend_limited=call.principal.is_spend_limited,
     )
 
 

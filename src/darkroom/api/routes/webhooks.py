@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -51,7 +52,8 @@ class Chosen(msgspec.Struct, kw_only=True):
 async def add_endpoint(call: Call) -> Any:
     """Add an endpoint; from now on it hears of the account's tasks."""
     given = wire.convert(await wire.read_json(call.request), NewEndpoint)
-    call.edge.outbound.check_webhook(given.url, field="url")
+    host = call.edge.outbound.check_webhook(given.url, field="url")
+    call.principal.check_callback(host, field="url")
     async with call.edge.database.transaction() as tx:
         made = await webhook_endpoints.create(
             tx, call.principal.account_id, given.url, given.events
@@ -114,20 +116,12 @@ async def rotate_secret(call: Call) -> Any:
 async def list_deliveries(call: Call) -> Any:
     """The account's deliveries, newest first."""
     asked = query.texts(call)
-    wanted = deliveries.Filter(
-        status=asked["status"].upper() if "status" in asked else None,
-        type=asked.get("type"),
-        endpoint_id=asked.get("endpoint_id"),
-        task_id=asked.get("task_id"),
-        since=query.instant(call, "since"),
-        until=query.instant(call, "until"),
-    )
     rows_max = query.number(call, "limit", _ROWS_DEFAULT)
     async with call.edge.database.statement() as tx:
         rows = await deliveries.list_for(
             tx,
             call.principal.account_id,
-            wanted,
+            wanted(asked),
             before=asked.get("before"),
             rows_max=rows_max,
         )
@@ -135,6 +129,19 @@ async def list_deliveries(call: Call) -> Any:
         "deliveries": [_delivery(one) for one in rows],
         "next": rows[-1].id if len(rows) == rows_max else None,
     }
+
+
+def wanted(asked: Mapping[str, str]) -> deliveries.Filter:
+    """Which deliveries a query asks for; the account's pages ask as its programs do."""
+    since, until = asked.get("since"), asked.get("until")
+    return deliveries.Filter(
+        status=asked["status"].upper() if "status" in asked else None,
+        type=asked.get("type"),
+        endpoint_id=asked.get("endpoint_id"),
+        task_id=asked.get("task_id"),
+        since=None if since is None else query.parsed("since", since),
+        until=None if until is None else query.parsed("until", until),
+    )
 
 
 async def get_delivery(call: Call) -> Any:
@@ -259,7 +266,7 @@ ROUTES = (
         "/v1/webhooks/endpoints",
         add_endpoint,
         "Add an endpoint, which hears of every task of the account.",
-        (*_COMMON, *_BODY, errors.WebhookRefused),
+        (*_COMMON, *_BODY, errors.PermissionDenied, errors.WebhookRefused),
         body=NewEndpoint,
     ),
     Route("GET", "/v1/webhooks/endpoints", list_endpoints, "The account's endpoints.", _COMMON),

@@ -8,66 +8,107 @@ INSERT INTO ledger_entries (account_id, type, available_mill, held_mill, system_
                             system_mill, note)
 SELECT id, 'grant', %(mill)s, 0, 'issued', -%(mill)s::bigint, %(note)s FROM account
 RETURNING id, account_id, type, available_mill, held_mill, system_account, system_mill, hold_id,
-          note, created_at;
+          payment_id, note, created_at;
 
 -- name: ledger.hold
 -- Reserve credits on many accounts at once; the CHECK on `available_mill` refuses an overdraft.
 WITH asked AS (
     SELECT * FROM ROWS FROM (json_to_recordset(%(holds)s::json)
-                             AS (id text, account_id text, mill bigint))
-        WITH ORDINALITY AS asked (hold_id, account_id, mill, place)
+                             AS (id text, account_id text, mill bigint, origin_id text))
+        WITH ORDINALITY AS asked (hold_id, account_id, mill, origin_id, place)
 ), account AS (
     UPDATE accounts SET available_mill = available_mill - total.mill,
                         held_mill = held_mill + total.mill
       FROM (SELECT account_id, sum(mill)::bigint AS mill FROM asked GROUP BY account_id) AS total
      WHERE accounts.id = total.account_id
 ), opened AS (
-    INSERT INTO holds (id, account_id, mill) SELECT hold_id, account_id, mill FROM asked
+    INSERT INTO holds (id, account_id, mill, origin_id)
+    SELECT hold_id, account_id, mill, origin_id FROM asked
 )
 INSERT INTO ledger_entries (account_id, type, available_mill, held_mill, hold_id)
 SELECT account_id, 'hold', -mill, mill, hold_id FROM asked ORDER BY place;
 
 -- name: ledger.settle
--- Close an open hold, keep `mill` of it, give back the rest; no row: not open, or too much asked.
+-- Close an open hold, keep `mill` of it, give back the rest, to the spend limit too that it counts
+-- against; no row: not open, or too much asked.
 WITH hold AS (
     UPDATE holds SET status = 'settled', closed_at = now()
      WHERE id = %(hold_id)s AND status = 'open' AND mill >= %(mill)s
-    RETURNING id, account_id, mill
+    RETURNING id, account_id, mill, origin_id, created_at
 ), account AS (
     UPDATE accounts SET held_mill = held_mill - hold.mill,
                         available_mill = available_mill + hold.mill - %(mill)s
       FROM hold WHERE accounts.id = hold.account_id
     RETURNING accounts.id
+), spending AS (
+    -- Joined to the account, so that it is locked before: as at submit.
+    UPDATE key_spending SET mill = key_spending.mill - (hold.mill - %(mill)s)
+      FROM hold, account
+     WHERE key_spending.origin_id = hold.origin_id AND hold.mill > %(mill)s
+       AND key_spending.month = date_trunc('month', hold.created_at AT TIME ZONE 'UTC')::date
 )
 INSERT INTO ledger_entries (account_id, type, available_mill, held_mill, system_account,
                             system_mill, hold_id)
 SELECT account.id, 'settle', hold.mill - %(mill)s, -hold.mill, 'earned', %(mill)s, hold.id
   FROM account, hold
 RETURNING id, account_id, type, available_mill, held_mill, system_account, system_mill, hold_id,
-          note, created_at;
+          payment_id, note, created_at;
 
 -- name: ledger.refund
--- Close an open hold and give all of it back; no row: not open.
+-- Close an open hold and give all of it back, to the spend limit too that it counts against; no
+-- row: not open.
 WITH hold AS (
     UPDATE holds SET status = 'refunded', closed_at = now()
      WHERE id = %(hold_id)s AND status = 'open'
-    RETURNING id, account_id, mill
+    RETURNING id, account_id, mill, origin_id, created_at
 ), account AS (
     UPDATE accounts SET held_mill = held_mill - hold.mill,
                         available_mill = available_mill + hold.mill
       FROM hold WHERE accounts.id = hold.account_id
     RETURNING accounts.id
+), spending AS (
+    -- Joined to the account, so that it is locked before: as at submit.
+    UPDATE key_spending SET mill = key_spending.mill - hold.mill
+      FROM hold, account
+     WHERE key_spending.origin_id = hold.origin_id
+       AND key_spending.month = date_trunc('month', hold.created_at AT TIME ZONE 'UTC')::date
 )
 INSERT INTO ledger_entries (account_id, type, available_mill, held_mill, hold_id)
 SELECT account.id, 'refund', hold.mill, -hold.mill, hold.id FROM account, hold
 RETURNING id, account_id, type, available_mill, held_mill, system_account, system_mill, hold_id,
-          note, created_at;
+          payment_id, note, created_at;
 
 -- name: ledger.entries (caller)
 -- An account's movements in the order they happened.
 SELECT id, account_id, type, available_mill, held_mill, system_account, system_mill, hold_id,
-       note, created_at
-  FROM ledger_entries WHERE account_id = %(account_id)s ORDER BY id LIMIT %(rows_max)s;
+       payment_id, note, created_at
+  FROM ledger_entries WHERE account_id = %(account_id)s
+ ORDER BY created_at, id LIMIT %(rows_max)s;
+
+-- name: ledger.statement (caller)
+-- An account's movements, newest first, from behind a place on, filtered by what is not null.
+SELECT id, account_id, type, available_mill, held_mill, system_account, system_mill, hold_id,
+       payment_id, note, created_at
+  FROM ledger_entries
+ WHERE account_id = %(account_id)s
+   AND (created_at, id) < (coalesce(%(before_at)s::timestamptz, 'infinity'),
+                           coalesce(%(before_id)s::bigint, 9223372036854775807))
+   AND created_at >= coalesce(%(since)s::timestamptz, '-infinity')
+   AND created_at < coalesce(%(until)s::timestamptz, 'infinity')
+   AND (%(type)s::text IS NULL OR type = %(type)s)
+ ORDER BY created_at DESC, id DESC LIMIT %(rows_max)s;
+
+-- name: ledger.statement_rare (caller)
+-- The same of a type that is rare, by the index of those.
+SELECT id, account_id, type, available_mill, held_mill, system_account, system_mill, hold_id,
+       payment_id, note, created_at
+  FROM ledger_entries
+ WHERE account_id = %(account_id)s AND type = %(type)s AND type NOT IN ('hold', 'settle')
+   AND (created_at, id) < (coalesce(%(before_at)s::timestamptz, 'infinity'),
+                           coalesce(%(before_id)s::bigint, 9223372036854775807))
+   AND created_at >= coalesce(%(since)s::timestamptz, '-infinity')
+   AND created_at < coalesce(%(until)s::timestamptz, 'infinity')
+ ORDER BY created_at DESC, id DESC LIMIT %(rows_max)s;
 
 -- name: ledger.totals
 -- How much there is of everything, for the audit's report.
@@ -78,6 +119,8 @@ SELECT (SELECT count(*) FROM accounts) AS accounts,
        (SELECT count(*) FROM tasks) AS tasks,
        coalesce((SELECT -sum(system_mill) FROM ledger_entries
                   WHERE system_account = 'issued'), 0)::bigint AS issued_mill,
+       coalesce((SELECT -sum(system_mill) FROM ledger_entries
+                  WHERE system_account = 'sold'), 0)::bigint AS sold_mill,
        coalesce((SELECT sum(system_mill) FROM ledger_entries
                   WHERE system_account = 'earned'), 0)::bigint AS earned_mill,
        coalesce((SELECT sum(available_mill) FROM accounts), 0)::bigint AS available_mill,

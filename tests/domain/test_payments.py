@@ -1,0 +1,427 @@
+"""Payments: credits once, taken back in proportion, owed where they are spent; races included."""
+
+from __future__ import annotations
+
+import asyncio
+
+import psycopg
+import pytest
+
+from darkroom import errors, ids
+from darkroom.domain import accounts, ledger, payments
+from darkroom.domain.packages import Package
+from darkroom.domain.payments import Due, Told
+from ground import Ground
+
+# 100 credits for $10.
+TEN = Package("ten", "Ten", 1_000, 100_000, 0)
+
+
+async def bought(database, account_id, package=TEN):
+    """A paid payment of Stripe's, with a claim on it to look again."""
+    async with database.transaction() as tx:
+        payment = await payments.create(tx, account_id, package, checkout="stripe", is_test=False)
+        await payments.begin(tx, payment.id, f"cs_{payment.id}", "https://pay.example")
+    due = await look(database, account_id, payment.id)
+    await told(database, due, payments.PAID)
+    return due
+
+
+async def look(database, account_id, payment_id):
+    """A claim on the payment as an event makes it due."""
+    heard = payments.Heard(ids.new("evt"), "a.test", payment_id, None, None)
+    async with database.statement() as tx:
+        await payments.hear(tx, heard)
+        return next(one for one in await payments.claim(tx, rows_max=100) if one.id == payment_id)
+
+
+async def told(database, due: Due, status=payments.PAID, *, refunded=0, disputed=0) -> bool:
+    """Do what a look brought."""
+    async with database.transaction() as tx:
+        return await payments.conclude(tx, due, Told(status, refunded, disputed))
+
+
+async def went_back(database, due, *, refunded=0, disputed=0):
+    """Money of a paid payment went back; so much has in all."""
+    due = await look(database, due.account_id, due.id)
+    assert await told(database, due, refunded=refunded, disputed=disputed)
+
+
+async def standing(database, due):
+    """The account's available credits and what it owes, in credits."""
+    async with database.statement() as tx:
+        account = await accounts.get(tx, due.account_id)
+        return account.available_mill / 1000, await payments.owed(tx, due.account_id) / 1000
+
+
+async def spend(database, account_id, amount):
+    """Credits that are gone for good."""
+    hold = ids.new("task")
+    async with database.transaction() as tx:
+        await ledger.hold(tx, [ledger.Hold(hold, account_id, amount * 1000)])
+    async with database.transaction() as tx:
+        await ledger.settle(tx, hold, amount * 1000)
+
+
+def test_a_payment_gives_its_credits_once_however_often_it_is_told(ground):
+    account = ground.account(credits_given=0)
+
+    async def story(database):
+        due = await bought(database, account.id)
+        for _ in range(3):
+            await told(database, await look(database, account.id, due.id), payments.PAID)
+        return await standing(database, due)
+
+    assert ground.run(story) == (100, 0)
+
+
+def test_tellers_racing_on_a_payment_pay_it_once(ground):
+    account = ground.account(credits_given=0)
+
+    async def story(database):
+        async with database.transaction() as tx:
+            made = await payments.create(tx, account.id, TEN, checkout="stripe", is_test=False)
+            await payments.begin(tx, made.id, "cs_1", "https://pay.example")
+        due = await look(database, account.id, made.id)
+        done = await asyncio.gather(*(told(database, due) for _ in range(20)))
+        return done.count(True), await standing(database, due)
+
+    assert ground.run(story) == (20, (100, 0))
+
+
+def test_test_checkout_pays_once_when_it_is_pressed_many_times(ground):
+    account = ground.account(credits_given=0)
+
+    async def press(database, payment_id):
+        async with database.transaction() as tx:
+            return await payments.pay_test(tx, account.id, payment_id)
+
+    async def story(database):
+        async with database.transaction() as tx:
+            made = await payments.create(tx, account.id, TEN, checkout="test", is_test=True)
+        pressed = await asyncio.gather(*(press(database, made.id) for _ in range(10)))
+        async with database.statement() as tx:
+            [entry] = await ledger.entries(tx, account.id)
+        return {one.receipt for one in pressed}, entry.note, entry.available_mill
+
+    assert ground.run(story) == ({"TEST-000001"}, "Test payment: Ten", 100_000)
+
+
+def test_a_payment_of_stripe_s_is_not_paid_at_the_test_checkout(ground):
+    account = ground.account(credits_given=0)
+
+    async def story(database):
+        async with database.transaction() as tx:
+            made = await payments.create(tx, account.id, TEN, checkout="stripe", is_test=True)
+            await payments.pay_test(tx, account.id, made.id)
+
+    with pytest.raises(errors.PaymentNotFound):
+        ground.run(story)
+
+
+def test_another_account_s_payment_is_not_found(ground):
+    mine, other = ground.account(), ground.account()
+
+    async def story(database):
+        async with database.transaction() as tx:
+            made = await payments.create(tx, mine.id, TEN, checkout="test", is_test=True)
+            assert await payments.claim_one(tx, other.id, made.id) is None
+            await payments.pay_test(tx, other.id, made.id)
+
+    with pytest.raises(errors.PaymentNotFound):
+        ground.run(story)
+
+
+@pytest.mark.parametrize(
+    ("refunded", "available"), [(0, 100), (1, 99.9), (333, 66.7), (999, 0.1), (1_000, 0)]
+)
+def test_a_refund_takes_credits_in_proportion(ground, refunded, available):
+    account = ground.account(credits_given=0)
+
+    async def story(database):
+        due = await bought(database, account.id)
+        await went_back(database, due, refunded=refunded)
+        return await standing(database, due)
+
+    assert ground.run(story) == (available, 0)
+
+
+def test_parts_of_a_mill_stay_with_the_buyer(ground):
+    account = ground.account(credits_given=0)
+
+    async def story(database):
+        due = await bought(database, account.id, Package("odd", "Odd", 300, 1_000, 0))
+        await went_back(database, due, refunded=100)
+        return await standing(database, due)
+
+    assert ground.run(story) == (0.667, 0)
+
+
+def test_refunds_add_up_and_never_take_more_than_was_bought(ground):
+    account = ground.account(credits_given=0)
+
+    async def story(database):
+        due = await bought(database, account.id)
+        seen = []
+        for cents in (400, 700, 700, 1_000, 5_000):
+            await went_back(database, due, refunded=cents)
+            seen.append((await standing(database, due))[0])
+        return seen
+
+    assert ground.run(story) == [60, 30, 30, 0, 0]
+
+
+def test_a_refund_that_failed_gives_the_credits_again(ground):
+    account = ground.account(credits_given=0)
+
+    async def story(database):
+        due = await bought(database, account.id)
+        await went_back(database, due, refunded=400)
+        await went_back(database, due, refunded=0)
+        async with database.statement() as tx:
+            entries = await ledger.entries(tx, account.id)
+        return await standing(database, due), [one.type for one in entries]
+
+    assert ground.run(story) == ((100, 0), ["purchase", "reversal", "reinstatement"])
+
+
+def test_credits_that_are_spent_are_owed_and_the_balance_stays_at_zero(ground):
+    account = ground.account(credits_given=0)
+
+    async def story(database):
+        due = await bought(database, account.id)
+        await spend(database, account.id, 70)
+        await went_back(database, due, refunded=1_000)
+        return await standing(database, due)
+
+    assert ground.run(story) == (0, 70)
+
+
+def test_held_credits_are_not_touched_and_taken_when_they_come_back(ground):
+    account = ground.account(credits_given=0)
+
+    async def story(database):
+        due = await bought(database, account.id)
+        async with database.transaction() as tx:
+            await ledger.hold(tx, [ledger.Hold("task_x", account.id, 60_000)])
+        await went_back(database, due, refunded=1_000)
+        before = await standing(database, due)
+        async with database.transaction() as tx:
+            await ledger.refund(tx, "task_x")
+        async with database.transaction() as tx:
+            assert await payments.find_owing(tx) == [account.id]
+            await payments.collect(tx, account.id)
+            assert await payments.find_owing(tx) == []
+        return before, await standing(database, due)
+
+    assert ground.run(story) == ((0, 60), (0, 0))
+
+
+def test_a_next_purchase_pays_what_is_owed_in_the_same_moment(ground):
+    account = ground.account(credits_given=0)
+
+    async def story(database):
+        first = await bought(database, account.id)
+        await spend(database, account.id, 70)
+        await went_back(database, first, refunded=1_000)
+        second = await bought(database, account.id)
+        return await standing(database, second)
+
+    assert ground.run(story) == (30, 0)
+
+
+def test_what_is_owed_for_the_oldest_payment_is_taken_first(ground):
+    account = ground.account(credits_given=0)
+
+    async def story(database):
+        dues = [await bought(database, account.id) for _ in range(2)]
+        await spend(database, account.id, 200)
+        for due in dues:
+            await went_back(database, due, refunded=1_000)
+        async with database.transaction() as tx:
+            await ledger.grant(tx, account.id, 130_000, None)
+            await payments.collect(tx, account.id)
+            rows = await payments.list_for(tx, account.id, before=None, rows_max=10)
+        return await standing(database, dues[0]), [one.owed_mill for one in rows]
+
+    assert ground.run(story) == ((0, 70), [70_000, 0])
+
+
+def test_a_dispute_takes_the_credits_and_winning_it_gives_them_again(ground):
+    account = ground.account(credits_given=0)
+
+    async def story(database):
+        due = await bought(database, account.id)
+        await spend(database, account.id, 30)
+        await went_back(database, due, disputed=1_000)
+        disputed = await standing(database, due)
+        await went_back(database, due, disputed=0)
+        return disputed, await standing(database, due)
+
+    assert ground.run(story) == ((0, 30), (70, 0))
+
+
+def test_an_answer_that_was_asked_for_before_something_happened_is_dropped(ground):
+    account = ground.account(credits_given=0)
+
+    async def story(database):
+        due = await bought(database, account.id)
+        early = await look(database, account.id, due.id)
+        await went_back(database, due, refunded=1_000)
+        is_ours = await told(database, early, refunded=0)
+        return is_ours, await standing(database, due)
+
+    assert ground.run(story) == (False, (0, 0))
+
+
+def test_a_payment_that_was_given_up_is_paid_when_it_is_paid_after_all(ground):
+    account = ground.account(credits_given=0)
+
+    async def story(database):
+        async with database.transaction() as tx:
+            made = await payments.create(tx, account.id, TEN, checkout="stripe", is_test=False)
+        for status in (payments.EXPIRED, payments.FAILED, payments.PAID):
+            due = await look(database, account.id, made.id)
+            await told(database, due, status)
+        # What is paid does not become anything else again.
+        await told(database, await look(database, account.id, made.id), payments.EXPIRED)
+        async with database.statement() as tx:
+            return (await payments.get(tx, account.id, made.id)).status
+
+    assert ground.run(story) == "paid"
+
+
+def test_an_event_that_was_heard_before_changes_nothing(ground):
+    account = ground.account(credits_given=0)
+
+    async def story(database):
+        async with database.transaction() as tx:
+            made = await payments.create(tx, account.id, TEN, checkout="stripe", is_test=False)
+            heard = payments.Heard("evt_1", "a.test", made.id, "cs_1", None)
+            news = [await payments.hear(tx, heard) for _ in range(3)]
+            claimed = [len(await payments.claim(tx, rows_max=9)) for _ in range(2)]
+            stranger = payments.Heard("evt_2", "a.test", "pay_of_others", "cs_2", "pi_2")
+            return news, claimed, await payments.hear(tx, stranger)
+
+    assert ground.run(story) == ([True, False, False], [1, 0], False)
+
+
+def test_looks_that_bring_nothing_come_ever_more_seldom(ground):
+    account = ground.account(credits_given=0)
+    pauses = []
+
+    async def story(database):
+        async with database.transaction() as tx:
+            made = await payments.create(tx, account.id, TEN, checkout="stripe", is_test=False)
+            await payments.begin(tx, made.id, "cs_1", "https://pay.example")
+        for _ in range(6):
+            with psycopg.connect(ground.conninfo) as connection:
+                pauses.append(
+                    connection.execute(
+                        "UPDATE payments SET look_at = now() - interval '1 s' RETURNING looks"
+                    ).fetchone()[0]
+                )
+            async with database.statement() as tx:
+                await payments.claim(tx, rows_max=1)
+            with psycopg.connect(ground.conninfo) as connection:
+                [minutes] = connection.execute(
+                    "SELECT extract(epoch FROM look_at - looked_at) / 60 FROM payments"
+                ).fetchone()
+            pauses[-1] = float(minutes)
+
+    ground.run(story)
+    assert pauses == [1, 2, 4, 8, 10, 10]
+
+
+def test_receipts_are_numbered_without_gaps_when_purchases_race_and_break(ground):
+    buyers = [ground.account(credits_given=0) for _ in range(8)]
+
+    async def buy(database, account_id, *, breaks):
+        async with database.transaction() as tx:
+            made = await payments.create(tx, account_id, TEN, checkout="test", is_test=True)
+        try:
+            async with database.transaction() as tx:
+                await payments.pay_test(tx, account_id, made.id)
+                if breaks:
+                    raise errors.Unavailable
+        except errors.Unavailable:
+            return None
+        async with database.statement() as tx:
+            return (await payments.get(tx, account_id, made.id)).receipt_number
+
+    async def story(database):
+        return await asyncio.gather(
+            *(buy(database, one.id, breaks=n % 3 == 0) for n, one in enumerate(buyers * 3))
+        )
+
+    numbers = sorted(one for one in ground.run(story) if one is not None)
+    assert numbers == list(range(1, 17))
+
+
+def test_an_account_may_have_so_many_open_payments_and_no_more(ground):
+    account = ground.account()
+
+    async def story(database):
+        for _ in range(payments.OPEN_MAX + 1):
+            async with database.transaction() as tx:
+                await payments.create(tx, account.id, TEN, checkout="test", is_test=True)
+
+    with pytest.raises(errors.RateLimited, match="try again in two hours"):
+        ground.run(story)
+
+
+def test_a_payment_that_nobody_went_on_with_expires(ground):
+    account = ground.account()
+
+    async def story(database):
+        async with database.transaction() as tx:
+            made = await payments.create(tx, account.id, TEN, checkout="test", is_test=True)
+            await payments.expire(tx)
+            fresh = await payments.get(tx, account.id, made.id)
+        with psycopg.connect(ground.conninfo) as connection:
+            connection.execute("UPDATE payments SET created_at = now() - interval '3 h'")
+        async with database.transaction() as tx:
+            await payments.expire(tx)
+            return fresh.status, (await payments.get(tx, account.id, made.id)).status
+
+    assert ground.run(story) == ("open", "expired")
+
+
+TAMPERINGS = {
+    "every payment bought its credits once": [
+        "UPDATE payments SET mill = mill + 1",
+        "UPDATE payments SET refunded_cents = 1000, taken_mill = 100000",
+        "UPDATE payments SET status = 'open', paid_at = NULL, receipt_number = NULL",
+    ],
+    "receipts are numbered without gaps": [
+        "UPDATE payments SET receipt_number = 7",
+        "UPDATE receipt_series SET last = last + 1 WHERE NOT is_test",
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("check", "change"), [(check, one) for check, every in TAMPERINGS.items() for one in every]
+)
+def test_the_audit_sees_a_payment_that_was_tampered_with(database_conninfo, check, change):
+    ground = Ground(database_conninfo)
+    account = ground.account(credits_given=0)
+    ground.run(lambda database: bought(database, account.id))
+    assert ground.audit() == []
+    with psycopg.connect(database_conninfo) as connection:
+        connection.execute(change)
+    assert check in {finding.check for finding in ground.audit()}
+
+
+def test_the_schema_refuses_a_second_purchase_of_a_payment(ground):
+    account = ground.account(credits_given=0)
+    ground.run(lambda database: bought(database, account.id))
+    with (
+        psycopg.connect(ground.conninfo) as connection,
+        pytest.raises(psycopg.errors.UniqueViolation),
+    ):
+        connection.execute(
+            "INSERT INTO ledger_entries (account_id, type, available_mill, held_mill,"
+            " system_account, system_mill, payment_id) SELECT account_id, type, available_mill,"
+            " held_mill, system_account, system_mill, payment_id FROM ledger_entries"
+        )
