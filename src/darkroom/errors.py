@@ -11,7 +11,7 @@ Refusal      the caller can act: answered on the wire with `status`, `code`, `fi
  ├ RouteNotFound · PageNotFound · MethodNotAllowed · LinkUsedUp
  ├ ContentRefused · InputRefused · WebhookRefused · IdempotencyConflict
  ├ BodyTooLarge · UploadTooLarge · UnsupportedMedia · UnsupportedFormat
- └ QueueFull · RateLimited · IssuerFailed · Unavailable
+ └ QueueFull · RateLimited · Unavailable
 TaskError    a task ended badly: kept on the task, never an HTTP error
  ├ BadInput · BackendFailed · TimedOut            the first ends the task
  ├ BackendCrashed · OutOfMemory · Hindered        another attempt may end better
@@ -282,13 +282,6 @@ class RateLimited(Refusal):
 
     status = 429
     code = 1001
-
-
-class IssuerFailed(Refusal):
-    """The sign-in elsewhere did not end well. Try again, or log in with your password."""
-
-    status = 502
-    code = 5000
 
 
 class Unavailable(Refusal):

@@ -86,7 +86,7 @@ class Issuer:
     async def claims(
         self, code: str, *, nonce: str, verifier: str, back: str, at_seconds: int
     ) -> Claims:
-        """Whom the code is about, at the moment `at_seconds`; raises `IssuerFailed`."""
+        """Whom the code is about, at the moment `at_seconds`; raises `Unavailable`."""
         try:
             known = await self._discover()
             tokens = await self._tokens(known, code, verifier, back)
@@ -216,6 +216,8 @@ def _document(answer: httpx.Response) -> dict[str, Any]:
     return found
 
 
-def _failed(exc: Exception) -> errors.IssuerFailed:
+def _failed(exc: Exception) -> errors.Unavailable:
     _log.warning("the OpenID Connect issuer: %s: %s", type(exc).__name__, exc)
-    return errors.IssuerFailed()
+    return errors.Unavailable(
+        "The sign-in elsewhere did not end well. Try again, or log in with your password."
+    )

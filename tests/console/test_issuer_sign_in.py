@@ -115,7 +115,7 @@ def test_a_token_that_is_not_right_lets_nobody_in(
 ) -> None:
     issuer.claims = claims
     answer = sign_in(stranger)
-    assert answer.status_code == 502
+    assert answer.status_code == 503
     assert not is_signed_in(stranger)
     assert house.query("SELECT * FROM accounts") == []
 
@@ -132,7 +132,7 @@ def test_a_signature_that_is_not_the_issuers_lets_nobody_in(
         theirs = issuer.published
         issuer.rotate()
         issuer.published = theirs
-    assert sign_in(stranger).status_code == 502
+    assert sign_in(stranger).status_code == 503
     assert house.query("SELECT * FROM accounts") == []
 
 
@@ -179,7 +179,7 @@ def test_a_code_that_the_issuer_does_not_know_lets_nobody_in(stranger: Visitor) 
     answer = stranger.get(
         f"/login/issuer/back?state={state}&code=stolen", headers={"Accept": "text/html"}
     )
-    assert answer.status_code == 502
+    assert answer.status_code == 503
 
 
 def test_an_account_that_never_verified_its_address_is_not_taken_over(
@@ -246,7 +246,7 @@ def test_an_issuer_that_is_away_is_said_so(house: House, stranger: Visitor, issu
     back = leave(stranger)
     issuer.is_away = True
     answer = stranger.get(back, headers={"Accept": "text/html"})
-    assert answer.status_code == 502
+    assert answer.status_code == 503
     assert "did not end well" in answer.text
 
 

@@ -10,7 +10,8 @@ import click
 from darkroom import config, errors
 from darkroom.cli import connect, output, serving
 from darkroom.config import Config
-from darkroom.domain import accounts, letters, links, second_factors
+from darkroom.domain import accounts, acts, letters, links, second_factors
+from darkroom.domain.acts import Deed
 from darkroom.storage.database import Database, Transaction
 
 
@@ -42,6 +43,7 @@ def invite(email: str, as_json: bool, **flags: Any) -> None:
             if await accounts.find(tx, email) is not None:
                 raise errors.BadParameter(f"{email} has an account already.")
             token = await links.make(tx, "invite", email=email)
+            await acts.record(tx, acts.CLI, Deed("account.invite", email))
             if settings.smtp_url is not None:
                 await letters.write(tx, "invite", email, address=address, token=token)
             return letters.link_to(address, token)
@@ -69,6 +71,7 @@ def link(email: str, as_json: bool, **flags: Any) -> None:
     async def story(database: Database) -> str:
         async with database.transaction() as tx:
             found = await connect.find_account(tx, email)
+            await acts.record(tx, acts.CLI, Deed("account.link", found.id, found.id))
             return await sign_in_link(tx, found, address)
 
     made = connect.run(flags, story)
@@ -89,7 +92,10 @@ def reset_totp(email: str, as_json: bool, **flags: Any) -> None:
     async def story(database: Database) -> bool:
         async with database.transaction() as tx:
             found = await connect.find_account(tx, email)
-            return await second_factors.remove(tx, found.id)
+            removed = await second_factors.remove(tx, found.id)
+            if removed:
+                await acts.record(tx, acts.CLI, Deed("account.reset_totp", found.id, found.id))
+            return removed
 
     was_on = connect.run(flags, story)
     if as_json:

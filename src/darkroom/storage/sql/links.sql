@@ -37,7 +37,8 @@ SELECT purpose, account_id, email, browser, data, extract(epoch FROM now())::big
 -- Use up what invites an address, if anything does.
 DELETE FROM links
  WHERE purpose = 'invite' AND lower(email) = lower(%(email)s) AND expires_at > now()
-RETURNING purpose, account_id, email, browser, data, extract(epoch FROM now())::bigint AS at_seconds;
+RETURNING purpose, account_id, email, browser, data,
+          extract(epoch FROM now())::bigint AS at_seconds;
 
 -- name: links.drop (caller)
 -- Every link of an account ends.
