@@ -14,6 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from darkroom import errors
 from darkroom.api.routes.history import filtered, place_of, written
 from darkroom.console import meanings
+from darkroom.console.statement import harmless
 from darkroom.console.visit import Page, Visit
 from darkroom.domain import api_keys, call_records, deliveries, ledger, spellings, tasks
 from darkroom.domain.kinds.table import KINDS
@@ -27,8 +28,6 @@ _COLUMNS = (
     *("at", "request_id", "method", "path", "status", "code", "duration_ms", "credits"),
     *("api_key_id", "ip", "batch_id", "task_id", "error"),
 )
-# What a spreadsheet would take for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 async def show(visit: Visit) -> Response:
@@ -148,13 +147,8 @@ async def _lines(visit: Visit, wanted: call_records.Filter) -> AsyncIterator[str
 
 def _line(cells: tuple[object, ...]) -> str:
     text = io.StringIO()
-    csv.writer(text).writerow(map(_harmless, cells))
+    csv.writer(text).writerow(harmless(one) if isinstance(one, str) else one for one in cells)
     return text.getvalue()
-
-
-def _harmless(cell: object) -> object:
-    """A cell that no spreadsheet takes for a formula."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
 
 
 def _cells(one: call_records.Shown) -> tuple[object, ...]:
