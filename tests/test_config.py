@@ -63,3 +63,46 @@ def test_a_wrong_file_is_named(text, said):
     Path("darkroom.toml").write_text(text)
     with pytest.raises(errors.ConfigInvalid, match=f"darkroom.toml.*{said}"):
         config.load({}, {})
+
+
+def _in_force(flags, environment):
+    return {one.name: (one.value, one.source) for one in config.in_force(flags, environment)}
+
+
+def test_every_setting_in_force_tells_its_source():
+    Path("darkroom.toml").write_text('port = 1\nhost = "a"\nwire = "reference"\n')
+    told = _in_force({"port": 3, "host": None}, {"DARKROOM_PORT": "2", "DARKROOM_HOST": "b"})
+    assert told["DARKROOM_PORT"] == ("3", "--port")
+    assert told["DARKROOM_HOST"] == ("b", "DARKROOM_HOST")
+    assert told["DARKROOM_WIRE"] == ("reference", "darkroom.toml")
+    assert told["DARKROOM_SANDBOX"] == ("true", "default")
+    assert told["DARKROOM_WORKERS"] == ("unset", "default")
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://me:s3cret@host/db", "postgresql://me:••••••@host/db"),
+        ("postgresql://me:p@s:s3cret@host/db", "postgresql://me:••••••@host/db"),
+        ("postgresql://me@host/db", "postgresql://me@host/db"),
+        ("host=a password=s3cret dbname=b", "host=a password=•••••• dbname=b"),
+        ("host=a password='s3c ret' dbname=b", "host=a password=•••••• dbname=b"),
+        ("postgresql://host/db?password=s3cret&a=b", "postgresql://host/db?password=••••••&a=b"),
+    ],
+)
+def test_a_password_inside_an_address_is_not_shown(url, shown):
+    assert _in_force({"database_url": url}, {})["DARKROOM_DATABASE_URL"] == (
+        shown,
+        "--database-url",
+    )
+
+
+def test_no_secret_is_shown():
+    secrets = [
+        name
+        for name in config.Config.__struct_fields__
+        if name.rpartition("_")[2] in {"key", "secret", "password", "token"}
+    ]
+    assert "moderation_key" in secrets
+    given = {f"DARKROOM_{name.upper()}": "hush" for name in secrets}
+    assert "hush" not in str(config.in_force({}, given))

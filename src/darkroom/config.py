@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,6 +19,12 @@ JSON_BYTES_MAX = 32 * 2**20  # a few pictures as data: URLs fit
 UPLOAD_BYTES_MAX = 20 * 2**20  # an input picture, however it comes
 CALL_RECORDS_WAITING_MAX = 50_000
 CALL_RECORDS_FLUSH_SECONDS = 0.5
+# How long requests and tasks stay counted by hour, and by day.
+USAGE_HOURS_KEPT_DAYS = 8
+USAGE_DAYS_KEPT_DAYS = 400
+# Records that one page of a filtered history looks at; what failed lies far apart on the disk.
+HISTORY_LOOKED_AT_MAX = 10_000
+HISTORY_FAILURES_LOOKED_AT_MAX = 2_000
 KEY_SECONDS_MAX = 0.9  # a revoked key stops working within a second
 KEYS_CACHED_MAX = 10_000
 KEY_OVERLAP_HOURS = 24  # for which a rotated key goes on
@@ -27,6 +35,7 @@ SESSION_DAYS = 14  # that a session lives after its last use
 SUBMITS_TOGETHER_MAX = 64
 READS_TOGETHER_MAX = 128
 FINISHED_CACHED_MAX = 10_000
+FINISHED_SECONDS_MAX = 10.0  # after which another process knows that a task was deleted
 EVENT_STREAMS_MAX = 1_000  # answers that are kept open, waiting for tasks, in one process
 EVENT_STREAM_SECONDS_MAX = 3_600.0
 KEEP_ALIVE_SECONDS = 15.0
@@ -40,6 +49,9 @@ WORKER_SEEN_SECONDS = 2.0  # how often a worker says that it lives
 WORKER_ALIVE_SECONDS = 30.0  # how long it is believed
 WORKERS_LISTED_MAX = 1_000
 MEASURED_MAX = 1_000  # tasks whose duration a worker keeps until it has told the database
+CATALOGUE_SECONDS = 2.0  # after which every process knows of an edit that holds from now on
+AUDIT_LEASE_SECONDS = 60.0  # how long a daemon that runs an audit is believed to live
+AUDIT_FINDINGS_KEPT_MAX = 100  # of each check
 STRIKES_MAX = 3  # attempts of a task that may end with a worker lost or unable to do it
 CRASHES_MAX = 2  # attempts of a task that may cost a child: it died, or ran out of memory
 AVOID_SECONDS = 2.0  # what other workers get to take a task before the one that gave it back
@@ -148,6 +160,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     account_requests_per_minute: Annotated[
         int, _said("Requests a minute of a new account; 0: as many as it likes.", ge=0)
     ] = 0
+    audit_hours: Annotated[
+        float, _said("Hours between two audits by the daemon; 0: only when asked.", ge=0, le=8760)
+    ] = 24.0
     history_days: Annotated[
         int, _said("Days that call records and webhook deliveries are kept.", ge=1, le=3650)
     ] = 90
@@ -195,17 +210,20 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return self.data / "work"
 
 
+_MASK = "••••••"
+# Settings whose names end so hold a secret; and where one stands inside an address or a conninfo.
+_SECRET = ("_key", "_secret", "_password", "_token")
+_PASSWORD = re.compile(
+    r"(?i)(?P<before>//[^/?#@:]*:)[^/\s]*(?=@)|(?P<named>\bpassword=)(?:'[^']*'|[^\s'&]+)"
+)
+
 # Words that people use for a switch, beside true, false, 1 and 0.
 _SWITCH = {"on": "true", "yes": "true", "off": "false", "no": "false"}
 
 
 def load(flags: Mapping[str, Any], environment: Mapping[str, str]) -> Config:
     """The settings of this process; raises `ConfigInvalid` naming the setting and its source."""
-    values = dict(_from_file(environment))
-    for name in Config.__struct_fields__:
-        if text := environment.get(f"DARKROOM_{name.upper()}"):
-            values[name] = _READERS.get(name, str)(text)
-    values.update({name: value for name, value in flags.items() if value is not None})
+    values = {name: value for name, (value, _) in _given(flags, environment).items()}
     try:
         config = msgspec.convert(values, Config, strict=False, dec_hook=_path)
     except msgspec.ValidationError as exc:
@@ -213,6 +231,56 @@ def load(flags: Mapping[str, Any], environment: Mapping[str, str]) -> Config:
         setting = f"DARKROOM_{name.upper()}" if name else "A setting"
         raise errors.ConfigInvalid(f"{setting} is wrong: {exc}") from exc
     return msgspec.structs.replace(config, data=config.data.expanduser().absolute())
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """One setting in force: its value as text, secrets masked, and where it was found."""
+
+    name: str
+    value: str
+    source: str
+    description: str
+
+
+def in_force(flags: Mapping[str, Any], environment: Mapping[str, str]) -> list[InForce]:
+    """Every setting of this process with its source: a flag, a variable, the file, the default."""
+    config, given = load(flags, environment), _given(flags, environment)
+    told = []
+    for field in msgspec.structs.fields(Config):
+        _, source = given.get(field.name, (None, "default"))
+        value = _text(field.name, getattr(config, field.name))
+        meta = msgspec.inspect.type_info(field.type)
+        assert isinstance(meta, msgspec.inspect.Metadata), f"{field.name} says nothing of itself"
+        description = (meta.extra_json_schema or {})["description"]
+        told.append(InForce(f"DARKROOM_{field.name.upper()}", value, source, description))
+    return told
+
+
+def _text(name: str, value: Any) -> str:
+    """A value for people's eyes, without what opens something."""
+    if value is None:
+        return "unset"
+    if name.endswith(_SECRET):
+        return _MASK
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or "none"
+    return _PASSWORD.sub(lambda one: (one["before"] or one["named"]) + _MASK, str(value))
+
+
+def _given(flags: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
+    """What is set at all, each with its value as it was written and where."""
+    path = Path(environment.get("DARKROOM_CONFIG", "darkroom.toml"))
+    given = {name: (value, str(path)) for name, value in _from_file(environment).items()}
+    for name in Config.__struct_fields__:
+        if text := environment.get(variable := f"DARKROOM_{name.upper()}"):
+            given[name] = (_READERS.get(name, str)(text), variable)
+    for name, value in flags.items():
+        if value is not None:
+            given[name] = (value, f"--{name.replace('_', '-')}")
+    return given
 
 
 def _from_file(environment: Mapping[str, str]) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ Refusal      the caller can act: answered on the wire with `status`, `code`, `fi
  ├ UnknownModel · NotOffered
  ├ TaskNotFound · BatchNotFound · FileNotFound · EndpointNotFound · DeliveryNotFound · KeyNotFound
  ├ PaymentNotFound · NotSold · SignatureRefused
+ ├ TaskUnfinished · FileDeleted
  ├ RouteNotFound · PageNotFound · MethodNotAllowed
  ├ ContentRefused · InputRefused · WebhookRefused · IdempotencyConflict
  ├ BodyTooLarge · UploadTooLarge · UnsupportedMedia · UnsupportedFormat
@@ -131,6 +132,19 @@ class FileNotFound(Refusal):
 
     status = 404
     code = 1003
+
+
+class FileDeleted(Refusal):
+    """The owner of this file has deleted it."""
+
+    status = 410
+    code = 1003
+
+
+class TaskUnfinished(Refusal):
+    """The task has not ended. Cancel it first, then delete it."""
+
+    status = 409
 
 
 class EndpointNotFound(Refusal):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import secrets
 import time
+from datetime import datetime
 
 # Crockford's base 32 in lower case: no i, l, o, u to misread.
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -20,6 +21,11 @@ def new(prefix: str) -> str:
     # No secret: an id opens nothing to another account. What nobody may guess asks `secrets`.
     value = (time.time_ns() // 1_000_000) << 82 | random.getrandbits(82)
     return f"{prefix}_{_base32(value, 13)}"
+
+
+def first_at(prefix: str, at: datetime) -> str:
+    """What comes before every id that is made from this instant on, by its maker's clock."""
+    return f"{prefix}_{_base32(max(0, int(at.timestamp() * 1000)) << 82, 13)}"
 
 
 def file_name(extension: str) -> str:

@@ -77,6 +77,14 @@ def test_every_refusal_and_every_spelling_of_a_path_is_found(caller, method, pat
     record = _found(caller, _requested(caller, path, method))
     assert (record["method"], record["path"]) == (method, path)
     assert (record["status"], record["code"]) == (status, code)
+    assert bool(record["error"]) is (code != 0)
+
+
+def test_a_refusal_is_kept_with_what_it_said(caller):
+    answer = caller.post(TEXT_TO_IMAGE, json=TINY | {"image_number": 99, "prompt": "a secret"})
+    record = _found(caller, answer.headers["X-Request-Id"])
+    assert record["error"] == answer.json()["message"]
+    assert "secret" not in record["error"]
 
 
 def test_a_request_refused_for_credits_is_found(callers):
@@ -128,6 +136,11 @@ def test_pages_have_no_gaps_and_no_repeats(busy, limit):
         ({"path": "%"}, lambda one: False),
         ({"path": "\\"}, lambda one: False),
         ({"status": "404", "method": "GET"}, lambda one: one["status"] == 404),
+        ({"status": "4xx"}, lambda one: 400 <= one["status"] < 500),
+        ({"status": "2xx"}, lambda one: one["status"] == 200),
+        ({"status": "failed"}, lambda one: one["code"] != 0),
+        ({"code": "1003"}, lambda one: one["code"] == 1003),
+        ({"api_key_id": "key_none"}, lambda one: False),
     ],
 )
 def test_a_filter_shows_exactly_what_fits(busy, asked, wanted):
@@ -136,6 +149,14 @@ def test_a_filter_shows_exactly_what_fits(busy, asked, wanted):
     assert _history(busy, limit=200, until=until, **asked)["records"] == [
         one for one in whole if wanted(one)
     ]
+
+
+def test_a_page_leads_back_to_the_newer_ones(busy):
+    until = _until(busy)
+    first = _history(busy, limit=5, until=until)
+    second = _history(busy, limit=5, until=until, before=first["next"])
+    back = _history(busy, limit=5, until=until, after=second["newer"])
+    assert (first["newer"], back["records"]) == (None, first["records"])
 
 
 def test_since_and_until_bound_the_time(busy):
@@ -171,7 +192,7 @@ def test_any_iso_instant_is_understood(busy, since, some):
     ("name", "value"),
     [
         *(("limit", value) for value in ("0", "-1", "201", "x", "", "1.5", "99999", "١")),
-        *(("status", value) for value in ("x", "-1", "99999", "2xx")),
+        *(("status", value) for value in ("x", "-1", "99999", "6xx", "44x", "")),
         *(("since", value) for value in ("yesterday", "", "2020-13-01", "1712000000")),
         *(("until", value) for value in ("now", "\x00")),
         *(("before", value) for value in ("x", "~", "2020-01-01T00:00:00Z~\x00", "\x00")),
@@ -186,7 +207,8 @@ def test_a_filter_that_is_none_is_refused_with_its_name(busy, name, value):
 
 @pytest.mark.parametrize("request_id", ["req_0", "x" * 5000, "日本", "' OR 1=1 --", "%"])
 def test_an_unknown_request_id_finds_nothing(busy, request_id):
-    assert _history(busy, request_id=request_id) == {"records": [], "next": None}
+    found = _history(busy, request_id=request_id)
+    assert (found["records"], found["next"]) == ([], None)
 
 
 @pytest.mark.parametrize("method", ["日本", "x" * 5000, "%"])

@@ -16,7 +16,8 @@ def explained(connection: psycopg.Connection, name: str, given: dict[str, Any], 
     connection.execute(f"SET plan_cache_mode = {mode}")
     connection.execute(b"PREPARE asked AS " + statement.text)
     values = sql.SQL(", ").join(sql.Literal(given[one]) for one in statement.parameters)
-    explain = sql.SQL("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE asked ({})")
-    [[plan]] = connection.execute(explain.format(values)).fetchall()
+    executed = sql.SQL("EXECUTE asked ({})" if statement.parameters else "EXECUTE asked")
+    explain = sql.SQL("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ") + executed.format(values)
+    [[plan]] = connection.execute(explain).fetchall()
     connection.execute("DEALLOCATE asked")
     return plan[0]["Plan"]

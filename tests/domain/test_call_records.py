@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from darkroom import errors
 from darkroom.domain import call_records
-from darkroom.domain.call_records import CallRecord, Counters, Filter
+from darkroom.domain.call_records import CallRecord, Counters, Filter, Place
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 ANY = Filter()
@@ -38,17 +38,30 @@ def _run(ground, verb, *given, **named):
 
 
 def _ids(ground, wanted=ANY, before=None, rows_max=200, account_id="acc_a"):
-    found = _run(
-        ground, call_records.list_for, account_id, wanted, before=before, rows_max=rows_max
-    )
-    return [one.request_id for one in found]
+    page = _page(ground, wanted, account_id, before=before, rows_max=rows_max)
+    return [one.request_id for one in page.records]
+
+
+def _page(ground, wanted=ANY, account_id="acc_a", **more):
+    return _run(ground, call_records.list_for, account_id, wanted, **{"rows_max": 200, **more})
 
 
 def test_a_record_comes_back_as_it_was_written(ground):
-    record = _record(1, code=1002, ip="::1", batch_id=2**40, task_id="t", mill=2**40)
+    record = _record(1, code=1002, ip="::1", batch_id=2**40, task_id="t", mill=2**40, error="no")
     _run(ground, call_records.write, [replace(record, api_key_id="key_a")])
     [shown] = _run(ground, call_records.find, "acc_a", record.request_id)
-    for name in ("at", "method", "path", "status", "code", "ip", "batch_id", "task_id", "mill"):
+    for name in (
+        "at",
+        "method",
+        "path",
+        "status",
+        "code",
+        "ip",
+        "batch_id",
+        "task_id",
+        "mill",
+        "error",
+    ):
         assert getattr(shown, name) == getattr(record, name), name
     assert (shown.duration_ms, shown.api_key_id) == (1.5, "key_a")
 
@@ -72,7 +85,7 @@ def test_pages_over_records_of_one_instant_have_no_gaps_and_no_repeats(ground):
     paged, before = [], None
     while page := _ids(ground, before=before, rows_max=4):
         paged += page
-        before = (NOON, page[-1])
+        before = Place(NOON, page[-1])
     assert paged == [f"req_{number:04d}" for number in reversed(range(25))]
 
 
@@ -91,9 +104,7 @@ def test_a_path_is_a_prefix_letter_for_letter(ground, path, wanted):
     paths = ["/v1/a%b", "/v1/a_b", "/v1/a\\b", "/v1/axb"]
     records = [_record(number, path=one) for number, one in enumerate(paths)]
     _run(ground, call_records.write, records)
-    found = _run(
-        ground, call_records.list_for, "acc_a", Filter(path=path), before=None, rows_max=10
-    )
+    found = _page(ground, Filter(path=path)).records
     assert [one.path for one in reversed(found)] == wanted
 
 

@@ -27,7 +27,8 @@ FOREIGN = {
     "docs/glossary.md": (set(SYNONYMS), "names the words that we do not use"),
 }
 EXCEPTIONS = {"base_url": "HTTP's own word for the address that paths are joined to"}
-COLLECTIVE = {"catalogue", "ledger", "moderation"}  # nouns of domain that are one by nature
+# Nouns of domain that are one by nature.
+COLLECTIVE = {"catalogue", "ledger", "moderation", "usage"}
 CAPTION_MAX = 140
 # A class with other bases than these may be overriding, so its methods need no docstring.
 PLAIN_BASES = {"ABC", "Generic", "NamedTuple", "Protocol", "Struct", "TypedDict"}

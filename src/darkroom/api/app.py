@@ -17,6 +17,7 @@ from darkroom.api.paths import Paths
 from darkroom.api.routes import (
     balance,
     cancel,
+    deletion,
     events,
     files,
     generation,
@@ -27,6 +28,7 @@ from darkroom.api.routes import (
     payments,
     status,
     uploads,
+    usage,
     webhooks,
 )
 
@@ -35,10 +37,12 @@ _ROUTES: tuple[Route, ...] = (
     *status.ROUTES,
     *events.ROUTES,
     *cancel.ROUTES,
+    *deletion.ROUTES,
     *uploads.ROUTES,
     *balance.ROUTES,
     *models.ROUTES,
     *history.ROUTES,
+    *usage.ROUTES,
     *webhooks.ROUTES,
     *listening.ROUTES,
     *payments.ROUTES,

@@ -19,7 +19,7 @@ from darkroom.api.moderate import Moderator
 from darkroom.api.principal import Principal, Principals
 from darkroom.api.recorder import Recorder
 from darkroom.api.together import Together
-from darkroom.config import Config
+from darkroom.config import Config, InForce
 from darkroom.domain import tasks
 from darkroom.domain.catalogue import Catalogue
 from darkroom.domain.packages import Package
@@ -36,6 +36,8 @@ class Edge:
     """The parts of one server process that its routes use."""
 
     config: Config
+    # The same with their sources, for the eyes of an operator.
+    settings: Sequence[InForce]
     database: Database
     submits: Together[groups.Wanted, tasks.Outcome]
     statuses: groups.Statuses

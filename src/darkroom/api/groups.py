@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -52,13 +53,17 @@ class Shown:
 
 
 class Statuses:
-    """Status reads that share a statement; finished tasks, which never change, are remembered."""
+    """Status reads that share a statement; finished tasks are remembered for a while.
+
+    Nothing about one changes but that its owner deletes it: this process knows at once, another one
+    within `FINISHED_SECONDS_MAX`.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._reads = Together(self._read, items_max=config.READS_TOGETHER_MAX)
-        self._finished: OrderedDict[tuple[str, str], tasks.Task] = OrderedDict()
-        self._shown: OrderedDict[tuple[str, str, str], msgspec.Raw] = OrderedDict()
+        self._finished: OrderedDict[tuple[str, str], tuple[float, tasks.Task]] = OrderedDict()
+        self._shown: OrderedDict[tuple[str, str, str], Shown] = OrderedDict()
 
     async def show(self, account_id: str, task_id: str, spelling: str, base_url: str) -> Shown:
         """One task as its status answers it; a finished one is written out once a spelling."""
@@ -66,25 +71,30 @@ class Statuses:
         if tasks.TRANSITIONS[task.status]:
             return Shown(task, spellings.task(task, spelling, base_url))
         key = (task_id, spelling, base_url)
-        data = self._shown.get(key)
-        if data is None:
+        shown = self._shown.get(key)
+        if shown is None or shown.task is not task:
             data = msgspec.Raw(spellings.encode(spellings.task(task, spelling, base_url)))
-            self._shown[key] = data
+            shown = self._shown[key] = Shown(task, data)
             if len(self._shown) > config.FINISHED_CACHED_MAX:
                 self._shown.popitem(last=False)
-        return Shown(task, data)
+        return shown
+
+    def forget(self, account_id: str, task_id: str) -> None:
+        """Read a task anew the next time it is asked for."""
+        self._finished.pop((account_id, task_id), None)
 
     async def get(self, account_id: str, task_id: str) -> tasks.Task:
         """One task of the account; another account's is not found either."""
         asked = (account_id, task_id)
+        now = time.monotonic()
         known = self._finished.get(asked)
-        if known is not None:
-            return known
+        if known is not None and now < known[0]:
+            return known[1]
         task = await self._reads.ask(asked)
         if task is None:
             raise errors.TaskNotFound
         if not tasks.TRANSITIONS[task.status]:
-            self._finished[asked] = task
+            self._finished[asked] = (now + config.FINISHED_SECONDS_MAX, task)
             if len(self._finished) > config.FINISHED_CACHED_MAX:
                 self._finished.popitem(last=False)
         return task

@@ -14,6 +14,7 @@ from darkroom.domain.call_records import CallRecord
 
 _RECORDED = ("/v1/", "/growthai/")
 _PATH_CHARS_MAX = 500
+_ERROR_CHARS_MAX = 500
 
 
 class Recorded:
@@ -66,9 +67,10 @@ def _record(
         batch_id=seen.batch_id,
         task_id=seen.task_id,
         mill=seen.mill,
+        error=_kept(seen.error[:_ERROR_CHARS_MAX]) if seen.error else None,
     )
 
 
-def _kept(path: str) -> str:
-    """A path as PostgreSQL can keep it: without NUL and halves of surrogate pairs."""
-    return path.replace("\x00", "").encode("utf-8", "replace").decode()
+def _kept(text: str) -> str:
+    """A text as PostgreSQL can keep it: without NUL and halves of surrogate pairs."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode()

@@ -34,6 +34,7 @@ class Principal:
     models: frozenset[str] = frozenset()
     callback_hosts: tuple[str, ...] = ()
     is_spend_limited: bool = False
+    is_suspended: bool = False
 
     def check_model(self, model: str) -> None:
         """Raise `PermissionDenied` for a model that the key may not use."""
@@ -79,6 +80,8 @@ class Principals:
         principal = await self._remembered(key)
         if isinstance(principal, str):
             raise errors.Unauthenticated(f"Authentication failed: Invalid API Key. {principal}")
+        if principal.is_suspended:
+            raise errors.AccountSuspended
         return principal
 
     async def _signed_in(self, request: Request) -> Principal:
@@ -139,6 +142,7 @@ def _principal(row: api_keys.Known | None) -> Principal | str:
         frozenset(row.models),
         tuple(row.callback_hosts),
         row.is_spend_limited,
+        row.is_suspended,
     )
 
 

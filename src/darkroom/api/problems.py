@@ -46,7 +46,7 @@ async def answer(
     except Exception:  # noqa: BLE001 - the last resort: logged whole, answered with the id alone
         _log.exception("%s failed", trace.request_id)
         problem = InternalError()
-    trace.code = problem.code
+    trace.code, trace.error = problem.code, problem.message
     return say(problem, trace)
 
 

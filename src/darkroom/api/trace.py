@@ -24,6 +24,8 @@ class Trace:
     batch_id: int | None = None
     task_id: str | None = None
     mill: int | None = None
+    # What a refusal said.
+    error: str | None = None
     limits: Sequence[Limit] = ()
 
 

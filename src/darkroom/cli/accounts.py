@@ -1,4 +1,4 @@
-"""`darkroom account`: create and list accounts."""
+"""`darkroom account`: create, list, limit and suspend accounts."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ import click
 from darkroom import config
 from darkroom.cli import connect, output
 from darkroom.cli.grants import to_mill
-from darkroom.domain import accounts, ledger
+from darkroom.domain import accounts, acts, ledger, powers
 from darkroom.domain.accounts import Account
+from darkroom.domain.suspensions import Suspension
 from darkroom.storage.database import Database
 
 
 @click.group()
 def account() -> None:
-    """Create and list accounts."""
+    """Create, list, limit and suspend accounts."""
 
 
 @account.command()
@@ -39,9 +40,10 @@ def create(email: str, amount_mill: int, admin: bool, as_json: bool, **flags: An
 
     async def story(database: Database) -> Account:
         async with database.transaction() as tx:
-            made = await accounts.create(tx, email, is_admin=admin, limits=limits)
+            made = await powers.create_account(tx, acts.CLI, email, is_admin=admin, limits=limits)
             if amount_mill:
-                await ledger.grant(tx, made.id, amount_mill, "granted with the account")
+                note = "granted with the account"
+                await powers.grant(tx, acts.CLI, made.id, amount_mill, note)
             return await accounts.get(tx, made.id)
 
     made = connect.run(flags, story)
@@ -89,13 +91,75 @@ def limit(email: str, as_json: bool, **flags: Any) -> None:
     async def story(database: Database) -> Account:
         async with database.transaction() as tx:
             found = await connect.find_account(tx, email)
-            return await accounts.limit(tx, found.id, limits)
+            return await powers.limit(tx, acts.CLI, found.id, limits)
 
     shown = _limits(connect.run(flags, story))
     if as_json:
         output.document(shown)
     else:
         output.table([*shown], [[*shown.values()]])
+
+
+@account.command()
+@click.argument("email")
+@click.option("--reason", required=True, help="Why, as its owner is told.")
+@click.option("--cancel", "cancel_waiting", is_flag=True, help="Cancel what it has waiting, too.")
+@connect.options
+@output.json_option
+def suspend(email: str, reason: str, cancel_waiting: bool, as_json: bool, **flags: Any) -> None:
+    """Suspend the account of EMAIL: its keys are refused until it is resumed."""
+
+    async def story(database: Database) -> Suspension:
+        async with database.transaction() as tx:
+            found = await connect.find_account(tx, email)
+            return await powers.suspend(
+                tx, acts.CLI, found.id, reason, cancel_waiting=cancel_waiting
+            )
+
+    _tell(connect.run(flags, story), f"Suspended {email}.", as_json)
+
+
+@account.command()
+@click.argument("email")
+@connect.options
+@output.json_option
+def resume(email: str, as_json: bool, **flags: Any) -> None:
+    """End the suspension of the account of EMAIL."""
+
+    async def story(database: Database) -> Suspension:
+        async with database.transaction() as tx:
+            found = await connect.find_account(tx, email)
+            return await powers.resume(tx, acts.CLI, found.id)
+
+    _tell(connect.run(flags, story), f"{email} may ask again.", as_json)
+
+
+@account.command()
+@click.argument("email")
+@click.option("--remove", is_flag=True, help="Take the rights away.")
+@connect.options
+@output.json_option
+def admin(email: str, remove: bool, as_json: bool, **flags: Any) -> None:
+    """Give the account of EMAIL the rights of an administrator."""
+
+    async def story(database: Database) -> Account:
+        async with database.transaction() as tx:
+            found = await connect.find_account(tx, email)
+            return await powers.set_admin(tx, acts.CLI, found.id, is_admin=not remove)
+
+    changed = connect.run(flags, story)
+    if as_json:
+        output.document({"account_id": changed.id, "is_admin": changed.is_admin})
+    else:
+        click.echo(f"{email} is {'an' if changed.is_admin else 'no'} administrator.")
+
+
+def _tell(one: Suspension, said: str, as_json: bool) -> None:
+    if as_json:
+        at = one.suspended_at.isoformat(timespec="seconds") if one.suspended_at else None
+        output.document({"account_id": one.account_id, "suspended_at": at, "reason": one.reason})
+    else:
+        click.echo(said)
 
 
 def _shown(one: Account) -> dict[str, Any]:

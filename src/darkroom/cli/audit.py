@@ -8,9 +8,8 @@ from typing import Any
 import click
 
 from darkroom.cli import connect, output
-from darkroom.domain import call_records, ledger
-from darkroom.domain.call_records import Counts
-from darkroom.domain.ledger import Finding, Totals
+from darkroom.domain import audits, ledger
+from darkroom.domain.audits import Proof
 from darkroom.storage.database import Database
 
 # What is printed; the JSON document has every finding.
@@ -23,42 +22,22 @@ FINDINGS_SHOWN_MAX = 20
 def audit(as_json: bool, **flags: Any) -> None:
     """Check every invariant of the credits; exit status 1 when one is broken."""
 
-    async def story(database: Database) -> tuple[Totals, list[Finding], Counts]:
+    async def story(database: Database) -> Proof:
         async with database.snapshot() as tx:
-            totals, findings = await ledger.verify(tx)
-            return totals, findings, await call_records.counts(tx)
+            return await audits.prove(tx)
 
-    totals, findings, counts = connect.run(flags, story)
+    proof = connect.run(flags, story)
     if as_json:
-        output.document(_document(totals, findings, counts))
+        output.document(proof.document())
     else:
-        _print(totals, findings, counts)
-    if findings:
+        _print(proof)
+    if not proof.is_ok:
         raise click.exceptions.Exit(1)
 
 
-def _document(totals: Totals, findings: list[Finding], counts: Counts) -> dict[str, Any]:
-    return {
-        "ok": not findings,
-        "checks": [
-            {
-                "check": check,
-                "ok": not found,
-                "findings": [{"subject": one.subject, "detail": one.detail} for one in found],
-            }
-            for check, found in _by_check(findings).items()
-        ],
-        "totals": dataclasses.asdict(totals),
-        "call_records": dataclasses.asdict(counts),
-    }
-
-
-def _by_check(findings: list[Finding]) -> dict[str, list[Finding]]:
-    return {check: [one for one in findings if one.check == check] for check in ledger.AUDIT_CHECKS}
-
-
-def _print(totals: Totals, findings: list[Finding], counts: Counts) -> None:
-    for check, found in _by_check(findings).items():
+def _print(proof: Proof) -> None:
+    totals, counts = proof.totals, proof.counts
+    for check, found in proof.by_check().items():
         click.echo(f"{'✗' if found else '✓'} {check}")
         for one in found[:FINDINGS_SHOWN_MAX]:
             click.echo(f"    {one.subject}: {one.detail}")
@@ -82,4 +61,4 @@ def _print(totals: Totals, findings: list[Finding], counts: Counts) -> None:
         f"Call records: {counts.received} received, {counts.written} written, "
         f"{counts.dropped} dropped."
     )
-    click.echo("The books are right." if not findings else "The books are wrong.")
+    click.echo("The books are right." if proof.is_ok else "The books are wrong.")

@@ -9,7 +9,7 @@ import click
 
 from darkroom import errors
 from darkroom.cli import connect, output
-from darkroom.domain import accounts, ledger
+from darkroom.domain import accounts, acts, ledger, powers
 from darkroom.storage.database import Database
 
 
@@ -34,8 +34,8 @@ def grant(email: str, amount_mill: int, as_json: bool, **flags: Any) -> None:
     async def story(database: Database) -> accounts.Account:
         async with database.transaction() as tx:
             found = await connect.find_account(tx, email)
-            await ledger.grant(tx, found.id, amount_mill, "granted by the operator")
-            return await accounts.get(tx, found.id)
+            note = "granted by the operator"
+            return await powers.grant(tx, acts.CLI, found.id, amount_mill, note)
 
     balance = ledger.credits_of(connect.run(flags, story).available_mill)
     if as_json:

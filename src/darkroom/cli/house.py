@@ -16,9 +16,10 @@ import uvloop
 from darkroom import config, log, stripe_checkout
 from darkroom.cli import connect
 from darkroom.config import Config
-from darkroom.domain import catalogue, moderation, packages, rates
+from darkroom.domain import catalogue, edits, moderation, packages
 from darkroom.domain.catalogue import Catalogue
 from darkroom.domain.packages import Package
+from darkroom.engine import renew
 from darkroom.engine.backends import registry
 from darkroom.storage.database import Database
 from darkroom.stripe_checkout import StripeCheckout
@@ -57,18 +58,24 @@ async def opened(settings: Config) -> AsyncIterator[House]:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, signaled, number)
-    models = read_models(settings)
+    files = read_models(settings)
     async with (
         connect.open_database(settings) as database,
         stripe_checkout.opened(settings) as stripe,
     ):
+        served = Catalogue({}, {}, registry.names(), settings.sandbox, files=files)
         async with database.transaction() as tx:
-            in_force = await rates.publish(tx, catalogue.prices(models))
-        for key, model in models.items():
+            await edits.publish(tx, served)
+        for key, model in served.models.items():
             for name in sorted(set(model.backends) - registry.names()):
                 _log.warning("%s names the backend %s, which is not installed", key, name)
-        served = Catalogue(models, in_force, registry.names(), settings.sandbox)
-        yield House(database, served, stripe, stop, hurry)
+        renewing = asyncio.create_task(renew.run(database, served, stop))
+        try:
+            yield House(database, served, stripe, stop, hurry)
+        finally:
+            renewing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await renewing
 
 
 def read_models(settings: Config) -> dict[str, catalogue.Model]:

@@ -12,7 +12,7 @@ import click
 from darkroom import config, errors
 from darkroom.cli import connect, house, output
 from darkroom.cli.grants import to_mill
-from darkroom.domain import api_keys, ledger
+from darkroom.domain import acts, api_keys, ledger, powers
 from darkroom.domain.api_keys import ApiKey, Rules
 from darkroom.storage.database import Database, Transaction
 
@@ -232,7 +232,7 @@ def revoke(named: str, as_json: bool, **flags: Any) -> None:
 
     async def story(database: Database) -> list[ApiKey]:
         async with database.transaction() as tx:
-            return await api_keys.revoke(tx, named)
+            return await powers.revoke_key(tx, acts.CLI, named)
 
     revoked = _found(named, connect.run(flags, story))
     if as_json:

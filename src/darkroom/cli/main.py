@@ -66,9 +66,10 @@ COMMANDS = {
     "listen": Entry("darkroom.cli.listen:listen", "Print webhooks, pass them to a local port."),
     "models": Entry("darkroom.cli.models:models", "List the models, their bounds and rates."),
     "workers": Entry("darkroom.cli.workers:list_workers", "List the workers and what they run."),
-    "account": Entry("darkroom.cli.accounts:account", "Create and list accounts."),
+    "account": Entry("darkroom.cli.accounts:account", "Create, list, limit, suspend accounts."),
     "key": Entry("darkroom.cli.keys:key", "Create, list and revoke API keys."),
     "grant": Entry("darkroom.cli.grants:grant", "Give an account credits."),
+    "settings": Entry("darkroom.cli.settings:settings", "List the settings and their sources."),
     "audit": Entry("darkroom.cli.audit:audit", "Prove that the books are right."),
 }
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,7 @@ _WORKERS = click.option("--workers", type=int, help="Tasks run at once; 0: none 
 def serve(**flags: Any) -> None:
     """Serve the API, run tasks and keep the house, all in one process."""
     settings = config.load(flags, os.environ)
-    house.run(_serve(settings), settings)
+    house.run(_serve(settings, config.in_force(flags, os.environ)), settings)
 
 
 @click.command()
@@ -86,12 +86,13 @@ async def _daemon(settings: Config) -> None:
         await Daemon(home.database, settings, home.stripe).run(home.stop)
 
 
-async def _serve(settings: Config) -> None:
+async def _serve(settings: Config, told: Sequence[config.InForce]) -> None:
     # Listening comes first: a port that is taken must be told at once.
     with _listening(settings) as listening:
         async with house.opened(settings) as home, _moderator(settings) as moderator:
             edge = Edge(
                 config=settings,
+                settings=told,
                 database=home.database,
                 submits=groups.submits(home.database),
                 statuses=groups.Statuses(home.database),

@@ -64,6 +64,10 @@ class AsyncClient:
         """As `Client.cancel_batch`."""
         return await self._run(flows.call(operations.cancel_batch(batch_id)))
 
+    async def delete(self, task_id: str) -> shapes.Task:
+        """As `Client.delete`."""
+        return await self._run(flows.call(operations.delete(task_id)))
+
     async def wait(
         self,
         submitted: Submitted,

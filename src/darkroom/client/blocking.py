@@ -100,6 +100,10 @@ class Client:
         """Cancel every task of a batch, in order."""
         return self._run(flows.call(operations.cancel_batch(batch_id)))
 
+    def delete(self, task_id: str) -> shapes.Task:
+        """Delete the files of a task that has ended; its status goes on to tell what it cost."""
+        return self._run(flows.call(operations.delete(task_id)))
+
     def wait(
         self,
         submitted: Submitted,

@@ -97,6 +97,12 @@ def cancel_batch(batch_id: int) -> Operation[list[shapes.Task]]:
     )
 
 
+def delete(task_id: str) -> Operation[shapes.Task]:
+    """Delete the files of one task."""
+    path = f"/v1/generation/{quote(task_id, safe='')}/delete"
+    return Operation("POST", path, lambda data, _: shapes.tasks(data)[0])
+
+
 def upload(name: str, content: BinaryIO) -> Operation[str]:
     """Store a file; its address can be named as an input."""
     return Operation(

@@ -18,21 +18,31 @@ from darkroom.api.paths import Paths
 from darkroom.api.trace import Trace
 from darkroom.console import (
     buying,
+    documents,
+    gallery,
+    history,
     keys,
+    playground,
+    previews,
     pricing,
     receipts,
     rendering,
     settings,
     signing_in,
     statement,
+    usage,
     webhooks,
     welcome,
 )
+from darkroom.console.desk import pages as desk
 from darkroom.console.visit import Page, Visit
 from darkroom.domain import sessions
 
 PAGES: tuple[Page, ...] = (
     *welcome.PAGES,
+    *playground.PAGES,
+    *gallery.PAGES,
+    *previews.PAGES,
     *signing_in.PAGES,
     *settings.PAGES,
     *pricing.PAGES,
@@ -41,6 +51,10 @@ PAGES: tuple[Page, ...] = (
     *statement.PAGES,
     *keys.PAGES,
     *webhooks.PAGES,
+    *history.PAGES,
+    *usage.PAGES,
+    *documents.PAGES,
+    *desk.PAGES,
 )
 _STATIC = "/static"
 _KEPT_FOR_EVER = b"public, max-age=31536000, immutable"

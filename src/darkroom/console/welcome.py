@@ -10,7 +10,7 @@ from darkroom.console.visit import Page, Visit
 async def show(visit: Visit) -> Response:
     """What this is; who is signed in goes straight to work."""
     if visit.visitor is not None:
-        return visit.go("/settings")
+        return visit.go("/playground")
     return visit.page("welcome.html")
 
 

@@ -98,6 +98,16 @@ async def list_all(tx: Transaction, *, rows_max: int = 10_000) -> list[Account]:
     return await tx.all(Account, "accounts.list", rows_max=rows_max)
 
 
+async def set_admin(tx: Transaction, account_id: str, *, is_admin: bool) -> Account:
+    """Give an account the rights of an admin, or take them; the last admin keeps them."""
+    changed = await tx.first(
+        Account, "accounts.set_admin", account_id=account_id, is_admin=is_admin
+    )
+    if changed is None:
+        raise errors.BadParameter("This is the last admin: make another one first.")
+    return changed
+
+
 async def limit(tx: Transaction, account_id: str, limits: Limits) -> Account:
     """Set limits of an account; tasks that are already admitted are not taken back."""
     return await tx.one(

@@ -93,6 +93,7 @@ class Known:
     models: list[str]
     callback_hosts: list[str]
     is_spend_limited: bool
+    is_suspended: bool
     # None: it has not ended.
     expired_at: datetime | None
 

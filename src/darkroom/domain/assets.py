@@ -37,3 +37,38 @@ async def add(
         widths=[one.width for one in made],
         heights=[one.height for one in made],
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Name:
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    is_so: bool
+
+
+async def of_task(tx: Transaction, account_id: str, task_id: str) -> list[Asset]:
+    """The files that a task of the account made, in order, without deleted ones."""
+    return await tx.all(Asset, "assets.of_task", account_id=account_id, task_id=task_id)
+
+
+async def find(tx: Transaction, account_id: str, file: str) -> Asset | None:
+    """One file of the account by its name; None for another account's and a deleted one."""
+    return await tx.first(Asset, "assets.find", account_id=account_id, file=file)
+
+
+async def is_deleted(tx: Transaction, file: str) -> bool:
+    """Whether there was a file of that name, which its owner has deleted."""
+    return (await tx.one(_Answer, "assets.deleted", file=file)).is_so
+
+
+async def leftover(tx: Transaction, *, files_max: int) -> list[str]:
+    """Names of deleted files whose bytes may still be there."""
+    return [row.file for row in await tx.all(_Name, "assets.leftover", files_max=files_max)]
+
+
+async def mark_removed(tx: Transaction, files: Sequence[str]) -> None:
+    """Record that the bytes of deleted files are gone."""
+    await tx.run("assets.removed", files=list(files))

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, NamedTuple
 
 import msgspec
 
-from darkroom import errors
+from darkroom import config, errors
 from darkroom.storage.database import Transaction
+
+# No answer has a status below or above.
+_ANY_STATUS = (100, 999)
+_FAILED_STATUSES = (200, *range(400, 600))
 
 
 class CallRecord(msgspec.Struct, frozen=True):
@@ -28,6 +34,8 @@ class CallRecord(msgspec.Struct, frozen=True):
     batch_id: int | None = None
     task_id: str | None = None
     mill: int | None = None
+    # What a refusal said.
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +54,78 @@ class Shown:
     batch_id: int | None
     task_id: str | None
     mill: int | None
+    error: str | None
+
+    @property
+    def place(self) -> Place:
+        return Place(self.at, self.request_id)
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether it was refused; the reference spelling answers many refusals as HTTP 200."""
+        return self.status >= 400 or bool(self.code)
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked(Shown):
+    fits: bool
+    nth: int
+
+
+class Place(NamedTuple):
+    """Where a record stands in an account's history."""
+
+    at: datetime
+    request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What to list; None means any. `path` matches as a prefix."""
+    """What to list; None means any. `path` matches as a prefix, `statuses` from one to another.
+
+    `is_failed` asks for refusals alone, whatever their HTTP status.
+    """
 
     method: str | None = None
     path: str | None = None
-    status: int | None = None
+    statuses: tuple[int, int] | None = None
+    is_failed: bool = False
+    code: int | None = None
+    api_key_id: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+
+    @property
+    def led_by(self) -> str:
+        """The index to read: of what failed, of the key, or of all of the account."""
+        lowest = self.statuses[0] if self.statuses else 0
+        if self.api_key_id and lowest < 500:
+            return "key"
+        return "failed" if self.is_failed or lowest >= 400 or self.code else "account"
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether all that the index has is wanted."""
+        rest: list[object] = [self.method, self.path, self.code]
+        if self.led_by != "key":
+            rest.append(self.api_key_id)
+        if self.led_by != "failed":
+            rest += [self.statuses, self.is_failed or None]
+        return all(one is None for one in rest)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Records, newest first; the places from which older and newer ones go on, None at the end.
+
+    `looked_to`: not all of the asked time was looked at for so few records, only down (or up) to
+    this instant; the place on that side goes on from there.
+    """
+
+    records: Sequence[Shown]
+    older: Place | None
+    newer: Place | None
+    looked_to: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +145,11 @@ class Counts:
     written: int
     dropped: int
     killed: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Submit:
+    request_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,35 +185,131 @@ async def find(tx: Transaction, account_id: str, request_id: str) -> list[Shown]
     return await tx.all(Shown, "call_records.find", account_id=account_id, request_id=request_id)
 
 
+async def of_submit(
+    tx: Transaction,
+    account_id: str,
+    *,
+    batch_id: int | None = None,
+    task_id: str | None = None,
+) -> str | None:
+    """The request id of the submit that made this batch or task of the account."""
+    found = await tx.first(
+        _Submit,
+        "call_records.of_submit",
+        account_id=account_id,
+        batch_id=batch_id,
+        task_id=task_id,
+    )
+    return found.request_id if found else None
+
+
 async def list_for(
     tx: Transaction,
     account_id: str,
     wanted: Filter,
     *,
-    before: tuple[datetime, str] | None,
+    before: Place | None = None,
+    after: Place | None = None,
     rows_max: int,
-) -> list[Shown]:
-    """The account's records, newest first, from the place `before` on."""
+) -> Page:
+    """The account's records, newest first: from `before` on, or those next newer than `after`."""
     if not 1 <= rows_max <= 200:
         raise errors.BadParameter("limit is 1 to 200.", field="limit")
-    at, request_id = before or (None, None)
+    looked_at_max = rows_max if wanted.is_exact else _looked_at_max(wanted)
+    rows = await tx.all(
+        _Looked,
+        "call_records.list" if after is None else "call_records.list_rising",
+        account_id=account_id,
+        rows_max=rows_max,
+        looked_at_max=looked_at_max,
+        **_bounds(wanted, before, after),
+        **_fitting(wanted),
+    )
+    is_cut = bool(rows) and rows[-1].nth == looked_at_max
+    more = rows[-1].place if is_cut or len(rows) == rows_max else None
+    looked_to = rows[-1].at if is_cut and not wanted.is_exact and len(rows) < rows_max else None
+    shown = [row for row in rows if row.fits]
+    if after is not None:
+        shown.reverse()
+        return Page(shown, shown[-1].place if shown else after, more, looked_to)
+    return Page(shown, more, shown[0].place if shown and before else None, looked_to)
+
+
+async def newer(
+    tx: Transaction, account_id: str, wanted: Filter, *, after: Place | None, rows_max: int
+) -> list[Shown]:
+    """The newest records behind a place, newest first: what a watcher has not seen yet."""
+    rows = await tx.all(
+        _Looked,
+        "call_records.list",
+        account_id=account_id,
+        rows_max=rows_max,
+        looked_at_max=_looked_at_max(wanted),
+        **_bounds(wanted, None, after),
+        **_fitting(wanted),
+    )
+    return [row for row in rows if row.fits]
+
+
+def _looked_at_max(wanted: Filter) -> int:
+    if wanted.led_by == "failed":
+        return config.HISTORY_FAILURES_LOOKED_AT_MAX
+    return config.HISTORY_LOOKED_AT_MAX
+
+
+def _bounds(wanted: Filter, before: Place | None, after: Place | None) -> dict[str, Any]:
+    """Between which places to look: since is included, until is not."""
+    above = max((one for one in (after, _at(wanted.since)) if one), default=None)
+    below = min((one for one in (before, _at(wanted.until)) if one), default=None)
+    return {
+        "above_at": above and above.at,
+        "above_id": above and above.request_id,
+        "below_at": below and below.at,
+        "below_id": below and below.request_id,
+    }
+
+
+def _at(instant: datetime | None) -> Place | None:
+    return Place(instant) if instant else None
+
+
+def _fitting(wanted: Filter) -> dict[str, Any]:
     prefix = None
     if wanted.path is not None:
         escaped = wanted.path.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         prefix = f"{escaped}%"
-    return await tx.all(
-        Shown,
-        "call_records.list",
-        account_id=account_id,
-        before_at=at,
-        before_id=request_id,
-        since=wanted.since,
-        until=wanted.until,
-        method=wanted.method,
-        path=prefix,
-        status=wanted.status,
-        rows_max=rows_max,
-    )
+    status_min, status_max = wanted.statuses or _ANY_STATUS
+    return {
+        "led_by": wanted.led_by,
+        "method": wanted.method,
+        "path": prefix,
+        "status_min": status_min,
+        "status_max": status_max,
+        "failed_statuses": _failed_statuses(wanted),
+        "is_failed": wanted.is_failed,
+        "code": wanted.code,
+        "api_key_id": wanted.api_key_id,
+    }
+
+
+def _failed_statuses(wanted: Filter) -> list[int]:
+    """The HTTP statuses under which what is wanted may stand: a code has few, each has an index."""
+    if wanted.led_by != "failed":
+        return []
+    first, last = wanted.statuses or _ANY_STATUS
+    known = _statuses_of().get(wanted.code) if wanted.code else None
+    return [one for one in known or _FAILED_STATUSES if first <= one <= last]
+
+
+@functools.cache
+def _statuses_of() -> dict[int, set[int]]:
+    """The HTTP statuses of each business code; the reference spelling answers most as 200."""
+    found: dict[int, set[int]] = {}
+    kinds = [errors.Refusal]
+    for kind in kinds:
+        found.setdefault(kind.code, {200}).add(kind.status)
+        kinds += kind.__subclasses__()
+    return found
 
 
 async def forget(tx: Transaction, *, retention_days: int, rows_max: int) -> int:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -14,9 +15,12 @@ from darkroom import errors
 from darkroom.domain import ledger, paces, rates, sizes
 from darkroom.domain.kinds.kind import Kind
 from darkroom.domain.kinds.table import KINDS
+from darkroom.domain.rates import Rate
 
 # The built-in backend that serves every model while the sandbox is on.
 SANDBOX_BACKEND = "painter"
+UNITS = ("image", "megapixel")
+_KEY = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 
 class Offer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -49,7 +53,7 @@ class Order:
 
     count: int
     size: sizes.Size
-    rate: rates.Rate
+    rate: Rate
     price_mill: int
 
     @property
@@ -59,17 +63,50 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class Served:
+    """Who runs the tasks of a model here, and the seconds that one may take, if it has a bound."""
+
+    backend: str
+    seconds_max: float | None
+
+
+@dataclass(slots=True)
 class Catalogue:
-    """All models by key, the rates in force, the installed backends, and the sandbox on or off."""
+    """All models by key, the rates in force, the installed backends, and the sandbox on or off.
+
+    Hidden models are offered to nobody; their tasks that wait are still run. `change` replaces
+    models and rates between two steps of the event loop: who reads them anew sees all of it.
+    """
 
     models: Mapping[str, Model]
-    rates: Mapping[tuple[str, str], rates.Rate]
+    rates: Mapping[tuple[str, str], Rate]
     backends: frozenset[str]
     sandbox: bool
+    hidden: Mapping[str, Model] = field(default_factory=dict)
+    # What the catalogue's files say, without the edits over it.
+    files: Mapping[str, Model] = field(default_factory=dict)
+
+    def change(
+        self,
+        models: Mapping[str, Model],
+        hidden: Mapping[str, Model],
+        in_force: Mapping[tuple[str, str], Rate],
+    ) -> None:
+        """Take other models and rates."""
+        self.models, self.hidden, self.rates = models, hidden, in_force
+
+    def served(self) -> dict[str, Served]:
+        """Every model whose tasks can be run here, hidden ones included."""
+        every = (*self.models.items(), *self.hidden.items())
+        return {
+            key: Served(backend, model.seconds_max)
+            for key, model in every
+            if (backend := self.backend(key)) is not None
+        }
 
     def backend(self, key: str) -> str | None:
         """The backend that serves a model here, or None when none does."""
-        model = self.models.get(key)
+        model = self.models.get(key) or self.hidden.get(key)
         if model is None:
             return None
         for name in model.backends:
@@ -163,10 +200,36 @@ def parse(text: str, origin: str) -> dict[str, Model]:
     return models
 
 
+def read(key: str, document: Mapping[str, Any]) -> Model:
+    """One model from its document, under the same rules as a file's; raises `BadParameter`."""
+    if not _KEY.fullmatch(key):
+        raise errors.BadParameter(
+            "A model's key has 1 to 100 letters, digits, dots, dashes or underscores.", field="key"
+        )
+    try:
+        model = msgspec.convert(document, Model, strict=False)
+    except msgspec.ValidationError as exc:
+        raise errors.BadParameter(f"{key}: {exc}") from exc
+    if not model.name.strip() or not model.kinds:
+        raise errors.BadParameter(f"{key} needs a name, and a kind that it offers.", field="name")
+    for kind, offer in model.kinds.items():
+        try:
+            _check_offer(kind, offer)
+        except errors.BadParameter as exc:
+            raise errors.BadParameter(f"{kind}: {exc}", field=kind) from exc
+    return model
+
+
+def document(model: Model) -> dict[str, Any]:
+    """A model as `read` takes it; amounts as texts, so that they stay exact."""
+    shown: dict[str, Any] = msgspec.to_builtins(model)
+    return shown
+
+
 def _check_offer(kind: str, offer: Offer) -> None:
     if kind not in KINDS:
         raise errors.BadParameter(f"There is no kind {kind}.")
-    if offer.unit not in ("image", "megapixel"):
+    if offer.unit not in UNITS:
         raise errors.BadParameter(f'"{offer.unit}" is no unit of a price.')
     if not 0 <= ledger.mill(offer.credits) <= ledger.GRANT_MILL_MAX:
         raise errors.BadParameter(f"{offer.credits} credits is no price.")

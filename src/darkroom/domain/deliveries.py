@@ -227,6 +227,19 @@ async def list_for(
     )
 
 
+async def of_tasks(
+    tx: Transaction, account_id: str, task_ids: Collection[str], *, rows_max: int
+) -> list[Delivery]:
+    """The first deliveries about these tasks of the account, in their order."""
+    return await tx.all(
+        Delivery,
+        "deliveries.of_tasks",
+        account_id=account_id,
+        task_ids=list(task_ids),
+        rows_max=rows_max,
+    )
+
+
 async def get(tx: Transaction, account_id: str, delivery_id: str) -> Delivery:
     """One delivery of the account; another's is not found either."""
     found = await tx.first(

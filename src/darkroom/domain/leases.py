@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from darkroom import config, errors
-from darkroom.domain import assets, lanes, ledger, webhooks
+from darkroom.domain import assets, lanes, ledger, usage, webhooks
 from darkroom.storage.database import Transaction, jsonb
 
 
@@ -111,6 +111,7 @@ async def succeed(
         return False
     await assets.add(tx, claimed.account_id, outputs, task_id=claimed.id)
     await ledger.settle(tx, claimed.id, claimed.price_mill)
+    await usage.note_end(tx, claimed.id)
     await lanes.release(tx, claimed.account_id, claimed.id)
     await webhooks.announce(tx, [claimed.id], webhooks.OUTPUT, webhooks.ENDED)
     return True
@@ -136,8 +137,9 @@ async def fail(
 
 
 async def close_free(tx: Transaction, account_id: str, task_id: str) -> None:
-    """What follows every end that costs nothing: the refund, the lane's next task, the webhooks."""
+    """What follows every end that costs nothing: refund, count, the lane's next task, webhooks."""
     await ledger.refund(tx, task_id)
+    await usage.note_end(tx, task_id)
     await lanes.release(tx, account_id, task_id)
     await webhooks.announce(tx, [task_id], webhooks.ENDED)
 

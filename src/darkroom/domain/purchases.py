@@ -119,6 +119,8 @@ def session_parameters(payment: Payment, back_url: str) -> Json:
     return {
         "mode": "payment",
         "client_reference_id": payment.id,
+        # In another currency, shares of what went back could not be told.
+        "adaptive_pricing": {"enabled": False},
         "expires_at": int((payment.created_at + _SESSION_LIFE).timestamp()),
         "line_items": [
             {

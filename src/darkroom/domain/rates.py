@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from darkroom.domain.sizes import Size
 from darkroom.storage.database import Transaction
@@ -12,14 +13,14 @@ from darkroom.storage.database import Transaction
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """One version of a price: whole mill a unit of one model and kind."""
+    """One version of a price: whole mill a unit of one model and kind, from an instant on."""
 
     id: int
     model: str
     kind: str
     unit: str
     mill: int
-    created_at: datetime
+    effective_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +42,29 @@ def price_mill(rate: Rate, size: Size) -> int:
 
 async def publish(tx: Transaction, asked: Sequence[Asked]) -> dict[tuple[str, str], Rate]:
     """Append what changed, then answer the rates in force by model and kind."""
-    await tx.run(
-        "rates.publish",
-        models=[one.model for one in asked],
-        kinds=[one.kind for one in asked],
-        units=[one.unit for one in asked],
-        mills=[one.mill for one in asked],
-    )
+    await tx.run("rates.publish", **_columns(asked))
+    return await in_force(tx)
+
+
+async def schedule(tx: Transaction, asked: Sequence[Asked], effective_at: datetime | None) -> None:
+    """Append prices that are in force from an instant on; None: from now on."""
+    await tx.run("rates.schedule", effective_at=effective_at, **_columns(asked))
+
+
+async def in_force(tx: Transaction) -> dict[tuple[str, str], Rate]:
+    """The rates in force now by model and kind."""
     return {(rate.model, rate.kind): rate for rate in await tx.all(Rate, "rates.latest")}
+
+
+async def of_model(tx: Transaction, model: str, *, rows_max: int = 100) -> list[Rate]:
+    """A model's rates, those to come included, the last first."""
+    return await tx.all(Rate, "rates.of_model", model=model, rows_max=rows_max)
+
+
+def _columns(asked: Sequence[Asked]) -> dict[str, list[Any]]:
+    return {
+        "models": [one.model for one in asked],
+        "kinds": [one.kind for one in asked],
+        "units": [one.unit for one in asked],
+        "mills": [one.mill for one in asked],
+    }

@@ -71,6 +71,8 @@ def task(one: tasks.Task, wire: str, base: str) -> dict[str, Any]:
         shown["deadline_at"] = instant(one.deadline_at)
     if one.cancel_asked_at is not None:
         shown["cancel_asked_at"] = instant(one.cancel_asked_at)
+    if one.deleted_at is not None:
+        shown["deleted_at"] = instant(one.deleted_at)
     if one.notes:
         shown["notes"] = one.notes
     if one.status == tasks.FAILED:

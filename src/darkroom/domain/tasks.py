@@ -104,6 +104,7 @@ class Task:
     finished_at: datetime | None
     cancel_asked_at: datetime | None
     deadline_at: datetime | None
+    deleted_at: datetime | None
     files: list[str]
     place: places.Place | None = None
 
@@ -111,6 +112,18 @@ class Task:
     def is_ended(self) -> bool:
         """Whether nothing may follow."""
         return not TRANSITIONS[self.status]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a batch was asked to make; `input` has the fields, and the files that they name."""
+
+    id: int
+    kind: str
+    model: str
+    input: dict[str, Any]
+    webhook_url: str | None
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,6 +320,11 @@ async def of_batch(tx: Transaction, account_id: str, batch_id: int) -> list[Task
     if not found:
         raise errors.BatchNotFound
     return await _placed(tx, found)
+
+
+async def asked_of(tx: Transaction, account_id: str, batch_id: int) -> Asked | None:
+    """What one batch of the account was asked to make."""
+    return await tx.first(Asked, "tasks.batch", account_id=account_id, batch_id=batch_id)
 
 
 async def _placed(tx: Transaction, found: Sequence[Task]) -> list[Task]:

@@ -12,7 +12,10 @@ from darkroom.storage.database import Transaction
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """One worker, its `state` alive, ended or lost; `models` and `running` are counts."""
+    """One worker, its `state` alive, ended or lost; `models` and `running` are counts.
+
+    `loaded` are the models that its children hold.
+    """
 
     id: str
     host: str
@@ -22,6 +25,7 @@ class Worker:
     running: int
     started_at: datetime
     seen_at: datetime
+    loaded: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +34,23 @@ class _Gone:
 
 
 async def see(
-    tx: Transaction, worker_id: str, *, host: str, models: Sequence[str], slots: int
+    tx: Transaction,
+    worker_id: str,
+    *,
+    host: str,
+    models: Sequence[str],
+    slots: int,
+    loaded: Sequence[str] = (),
 ) -> None:
-    """Register a worker, or record that it still lives."""
-    await tx.run("workers.see", id=worker_id, host=host, models=list(models), slots=slots)
+    """Register a worker, or record that it still lives and what it serves and holds now."""
+    await tx.run(
+        "workers.see",
+        id=worker_id,
+        host=host,
+        models=list(models),
+        slots=slots,
+        loaded=list(loaded),
+    )
 
 
 async def finish(tx: Transaction, worker_id: str) -> None:

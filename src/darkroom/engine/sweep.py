@@ -11,6 +11,8 @@ from pathlib import Path
 
 from darkroom import config
 from darkroom.domain import (
+    assets,
+    audits,
     buckets,
     call_records,
     deliveries,
@@ -19,16 +21,22 @@ from darkroom.domain import (
     lanes,
     payments,
     sessions,
+    suspensions,
+    usage,
     webhook_endpoints,
     workers,
 )
 from darkroom.storage.database import Database
+from darkroom.storage.files import Files
 
 _log = logging.getLogger(__name__)
 _RECORDS_FORGOTTEN_MAX = 5_000
 _KEYS_FORGOTTEN_MAX = 5_000
 _SESSIONS_FORGOTTEN_MAX = 5_000
 _DELIVERIES_FORGOTTEN_MAX = 1_000
+_COUNTS_FORGOTTEN_MAX = 5_000
+_COUNTED_MAX = 20_000
+_FILES_REMOVED_MAX = 1_000
 _FOLDER_SECONDS_MAX = 86_400.0
 
 
@@ -54,6 +62,15 @@ async def expire_tasks(database: Database) -> int:
             return expired
         _log.info("%s: the deadline passed", task_id)
     return config.SWEEP_TASKS_MAX
+
+
+async def empty_suspended(database: Database) -> None:
+    """Cancel waiting tasks of suspended accounts that are to be emptied; one transaction each."""
+    async with database.transaction() as tx:
+        waiting = await suspensions.waiting(tx, tasks_max=config.SWEEP_TASKS_MAX)
+    for account_id, task_id in waiting:
+        async with database.transaction() as tx:
+            await endings.cancel(tx, account_id, task_id)
 
 
 async def fill_lanes(database: Database) -> None:
@@ -126,6 +143,28 @@ async def forget_deliveries(database: Database, retention_days: int) -> None:
             )
 
 
+async def count_usage(database: Database) -> None:
+    """Count the requests and ended tasks that are new, a bounded number a transaction."""
+    counted = _COUNTED_MAX
+    while counted == _COUNTED_MAX:
+        async with database.transaction() as tx:
+            counted = await usage.count(tx, rows_max=_COUNTED_MAX)
+
+
+async def forget_usage(database: Database) -> None:
+    """Remove counts of requests and tasks past their days, a bounded number a transaction."""
+    removed = _COUNTS_FORGOTTEN_MAX
+    while removed == _COUNTS_FORGOTTEN_MAX:
+        async with database.transaction() as tx:
+            removed = await usage.forget(tx, rows_max=_COUNTS_FORGOTTEN_MAX)
+
+
+async def forget_audits(database: Database, retention_days: int) -> None:
+    """Remove audits past their days, but never the last."""
+    async with database.statement() as tx:
+        await audits.forget(tx, retention_days=retention_days)
+
+
 async def expire_payments(database: Database) -> None:
     """End open payments that nobody can pay any more."""
     async with database.statement() as tx:
@@ -136,6 +175,17 @@ async def forget_stripe_events(database: Database) -> None:
     """Remove events of Stripe's that are not sent again."""
     async with database.statement() as tx:
         await payments.forget_events(tx)
+
+
+async def remove_deleted(database: Database, files: Files) -> None:
+    """Remove the bytes of deleted files that whoever deleted them did not live to remove."""
+    async with database.statement() as tx:
+        names = await assets.leftover(tx, files_max=_FILES_REMOVED_MAX)
+    for name in names:
+        await files.remove(name)
+    if names:
+        async with database.statement() as tx:
+            await assets.mark_removed(tx, names)
 
 
 async def clear_work(folder: Path) -> None:

@@ -12,7 +12,7 @@ from collections import deque
 from darkroom import config, errors, ids
 from darkroom.config import Config
 from darkroom.domain import leases, paces, workers
-from darkroom.domain.catalogue import SANDBOX_BACKEND, Catalogue
+from darkroom.domain.catalogue import SANDBOX_BACKEND, Catalogue, Served
 from darkroom.engine import loop
 from darkroom.engine.attempt import Attempt, Tools
 from darkroom.engine.news import News
@@ -48,7 +48,6 @@ class Worker:
             Outbound(settings.outbound_allow),
             settings.work_folder,
         )
-        self._models = [key for key in catalogue.models if catalogue.backend(key)]
         self._idle: list[Process] = []
         self._running: dict[asyncio.Task[None], Attempt] = {}
         self._wake = asyncio.Event()
@@ -126,7 +125,8 @@ class Worker:
                 tx,
                 self.id,
                 host=socket.gethostname(),
-                models=self._models,
+                models=list(self._catalogue.served()),
+                loaded=sorted(self._held()),
                 slots=self._config.workers_count,
             )
             if measured:
@@ -146,19 +146,21 @@ class Worker:
         claimed: list[leases.Claim] = []
         # Children come first: what cannot be run here is left to other workers.
         children = await self._start_children(free)
+        # What the catalogue says may change while the database is asked.
+        served = self._catalogue.served()
         if children:
             async with self._database.statement() as tx:
                 claimed = await leases.claim(
                     tx,
                     self.id,
-                    self._patience.wanted(self._models, self._loaded()),
+                    self._patience.wanted([*served], self._loaded()),
                     tasks_max=children,
                     lease_seconds=self._config.lease_seconds,
                 )
             if claimed:
                 self._patience.count(claimed)
             for one in claimed:
-                self._begin(one)
+                self._begin(one, served[one.model])
             await self._news.begun(claimed)
         if not children or len(claimed) < children:
             with contextlib.suppress(TimeoutError):
@@ -172,14 +174,15 @@ class Worker:
             if process.model and process.load_seconds >= config.LOAD_SECONDS_MIN
         }
 
-    def _begin(self, claimed: leases.Claim) -> None:
-        backend = self._catalogue.backend(claimed.model)
-        assert backend is not None, "only models with a backend are claimed"
-        process = self._take_process(backend, claimed.model)
-        seconds_max = self._catalogue.models[claimed.model].seconds_max
-        attempt = Attempt(
-            claimed, backend, process, self._tools, seconds_max or self._config.task_seconds_max
-        )
+    def _held(self) -> set[str]:
+        """The models that children hold, those that run a task included."""
+        children = (*self._idle, *(one.process for one in self._running.values()))
+        return {one.model for one in children if one.model and one.alive}
+
+    def _begin(self, claimed: leases.Claim, served: Served) -> None:
+        process = self._take_process(served.backend, claimed.model)
+        seconds_max = served.seconds_max or self._config.task_seconds_max
+        attempt = Attempt(claimed, served.backend, process, self._tools, seconds_max)
         task = asyncio.create_task(attempt.run(), name=claimed.id)
         self._running[task] = attempt
         task.add_done_callback(self._ended)

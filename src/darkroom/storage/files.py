@@ -29,6 +29,10 @@ class Files:
             raise errors.FileNotFound
         return self._folder / name[:2] / name
 
+    def preview(self, name: str) -> Path:
+        """Where the small version of a picture lies, if somebody has asked for it."""
+        return self.path(name).with_suffix(".preview")
+
     async def exists(self, name: str) -> bool:
         """Whether a file of this name is stored."""
         return _is_name(name) and await asyncio.to_thread(self.path(name).is_file)
@@ -63,8 +67,12 @@ class Files:
         return name, size, digest.digest()
 
     async def remove(self, name: str) -> None:
-        """Remove a file that no row speaks of."""
-        await asyncio.to_thread(self.path(name).unlink, missing_ok=True)
+        """Remove a file that no row speaks of any more, and its small version."""
+        await asyncio.to_thread(self._remove, name)
+
+    def _remove(self, name: str) -> None:
+        self.path(name).unlink(missing_ok=True)
+        self.preview(name).unlink(missing_ok=True)
 
 
 def _is_name(name: str) -> bool:

@@ -10,6 +10,7 @@ from starlette.responses import FileResponse, Response
 
 from darkroom import errors
 from darkroom.api.call import Call, Route
+from darkroom.domain import assets
 from darkroom.storage.files import MEDIA_TYPES
 
 _SPAN = re.compile(r"(\d*)-(\d*)")
@@ -32,7 +33,7 @@ async def get_upload(call: Call) -> Response:
 async def _answer(call: Call, disposition: Mapping[str, str]) -> Response:
     name = call.request.path_params["name"]
     if not await call.edge.files.exists(name):
-        raise errors.FileNotFound
+        raise await _missing(call, name)
     # A name never gets other bytes, so the name is the entity tag and may be kept for ever.
     tag = f'"{name.partition(".")[0]}"'
     headers = {
@@ -48,6 +49,13 @@ async def _answer(call: Call, disposition: Mapping[str, str]) -> Response:
     _forget_odd_range(call.request)
     media_type = MEDIA_TYPES[name.rpartition(".")[2]]
     return FileResponse(call.edge.files.path(name), headers=headers, media_type=media_type)
+
+
+async def _missing(call: Call, name: str) -> errors.Refusal:
+    """Why there is nothing: a deleted file is told from a name that never was."""
+    call.edge.files.path(name)
+    async with call.edge.database.statement() as tx:
+        return errors.FileDeleted() if await assets.is_deleted(tx, name) else errors.FileNotFound()
 
 
 def _forget_odd_range(request: Request) -> None:
@@ -70,7 +78,7 @@ ROUTES = (
         "/files/{name}",
         get_file,
         "The bytes of a file; takes Range and If-None-Match.",
-        (errors.FileNotFound,),
+        (errors.FileNotFound, errors.FileDeleted),
         needs_key=False,
     ),
     Route(

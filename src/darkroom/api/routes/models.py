@@ -36,7 +36,7 @@ def _shown(key: str, model: Model, catalogue: Catalogue) -> dict[str, Any]:
                     "mill": catalogue.rates[key, kind].mill,
                     "unit": catalogue.rates[key, kind].unit,
                     "version": catalogue.rates[key, kind].id,
-                    "since": spellings.instant(catalogue.rates[key, kind].created_at),
+                    "since": spellings.instant(catalogue.rates[key, kind].effective_at),
                 },
             }
             for kind, offer in model.kinds.items()

@@ -24,8 +24,8 @@ CREATE TABLE payments (
     dispute         text,
     -- The credits bought with it, and how much of these has been taken; the rest is owed.
     back_mill       bigint NOT NULL GENERATED ALWAYS AS (
-                    div(mill::numeric * least(cents, refunded_cents + disputed_cents), cents)::bigint
-                    ) STORED,
+                    div(mill::numeric * least(cents, refunded_cents + disputed_cents),
+                        cents)::bigint) STORED,
     taken_mill      bigint NOT NULL DEFAULT 0 CHECK (taken_mill >= 0),
     -- Raised by every look and by every event: it fences an answer of Stripe's that was asked for
     -- before somebody else looked, or before something happened.

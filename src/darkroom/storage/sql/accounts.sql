@@ -33,6 +33,19 @@ SELECT id, email, is_admin, available_mill, held_mill, weight, running_max, wait
        requests_per_minute, created_at
   FROM accounts ORDER BY created_at, id LIMIT %(rows_max)s;
 
+-- name: accounts.set_admin
+-- Give or take the rights of an admin; no row where it would leave none. All admins are locked, so
+-- that two who take each other's meet.
+WITH admins AS MATERIALIZED (
+    SELECT id FROM accounts WHERE is_admin ORDER BY id FOR UPDATE
+)
+UPDATE accounts SET is_admin = %(is_admin)s
+ WHERE id = %(account_id)s
+   AND (%(is_admin)s OR NOT is_admin
+        OR EXISTS (SELECT 1 FROM admins WHERE id <> %(account_id)s))
+RETURNING id, email, is_admin, available_mill, held_mill, weight, running_max, waiting_max,
+          requests_per_minute, created_at;
+
 -- name: accounts.limit
 -- Set the limits of an account that are not null; 0 requests a minute: as many as it likes.
 UPDATE accounts

@@ -10,7 +10,7 @@ VALUES (%(id)s, %(account_id)s, %(id)s, %(name)s, %(hash)s, %(mask)s, %(wire)s,
 -- The keys with these hashes that were not revoked, and what a call with one may do.
 SELECT k.hash, k.id, k.account_id, k.wire, k.requests_per_minute,
        a.requests_per_minute AS account_requests_per_minute, k.models, k.callback_hosts,
-       k.spend_mill_max IS NOT NULL AS is_spend_limited,
+       k.spend_mill_max IS NOT NULL AS is_spend_limited, a.suspended_at IS NOT NULL AS is_suspended,
        CASE WHEN k.expires_at <= now() THEN k.expires_at END AS expired_at
   FROM api_keys k JOIN accounts a ON a.id = k.account_id
  WHERE k.hash = ANY(%(hashes)s::bytea[]) AND k.revoked_at IS NULL;

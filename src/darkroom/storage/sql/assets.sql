@@ -6,3 +6,30 @@ SELECT id, %(account_id)s, %(task_id)s, place - 1, file, media_type, bytes, sha2
   FROM unnest(%(ids)s::text[], %(files)s::text[], %(media_types)s::text[], %(bytes)s::bigint[],
               %(sha256s)s::bytea[], %(widths)s::integer[], %(heights)s::integer[])
        WITH ORDINALITY AS made (id, file, media_type, bytes, sha256, width, height, place);
+
+-- name: assets.of_task (caller)
+-- The files that a task made and that are still there, in order.
+SELECT file, media_type, bytes AS size_bytes, sha256, width, height
+  FROM assets
+ WHERE task_id = %(task_id)s AND account_id = %(account_id)s AND deleted_at IS NULL
+ ORDER BY position;
+
+-- name: assets.find (caller)
+-- One file of the account by its name, unless it is deleted.
+SELECT file, media_type, bytes AS size_bytes, sha256, width, height
+  FROM assets
+ WHERE file = %(file)s AND account_id = %(account_id)s AND deleted_at IS NULL;
+
+-- name: assets.deleted
+-- Whether a file of that name was there and is deleted; its name alone lets anybody ask.
+SELECT EXISTS (SELECT 1 FROM assets WHERE file = %(file)s AND deleted_at IS NOT NULL) AS is_so;
+
+-- name: assets.leftover
+-- Files that are deleted and whose bytes nobody has yet seen to be gone, the first deleted first.
+SELECT file FROM assets WHERE deleted_at IS NOT NULL AND removed_at IS NULL
+ ORDER BY deleted_at LIMIT %(files_max)s;
+
+-- name: assets.removed
+-- The bytes of these deleted files are gone.
+UPDATE assets SET removed_at = now()
+ WHERE file = ANY(%(files)s::text[]) AND deleted_at IS NOT NULL AND removed_at IS NULL;

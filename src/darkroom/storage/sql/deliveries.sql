@@ -177,3 +177,11 @@ SELECT %(id)s, account_id, id, url, 'webhook.test', %(data)s,
        now() + make_interval(secs => %(seconds_max)s)
   FROM webhook_endpoints WHERE account_id = %(account_id)s AND id = %(endpoint_id)s
 RETURNING id, pg_notify('deliveries', '')::text AS told;
+
+-- name: deliveries.of_tasks (caller)
+-- The first deliveries about tasks of an account, in their order.
+SELECT id, type, status, url, endpoint_id, task_id, attempts, next_at,
+       lease_until > now() AS is_sending, error, created_at, ended_at
+  FROM webhook_deliveries
+ WHERE account_id = %(account_id)s AND task_id = ANY(%(task_ids)s::text[])
+ ORDER BY id LIMIT %(rows_max)s;

@@ -68,7 +68,8 @@ UPDATE payments
                 THEN interval '10 minutes' ELSE interval '6 hours' END)
  WHERE id = ANY(ARRAY(SELECT id FROM payments WHERE look_at <= now()
                        ORDER BY look_at LIMIT %(rows_max)s FOR UPDATE SKIP LOCKED))
-RETURNING id, account_id, cents, currency, session_id, intent_id, status = 'paid' AS is_paid, number;
+RETURNING id, account_id, cents, currency, session_id, intent_id, status = 'paid' AS is_paid,
+          number;
 
 -- name: payments.claim_one (caller)
 -- Look at one open payment now, since its buyer asks; not more often than once a second.
@@ -76,7 +77,8 @@ UPDATE payments SET number = number + 1, looked_at = now()
  WHERE id = %(payment_id)s AND account_id = %(account_id)s AND status = 'open'
    AND session_id IS NOT NULL
    AND coalesce(looked_at, '-infinity') < now() - interval '1 second'
-RETURNING id, account_id, cents, currency, session_id, intent_id, status = 'paid' AS is_paid, number;
+RETURNING id, account_id, cents, currency, session_id, intent_id, status = 'paid' AS is_paid,
+          number;
 
 -- name: payments.learn
 -- The payment's intent, kept before anything is asked of it: an event that names it finds the
@@ -128,7 +130,8 @@ SELECT paid.account_id, 'purchase', mill, 0, 'sold', -mill, paid.id,
 -- again.
 WITH old AS (
     SELECT id, taken_mill,
-           div(mill::numeric * least(cents, %(refunded_cents)s::bigint + %(disputed_cents)s::bigint),
+           div(mill::numeric * least(cents, %(refunded_cents)s::bigint
+                                            + %(disputed_cents)s::bigint),
                cents)::bigint AS back_mill
       FROM payments WHERE id = %(payment_id)s AND status = 'paid' FOR UPDATE
 ), changed AS (

@@ -82,8 +82,9 @@ SELECT pg_notify('tasks', '');
 SELECT t.id, t.account_id, t.batch_id, b.kind, t.model, t.status, t.attempt, t.progress, t.seed,
        t.served_by, t.error_code, t.error, t.notes, t.price_mill, t.charged_mill, b.caller_id,
        t.created_at, t.started_at, t.finished_at, t.cancel_asked_at, t.deadline_at,
+       t.deleted_at,
        coalesce((SELECT array_agg(a.file ORDER BY a.position) FROM assets a
-                  WHERE a.task_id = t.id), '{}') AS files
+                  WHERE a.task_id = t.id AND a.deleted_at IS NULL), '{}') AS files
   FROM unnest(%(account_ids)s::text[], %(task_ids)s::text[]) AS asked (account_id, task_id)
   JOIN tasks t ON t.id = asked.task_id AND t.account_id = asked.account_id
   JOIN batches b ON b.id = t.batch_id;
@@ -93,8 +94,9 @@ SELECT t.id, t.account_id, t.batch_id, b.kind, t.model, t.status, t.attempt, t.p
 SELECT t.id, t.account_id, t.batch_id, b.kind, t.model, t.status, t.attempt, t.progress, t.seed,
        t.served_by, t.error_code, t.error, t.notes, t.price_mill, t.charged_mill, b.caller_id,
        t.created_at, t.started_at, t.finished_at, t.cancel_asked_at, t.deadline_at,
+       t.deleted_at,
        coalesce((SELECT array_agg(a.file ORDER BY a.position) FROM assets a
-                  WHERE a.task_id = t.id), '{}') AS files
+                  WHERE a.task_id = t.id AND a.deleted_at IS NULL), '{}') AS files
   FROM tasks t JOIN batches b ON b.id = t.batch_id
  WHERE t.batch_id = %(batch_id)s AND t.account_id = %(account_id)s
  ORDER BY t.position;
@@ -275,3 +277,19 @@ UPDATE tasks SET status = 'FAILED', finished_at = now(), error_code = %(error_co
                  error = %(error)s, charged_mill = 0
   FROM next WHERE tasks.id = next.id
 RETURNING tasks.id, tasks.account_id, tasks.status;
+
+-- name: tasks.batch (caller)
+-- What one batch was asked to make.
+SELECT id, kind, model, input, webhook_url, created_at
+  FROM batches WHERE id = %(batch_id)s AND account_id = %(account_id)s;
+
+-- name: tasks.delete (caller)
+-- Mark a task that has ended and the files that it made as deleted; answers these files.
+WITH gone AS (
+    UPDATE tasks SET deleted_at = now()
+     WHERE id = %(task_id)s AND account_id = %(account_id)s AND deleted_at IS NULL
+       AND status IN ('SUCCESS', 'FAILED')
+    RETURNING id
+)
+UPDATE assets SET deleted_at = now() FROM gone WHERE assets.task_id = gone.id
+RETURNING assets.file;

@@ -1,9 +1,9 @@
 -- name: workers.see
 -- A worker says that it lives. A new one begins at the virtual time of those that share its models.
-INSERT INTO workers (id, host, models, slots, virtual_time)
-SELECT %(id)s, %(host)s, %(models)s::text[], %(slots)s,
+INSERT INTO workers (id, host, models, slots, loaded, virtual_time)
+SELECT %(id)s, %(host)s, %(models)s::text[], %(slots)s, %(loaded)s::text[],
        coalesce((SELECT max(virtual_time) FROM workers WHERE models && %(models)s::text[]), 0)
-ON CONFLICT (id) DO UPDATE SET seen_at = now();
+ON CONFLICT (id) DO UPDATE SET seen_at = now(), models = excluded.models, loaded = excluded.loaded;
 
 -- name: workers.finish
 -- A worker has ended in good order.
@@ -14,7 +14,7 @@ UPDATE workers SET ended_at = now() WHERE id = %(id)s;
 WITH running AS (
     SELECT worker_id, count(*) AS tasks FROM tasks WHERE status = 'PROCESSING' GROUP BY worker_id
 )
-SELECT id, host, cardinality(models) AS models, slots, started_at, seen_at,
+SELECT id, host, cardinality(models) AS models, slots, started_at, seen_at, loaded,
        CASE WHEN ended_at IS NOT NULL THEN 'ended'
             WHEN seen_at > now() - make_interval(secs => %(alive_seconds)s) THEN 'alive'
             ELSE 'lost' END AS state,

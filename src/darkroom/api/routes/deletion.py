@@ -1,0 +1,45 @@
+"""Deletion: a task's files removed; its row, and what it cost, stay."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from darkroom import errors
+from darkroom.api.call import Call, Edge, Route
+from darkroom.domain import deletions, spellings, tasks
+
+
+async def delete_task(call: Call) -> Any:
+    """Delete one task of the caller that has ended."""
+    task_id, caller = call.request.path_params["task_id"], call.principal
+    task = await delete(call.edge, caller.account_id, task_id)
+    call.trace.task_id, call.trace.batch_id = task.id, task.batch_id
+    return spellings.task(task, caller.wire, call.base_url)
+
+
+async def delete(edge: Edge, account_id: str, task_id: str) -> tasks.Task:
+    """Mark the task, then remove its bytes: what a crash leaves between is the sweep's."""
+    if "\x00" in task_id:
+        raise errors.TaskNotFound
+    async with edge.database.transaction() as tx:
+        gone = await deletions.delete(tx, account_id, task_id)
+    edge.statuses.forget(account_id, task_id)
+    for file in gone.files:
+        await edge.files.remove(file)
+    return gone.task
+
+
+ROUTES = (
+    Route(
+        "POST",
+        "/v1/generation/{task_id}/delete",
+        delete_task,
+        "Delete the files of a task that has ended; its row and its cost stay.",
+        (
+            errors.Unauthenticated,
+            errors.RateLimited,
+            errors.TaskNotFound,
+            errors.TaskUnfinished,
+        ),
+    ),
+)

@@ -1,0 +1,41 @@
+"""Deletions: tasks whose owner wants their files gone; the row stays for the books."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from darkroom import errors
+from darkroom.domain import tasks
+from darkroom.storage.database import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """A task that is deleted, and the files whose bytes are to be removed once that is committed.
+
+    Whoever dies before it has removed them leaves them to the sweep.
+    """
+
+    task: tasks.Task
+    files: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Name:
+    file: str
+
+
+async def delete(tx: Transaction, account_id: str, task_id: str) -> Deletion:
+    """Mark a task and its files as deleted; repeating is harmless.
+
+    Raises `TaskNotFound` for another account's task, `TaskUnfinished` for one that has not ended.
+    """
+    files = await tx.all(_Name, "tasks.delete", account_id=account_id, task_id=task_id)
+    found = await tasks.get_many(tx, [(account_id, task_id)])
+    if not found:
+        raise errors.TaskNotFound
+    task = found[account_id, task_id]
+    if task.deleted_at is None:
+        raise errors.TaskUnfinished
+    return Deletion(task, [row.file for row in files])

@@ -1,0 +1,80 @@
+"""Suspensions: accounts that may ask for nothing more until an operator ends it.
+
+What an account submitted before is run to its end, or canceled where the operator wants that: its
+waiting tasks then end one by one, each with its refund, and what runs is left to its end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from darkroom import errors
+from darkroom.storage.database import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Suspension:
+    """Since when an account is suspended and why; both None: it is not."""
+
+    account_id: str
+    suspended_at: datetime | None
+    reason: str | None
+    # Its waiting tasks are being canceled.
+    is_emptying: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Id:
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    account_id: str
+    id: str | None
+
+
+async def begin(
+    tx: Transaction, account_id: str, reason: str, *, cancel_waiting: bool
+) -> Suspension:
+    """Suspend an account, or change why; an admin's is refused."""
+    if not 0 < len(reason.strip()) <= 500:
+        raise errors.BadParameter(
+            "A suspension needs a reason, in 1 to 500 characters.", field="reason"
+        )
+    found = await tx.first(
+        Suspension,
+        "suspensions.begin",
+        account_id=account_id,
+        reason=reason.strip(),
+        cancel_waiting=cancel_waiting,
+    )
+    if found is None:
+        raise errors.BadParameter(
+            "An admin's account cannot be suspended: take its admin rights first."
+        )
+    return found
+
+
+async def end(tx: Transaction, account_id: str) -> Suspension:
+    """Let an account ask again; tasks that are still to be canceled are left."""
+    return await tx.one(Suspension, "suspensions.finish", account_id=account_id)
+
+
+async def get(tx: Transaction, account_id: str) -> Suspension:
+    """Whether an account, which must exist, is suspended."""
+    return await tx.one(Suspension, "suspensions.get", account_id=account_id)
+
+
+async def waiting(tx: Transaction, *, tasks_max: int) -> list[tuple[str, str]]:
+    """(account id, task id) of waiting tasks that are to be canceled, of one account.
+
+    An account that has none is emptied. Parked ones come first: the end of a queued one would only
+    admit them.
+    """
+    found = await tx.all(_Waiting, "suspensions.waiting", tasks_max=tasks_max)
+    left = [(row.account_id, row.id) for row in found if row.id is not None]
+    if found and not left:
+        await tx.run("suspensions.emptied", account_id=found[0].account_id)
+    return left

@@ -1,0 +1,39 @@
+"""Deletion over the wire: the files are gone for everybody, the task goes on being told."""
+
+from __future__ import annotations
+
+import httpx
+from wire_calls import balance, finished, refused, status, submit, succeeded
+
+from ground import Server
+
+
+def test_a_deleted_tasks_files_are_gone(caller: httpx.Client) -> None:
+    task_id = submit(caller)["task_id"]
+    before = finished(caller, task_id)
+    [address] = before["images"]
+    assert httpx.get(address).status_code == 200
+    left = balance(caller)
+    deleted = succeeded(caller.post(f"/v1/generation/{task_id}/delete"))
+    assert (deleted["task_status"], deleted["images"]) == ("SUCCESS", [])
+    assert deleted["deleted_at"] is not None
+    gone = httpx.get(address)
+    assert (gone.status_code, gone.json()["status"]) == (410, 1003)
+    told = status(caller, task_id)
+    assert told == before | {"images": [], "deleted_at": deleted["deleted_at"]}
+    again = succeeded(caller.post(f"/v1/generation/{task_id}/delete"))
+    assert again["deleted_at"] == deleted["deleted_at"]
+    assert balance(caller) == left
+
+
+def test_another_accounts_task_is_not_found(server: Server, caller: httpx.Client) -> None:
+    task_id = submit(caller)["task_id"]
+    [address] = finished(caller, task_id)["images"]
+    with server.caller() as other:
+        refused(other.post(f"/v1/generation/{task_id}/delete"), 404, 1003)
+    refused(caller.post("/v1/generation/task_none/delete"), 404, 1003)
+    assert httpx.get(address).status_code == 200
+
+
+def test_a_file_that_never_was_is_not_found(server: Server) -> None:
+    assert httpx.get(f"{server.url}/files/{'0' * 32}.png").status_code == 404

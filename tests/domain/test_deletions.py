@@ -1,0 +1,112 @@
+"""Deletions: the row stays for the books, the bytes go, and no crash leaves them for good."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from queueing import Queue, opened
+
+from darkroom import errors
+from darkroom.domain import assets, deletions, endings, tasks
+from darkroom.engine import sweep
+from darkroom.storage.database import Database
+from darkroom.storage.files import Files
+from ground import Ground
+
+
+async def _made(queue: Queue, account_id: str, store: Files, folder: Path) -> tuple[str, str]:
+    """A task that has ended well, and its file."""
+    [task_id] = await queue.submit(account_id)
+    source = folder / "made"
+    source.write_bytes(b"abc")
+    file, size, digest = await store.take(source, "image/png")
+    async with queue.database.transaction() as tx:
+        made = [assets.Asset(file, "image/png", size, digest)]
+        await assets.add(tx, account_id, made, task_id=task_id)
+        await endings.cancel(tx, account_id, task_id)
+    return task_id, file
+
+
+async def _delete(database: Database, account_id: str, task_id: str) -> deletions.Deletion:
+    async with database.transaction() as tx:
+        return await deletions.delete(tx, account_id, task_id)
+
+
+async def _state(database: Database, account_id: str, file: str) -> Any:
+    async with database.statement() as tx:
+        found = await assets.find(tx, account_id, file)
+        return found is not None, await assets.is_deleted(tx, file)
+
+
+def test_a_deleted_task_stays_without_its_files(ground: Ground, tmp_path: Path) -> None:
+    account = ground.account().id
+    store = Files(tmp_path / "files")
+
+    async def story(database: Database) -> None:
+        queue = await opened(database)
+        task_id, file = await _made(queue, account, store, tmp_path)
+        assert await _state(database, account, file) == (True, False)
+        gone = await _delete(database, account, task_id)
+        assert list(gone.files) == [file]
+        assert (gone.task.id, gone.task.files, gone.task.status) == (task_id, [], tasks.FAILED)
+        assert gone.task.deleted_at is not None
+        assert await _state(database, account, file) == (False, True)
+        again = await _delete(database, account, task_id)
+        assert (again.task.deleted_at, list(again.files)) == (gone.task.deleted_at, [])
+
+    ground.run(story)
+
+
+def test_only_its_owner_deletes_a_task_and_only_when_it_has_ended(ground: Ground) -> None:
+    account, other = ground.account().id, ground.account().id
+
+    async def story(database: Database) -> None:
+        queue = await opened(database)
+        [task_id] = await queue.submit(account)
+        for who, refused in (
+            (other, errors.TaskNotFound),
+            (account, errors.TaskUnfinished),
+        ):
+            with pytest.raises(refused):
+                await _delete(database, who, task_id)
+        await queue.claim()
+        with pytest.raises(errors.TaskUnfinished):
+            await _delete(database, account, task_id)
+
+    ground.run(story)
+
+
+def test_what_a_crash_left_is_removed_by_the_sweep(ground: Ground, tmp_path: Path) -> None:
+    account = ground.account().id
+    store = Files(tmp_path / "files")
+
+    async def story(database: Database) -> None:
+        queue = await opened(database)
+        task_id, file = await _made(queue, account, store, tmp_path)
+        _, kept = await _made(queue, account, store, tmp_path)
+        # Whoever deleted it died here, after the commit and before the removal.
+        await _delete(database, account, task_id)
+        store.preview(file).write_bytes(b"small")
+        await sweep.remove_deleted(database, store)
+        assert not store.path(file).exists()
+        assert not store.preview(file).exists()
+        assert store.path(kept).exists()
+        async with database.statement() as tx:
+            assert await assets.leftover(tx, files_max=10) == []
+
+    ground.run(story)
+
+
+def test_a_task_that_goes_on_cannot_be_marked_as_deleted(ground: Ground) -> None:
+    account = ground.account().id
+
+    async def story(database: Database) -> str:
+        return (await (await opened(database)).submit(account))[0]
+
+    task_id = ground.run(story)
+    statement = "UPDATE tasks SET deleted_at = now() WHERE id = %s"
+    with psycopg.connect(ground.conninfo) as one, pytest.raises(psycopg.errors.CheckViolation):
+        one.execute(statement, (task_id,))
