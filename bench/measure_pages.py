@@ -18,6 +18,13 @@ from plan import Plan
 
 _PATHS = (
     "/settings",
+    "/playground",
+    "/gallery",
+    "/gallery?status=FAILED&words=none",
+    "/api/keys",
+    "/webhooks",
+    "/api/pricing",
+    "/api/pricing/statement",
     "/api/history",
     "/api/history?status=failed",
     # No index leads to it: as much is looked at as a page may look at.
@@ -25,6 +32,11 @@ _PATHS = (
     "/usage?range=24h",
     "/usage?range=90d",
     "/docs",
+    "/admin",
+    "/admin/queue",
+    "/admin/tasks",
+    "/admin/accounts",
+    "/admin/catalogue",
 )
 _TIMES = 30
 _WARM_UPS = 3

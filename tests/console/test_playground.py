@@ -23,7 +23,7 @@ from darkroom.domain.kinds.kind import Files, Kind, Submit
 from darkroom.domain.kinds.table import KINDS
 from ground import Server, wait_until
 
-TINY = {"kind": "text-to-image", "model": "PAINTER", "resolution": "64x64"}
+TINY = {"kind": "text-to-image", "model": "PAINTER", "resolution": "64x64", "aspect_ratio": ""}
 
 
 class _Odd(Submit, kw_only=True):
@@ -219,6 +219,7 @@ def test_what_is_typed_is_priced_sent_shown_kept_and_deleted(
     page = signed_in_page
     page.goto("/playground?model=PAINTER")
     page.get_by_label("Prompt", exact=True).fill("A red kite over dunes")
+    page.get_by_text("Auto", exact=True).click()
     page.get_by_label("Resolution").fill("64x64")
     expect(page.locator("#quote")).to_contain_text("0.5 credits for 1 of 64 × 64")
     expect(page.locator("#quote")).to_contain_text("999.5 remain")
@@ -254,8 +255,9 @@ def test_a_dropped_file_becomes_an_input(signed_in_page: Page, tmp_path: Any) ->
     page.goto("/playground?kind=image-to-image&model=PAINTER")
     page.locator('[data-of="choose"]').set_input_files(path)
     expect(page.locator(".file img")).to_be_visible()
-    assert page.locator(".file img").evaluate("one => one.complete && one.naturalWidth") == 32
-    expect(page.locator("#code-curl")).to_contain_text("/files/")
+    assert page.locator(".file img").evaluate("one => one.decode().then(() => one.width)") == 44
+    expect(page.locator("#code-curl")).to_contain_text("/uploads/")
+    page.get_by_text("Auto", exact=True).click()
     page.get_by_label("Resolution").fill("64x64")
     page.get_by_role("button", name="Generate").click()
     expect(page.locator("#runs img")).to_be_visible(timeout=60_000)

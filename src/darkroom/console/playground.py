@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -94,7 +94,7 @@ def _context(visit: Visit, given: Mapping[str, str]) -> dict[str, Any]:
         "models": served,
         "fields": fields,
         "about": json.dumps({one.name: [one.type, one.is_more and one.usual] for one in fields}),
-        "quote": _quote(visit, kind, body),
+        "quote": _quote(visit, kind, {**_missing(kind, fields), **body}),
         "snippets": {
             "curl": snippets.curl(base, kind.name, body),
             "Python": snippets.python(base, kind.name, body),
@@ -121,10 +121,16 @@ def _example(kind: Kind) -> dict[str, str]:
     return forms.filled(kind, fields)
 
 
+def _missing(kind: Kind, fields: Sequence[forms.Field]) -> dict[str, Any]:
+    """What a request cannot be without, from the example: a form in progress has a price too."""
+    needed = [one.name for one in fields if one.is_required]
+    return {name: kind.example[name] for name in needed if name in kind.example}
+
+
 def _quote(visit: Visit, kind: Kind, body: Mapping[str, Any]) -> Quote:
-    """The server's own price for what is filled in; what is still missing is as in the example."""
+    """The server's own price for a request, or what it says against it."""
     try:
-        given = wire.convert({**kind.example, **body}, kind.input)
+        given = wire.convert(body, kind.input)
         order = visit.edge.catalogue.order(kind, given)
     except errors.Refusal as refused:
         return Quote(problem=refused)

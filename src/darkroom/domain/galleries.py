@@ -118,7 +118,7 @@ async def find(tx: Transaction, account_id: str, task_id: str) -> Inquiry:
 def address(reference: str, base_url: str) -> str:
     """Where an input of a task lies: a file of ours under the base address, or as it was named."""
     if reference.startswith("file:"):
-        return f"{base_url}/files/{reference.removeprefix('file:')}"
+        return f"{base_url}/uploads/{reference.removeprefix('file:')}"
     return reference
 
 

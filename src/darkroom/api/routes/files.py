@@ -86,7 +86,7 @@ ROUTES = (
         "/uploads/{name}",
         get_upload,
         "The bytes of an upload, to be saved; takes Range and If-None-Match.",
-        (errors.FileNotFound,),
+        (errors.FileNotFound, errors.FileDeleted),
         needs_key=False,
     ),
 )

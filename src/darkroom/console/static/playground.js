@@ -298,7 +298,8 @@
     const { elements, dataset } = form();
     if (dataset.kind !== kind || !elements[field]) {
       const values = Object.fromEntries(new FormData(form()));
-      await htmx.ajax("POST", `/playground/form?kind=${encodeURIComponent(kind)}`, { target: "#maker", values });
+      const path = `/playground/form?kind=${encodeURIComponent(kind)}`;
+      await htmx.ajax("POST", path, { source: "#maker", target: "#maker", values });
       enhance();
     }
     const control = form().elements[field];
@@ -327,7 +328,7 @@
     list.replaceChildren(
       ...lines(control).map((address) => {
         const item = made("file");
-        const own = address.match(/\/files\/([0-9a-z]{32}\.[a-z0-9]+)$/);
+        const own = address.match(/\/(?:files|uploads)\/([0-9a-z]{32}\.[a-z0-9]+)$/);
         if (own) {
           const picture = document.createElement("img");
           picture.src = `/gallery/previews/${own[1]}`;

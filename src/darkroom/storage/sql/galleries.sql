@@ -2,8 +2,8 @@
 -- Tasks of an account, newest first, from a place on, filtered by what is not null, of the next
 -- 2000 requests at most: `galleries.floor` says where that ends. Read along the index of the
 -- account's batches, so that tasks need none of their own; the range of one account keeps the
--- planner from walking through everybody's by their ids. The bounds are no parameters, since a LIMIT
--- by parameter is planned as a tenth of the table.
+-- planner from walking through everybody's by their ids. The bounds are no parameters, since a
+-- LIMIT by parameter is planned as a tenth of the table.
 SELECT t.id, t.batch_id, t.position, t.status, t.progress, t.seed, b.kind, b.model, b.prompt,
        t.created_at, t.error, coalesce(t.charged_mill, t.price_mill) AS mill, made.file,
        made.media_type
