@@ -105,3 +105,87 @@ def test_workers_are_listed_while_they_live_and_after(darkroom) -> None:
         assert (row["state"], row["slots"], row["running"]) == ("alive", 3, 0)
         assert row["worker_id"] in darkroom("workers").out
     assert [one["state"] for one in darkroom("workers", "--json").json] == ["ended"]
+
+
+def test_an_account_is_suspended_and_resumed(darkroom) -> None:
+    darkroom("account", "create", "ada@example.com")
+    command = ("account", "suspend", "ada@example.com", "--reason", "unpaid", "--cancel", "--json")
+    suspended = darkroom(*command).json
+    assert suspended["suspended_at"]
+    assert suspended["reason"] == "unpaid"
+    resumed = darkroom("account", "resume", "ada@example.com", "--json").json
+    assert resumed["suspended_at"] is None
+
+
+def test_rights_of_an_admin_are_given_and_the_last_keeps_them(darkroom) -> None:
+    darkroom("account", "create", "ada@example.com")
+    assert darkroom("account", "admin", "ada@example.com", "--json").json["is_admin"] is True
+    refused = darkroom("account", "admin", "ada@example.com", "--remove")
+    assert "last admin" in refused.sentence
+
+
+def test_what_the_command_line_does_is_written_down(darkroom, database_conninfo: str) -> None:
+    darkroom("account", "create", "ada@example.com", "--credits", "5")
+    darkroom("grant", "ada@example.com", "1")
+    darkroom("account", "limit", "ada@example.com", "--running", "3")
+    key = darkroom("key", "create", "ada@example.com", "--json").json
+    darkroom("key", "revoke", key["key_id"])
+    with psycopg.connect(database_conninfo) as connection:
+        written = connection.execute("SELECT actor, verb FROM acts ORDER BY id").fetchall()
+    verbs = ("account.create", "account.grant", "account.grant", "account.limit", "key.revoke")
+    assert written == [("cli", verb) for verb in verbs]
+
+
+def test_settings_tell_their_source(darkroom) -> None:
+    told = {one["name"]: one for one in darkroom("settings", "--json").json}
+    assert told["DARKROOM_DATABASE_URL"]["source"] == "DARKROOM_DATABASE_URL"
+    assert told["DARKROOM_PORT"] | {"description": ""} == {
+        "name": "DARKROOM_PORT",
+        "value": "8080",
+        "source": "default",
+        "description": "",
+    }
+    assert "DARKROOM_PORT" in darkroom("settings").out
+
+
+def test_an_invitation_is_a_link_for_who_has_no_account(darkroom) -> None:
+    made = darkroom("account", "invite", EMAIL, "--json").json
+    assert made["link"].startswith("http://127.0.0.1:8080/link/")
+    assert (made["email"], made["letter"]) == (EMAIL, False)
+    assert darkroom("letters", "--all", "--json").json == []
+    darkroom("account", "create", EMAIL)
+    assert "has an account already" in darkroom("account", "invite", EMAIL).sentence
+    assert "is not an e-mail address" in darkroom("account", "invite", "ann").sentence
+
+
+def test_an_invitation_is_sent_where_there_is_a_mail_server(darkroom) -> None:
+    darkroom.environment["DARKROOM_SMTP_URL"] = "smtp://127.0.0.1:1"
+    darkroom.environment["DARKROOM_MAIL_FROM"] = "post@darkroom.example"
+    darkroom.environment["DARKROOM_PUBLIC_URL"] = "https://darkroom.example/"
+    made = darkroom("account", "invite", EMAIL, "--json").json
+    assert made["letter"] is True
+    assert made["link"].startswith("https://darkroom.example/link/")
+    [row] = darkroom("letters", "--json").json
+    assert (row["kind"], row["recipient"], row["status"]) == ("invite", EMAIL, "PENDING")
+    assert row["link"] == made["link"]
+    assert made["link"] in darkroom("letters").out
+
+
+def test_a_link_and_the_end_of_a_second_factor_are_written_down(
+    darkroom, database_conninfo: str
+) -> None:
+    darkroom("account", "create", EMAIL)
+    assert "/link/" in darkroom("account", "link", EMAIL).out
+    assert "no second factor." in darkroom("account", "reset-totp", EMAIL).out
+    with psycopg.connect(database_conninfo) as connection:
+        connection.execute(
+            "INSERT INTO second_factors (account_id, secret, confirmed_at) "
+            "SELECT id, 'A', now() FROM accounts"
+        )
+    assert darkroom("account", "reset-totp", EMAIL, "--json").json["removed"] is True
+    with psycopg.connect(database_conninfo) as connection:
+        verbs = connection.execute("SELECT verb FROM acts ORDER BY id").fetchall()
+    assert [verb for [verb] in verbs if verb != "account.create"] == [
+        "account.link",
+        "account.reset_totp",
+    ]

@@ -53,8 +53,9 @@ def submit(server: Server, key: str, *, kind: str = "text-to-image", **more: Any
 
 def status_of(admin: Visitor, task_id: str) -> str:
     """A task's status, as its page shows it."""
-    found = re.search(r'<span class="badge \w*">(\w+)</span>', story(admin, task_id))
-    assert found
+    page = story(admin, task_id)
+    found = re.search(r'<span class="badge \w*">(\w+)</span>', page)
+    assert found, page
     return found[1]
 
 

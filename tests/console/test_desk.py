@@ -14,6 +14,9 @@ from playwright.sync_api import Page, expect
 
 from darkroom import ids
 from darkroom.console.app import PAGES
+from darkroom.domain import accounts, payments
+from darkroom.domain.packages import Package
+from darkroom.storage.database import Database
 from ground import Server, wait_until
 
 DESK = [page for page in PAGES if page.path.startswith("/admin")]
@@ -164,6 +167,7 @@ def test_a_task_is_found_and_its_story_told(admin: Visitor, server: Server) -> N
     wait_until(lambda: status_of(admin, task_id) == "SUCCESS")
     page = story(admin, task_id)
     assert account.email in page
+    wait_until(lambda: '<span class="badge">PAINTER</span>' in admin.get("/admin/workers").text)
     assert "&lt;b&gt;bold" in page
     assert "settle" in page
     assert admin.get("/admin/tasks", params={"q": task_id}).headers["location"].endswith(task_id)
@@ -215,6 +219,29 @@ def test_a_waiting_task_is_canceled_and_run_again(admin: Visitor, server: Server
     assert new_id in story(admin, task_id)
     # All credits are spent now.
     assert admin.post_form(f"/admin/tasks/{task_id}/retry").status_code == 402
+
+
+def test_payments_are_shown_with_who_paid(admin: Visitor, visitor: Visitor, server: Server) -> None:
+    async def bought(database: Database) -> str:
+        async with database.transaction() as tx:
+            package = Package("starter", "Starter", 5000, 5_000_000, 0)
+            made = await payments.create(
+                tx, visitor.account_id, package, checkout="test", is_test=True
+            )
+            await payments.pay_test(tx, visitor.account_id, made.id)
+            return (await accounts.get(tx, visitor.account_id)).email
+
+    email = server.ground.run(bought)
+
+    def listed(**asked: str) -> bool:
+        return email in re.sub(
+            r'value="[^"]*"', "", admin.get("/admin/payments", params=asked).text
+        )
+
+    assert listed()
+    assert listed(email=email, status="paid")
+    assert not listed(email=email, status="open")
+    assert not listed(email="nobody@example.com")
 
 
 def test_an_audit_is_run_when_it_is_asked_for(admin: Visitor, server: Server) -> None:

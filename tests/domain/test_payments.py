@@ -74,9 +74,11 @@ def test_another_account_s_payment_is_not_found(ground):
 
     async def story(database):
         async with database.transaction() as tx:
-            made = await payments.create(tx, mine.id, TEN, checkout="test", is_test=True)
+            made = await payments.create(tx, mine.id, TEN, checkout="stripe", is_test=False)
+            await payments.begin(tx, made.id, "cs_1", "https://pay.example")
             assert await payments.claim_one(tx, other.id, made.id) is None
-            await payments.pay_test(tx, other.id, made.id)
+            assert await payments.claim_one(tx, mine.id, made.id) is not None
+            await payments.get(tx, other.id, made.id)
 
     with pytest.raises(errors.PaymentNotFound):
         ground.run(story)

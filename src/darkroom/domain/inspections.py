@@ -118,6 +118,8 @@ class Opened:
     closed_at: datetime | None
     # Whether its key has a spend limit, against which another run of it counts.
     is_spend_limited: bool
+    # Its owner has deleted it: the files are gone, the row stays for the books.
+    deleted_at: datetime | None
     files: list[str]
 
 
@@ -132,6 +134,28 @@ class Known:
     held_mill: int
     created_at: datetime
     suspended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """A payment as operators see it; `owed_mill` went back and could not be taken yet."""
+
+    id: str
+    account_id: str
+    email: str
+    package: str
+    cents: int
+    mill: int
+    checkout: str
+    is_test: bool
+    status: str
+    refunded_cents: int
+    disputed_cents: int
+    dispute: str | None
+    owed_mill: int
+    note: str | None
+    created_at: datetime
+    paid_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,4 +264,18 @@ async def movements(
         account_id=account_id,
         before=before,
         rows_max=rows_max,
+    )
+
+
+async def payments(
+    tx: Transaction,
+    *,
+    status: str | None = None,
+    email: str | None = None,
+    before: str | None = None,
+    rows_max: int = 50,
+) -> list[Paid]:
+    """Payments of all accounts, the newest first, from behind one on; among the newest 5,000."""
+    return await tx.all(
+        Paid, "inspections.payments", status=status, email=email, before=before, rows_max=rows_max
     )

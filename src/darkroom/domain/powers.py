@@ -119,6 +119,8 @@ async def retry_task(tx: Transaction, actor: Actor, task_id: str) -> tasks.Batch
     found = await inspections.open_task(tx, task_id)
     if found.status != tasks.FAILED:
         raise errors.BadParameter("Only a task that failed can be run again.")
+    if found.deleted_at is not None:
+        raise errors.BadParameter("Its owner has deleted this task.")
     [outcome] = await tasks.submit(tx, [_again(found, actor)])
     if not isinstance(outcome, tasks.Batch):
         raise outcome

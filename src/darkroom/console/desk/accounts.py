@@ -9,7 +9,7 @@ from starlette.responses import Response
 from darkroom import errors
 from darkroom.console.desk import asking
 from darkroom.console.visit import Page, Visit
-from darkroom.domain import accounts, acts, api_keys, inspections, powers, suspensions
+from darkroom.domain import accounts, acts, api_keys, inspections, payments, powers, suspensions
 from darkroom.domain.accounts import Limits
 from darkroom.storage.database import Transaction
 
@@ -77,6 +77,7 @@ async def show(visit: Visit, problem: errors.Refusal | None = None) -> Response:
             status=422 if problem else 200,
             account=account,
             suspension=await suspensions.get(tx, account_id),
+            owed_mill=await payments.owed(tx, account_id),
             keys=await api_keys.list_for(tx, account_id),
             entries=entries,
             acts=await acts.list_all(tx, acts.Filter(account_id=account_id), rows_max=_ACTS_SHOWN),

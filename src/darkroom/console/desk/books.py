@@ -1,4 +1,4 @@
-"""The desk's books: what the last audit found, and what admins did."""
+"""The desk's books: what was paid, what the last audit found, and what admins did."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from starlette.responses import Response
 
 from darkroom.console.desk import asking
 from darkroom.console.visit import Page, Visit
-from darkroom.domain import acts, audits
+from darkroom.domain import acts, audits, inspections, payments
 from darkroom.domain.acts import Deed, Filter
+
+_STATES = (payments.OPEN, payments.PAID, payments.EXPIRED, payments.FAILED)
 
 
 async def show_audit(visit: Visit) -> Response:
@@ -55,7 +57,29 @@ async def show_acts(visit: Visit) -> Response:
     )
 
 
+async def show_payments(visit: Visit) -> Response:
+    """Payments of all accounts, and what of their money went back."""
+    status = asking.asked(visit, "status")
+    async with visit.edge.database.statement() as tx:
+        found = await inspections.payments(
+            tx,
+            status=status if status in _STATES else None,
+            email=asking.asked(visit, "email"),
+            before=asking.asked(visit, "before"),
+            rows_max=asking.ROWS_MAX,
+        )
+    more = found[-1].id if len(found) == asking.ROWS_MAX else None
+    return visit.page(
+        "admin/payments.html",
+        payments=found,
+        states=_STATES,
+        newer=asking.newest(visit),
+        older=asking.older(visit, more),
+    )
+
+
 PAGES = (
+    Page("GET", "/admin/payments", show_payments, "admin"),
     Page("GET", "/admin/audit", show_audit, "admin"),
     Page("POST", "/admin/audit", ask_audit, "admin"),
     Page("GET", "/admin/acts", show_acts, "admin"),

@@ -125,8 +125,7 @@ def _input(field: msgspec.structs.FieldInfo, offer: Mapping[str, Any]) -> Input:
     is_list = isinstance(value, list | tuple)
     return Input(
         field.name,
-        field.name.replace("_", " ").removesuffix(" max")
-        + (" at most" if "max" in field.name else ""),
+        field.name.replace("_", " ").replace(" max", ", at most").capitalize(),
         ", ".join(value) if is_list else str(value),
         catalogue.UNITS if field.name == "unit" else (),
         isinstance(default, int),

@@ -107,8 +107,9 @@ SELECT t.id, t.account_id, a.email, t.batch_id, t.position, b.kind, t.model, b.i
        h.created_at AS held_at, h.closed_at,
        EXISTS (SELECT 1 FROM api_keys k WHERE k.id = b.api_key_id AND k.spend_mill_max IS NOT NULL)
            AS is_spend_limited,
-       coalesce((SELECT array_agg(file ORDER BY position) FROM assets WHERE task_id = t.id), '{}')
-           AS files
+       t.deleted_at,
+       coalesce((SELECT array_agg(file ORDER BY position) FROM assets
+                  WHERE task_id = t.id AND deleted_at IS NULL), '{}') AS files
   FROM tasks t JOIN batches b ON b.id = t.batch_id JOIN accounts a ON a.id = t.account_id
   LEFT JOIN holds h ON h.id = t.id
  WHERE t.id = %(task_id)s;
@@ -140,18 +141,30 @@ SELECT id, email, is_admin, available_mill, held_mill, created_at, suspended_at
 -- name: inspections.entries
 -- The movements of a hold, in their order; both halves read a partial index.
 SELECT id, account_id, type, available_mill, held_mill, system_account, system_mill, hold_id,
-       note, created_at
+       payment_id, note, created_at
   FROM ledger_entries WHERE hold_id = %(hold_id)s AND type = 'hold'
  UNION ALL
 SELECT id, account_id, type, available_mill, held_mill, system_account, system_mill, hold_id,
-       note, created_at
+       payment_id, note, created_at
   FROM ledger_entries WHERE hold_id = %(hold_id)s AND type IN ('settle', 'refund')
  ORDER BY id;
 
 -- name: inspections.movements
 -- The movements of an account, the newest first, from behind one on.
 SELECT id, account_id, type, available_mill, held_mill, system_account, system_mill, hold_id,
-       note, created_at
+       payment_id, note, created_at
   FROM ledger_entries
  WHERE account_id = %(account_id)s AND id < coalesce(%(before)s::bigint, 9223372036854775807)
  ORDER BY id DESC LIMIT %(rows_max)s;
+
+-- name: inspections.payments
+-- Of the newest payments before a place, those that fit.
+SELECT p.id, p.account_id, a.email, p.package, p.cents, p.mill, p.checkout, p.is_test, p.status,
+       p.refunded_cents, p.disputed_cents, p.dispute, p.back_mill - p.taken_mill AS owed_mill,
+       p.note, p.created_at, p.paid_at
+  FROM (SELECT * FROM payments WHERE id < coalesce(%(before)s::text, 'paz')
+         ORDER BY id DESC LIMIT 5000) AS p
+  JOIN accounts a ON a.id = p.account_id
+ WHERE (%(status)s::text IS NULL OR p.status = %(status)s)
+   AND (%(email)s::text IS NULL OR lower(a.email) = lower(%(email)s))
+ ORDER BY p.id DESC LIMIT %(rows_max)s;

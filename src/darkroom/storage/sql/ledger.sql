@@ -86,15 +86,18 @@ SELECT id, account_id, type, available_mill, held_mill, system_account, system_m
  ORDER BY created_at, id LIMIT %(rows_max)s;
 
 -- name: ledger.statement (caller)
--- An account's movements, newest first, from behind a place on, filtered by what is not null.
+-- An account's movements, newest first, from behind a place on, filtered by what is not null. The
+-- upper bounds are one, so that the index is entered there.
 SELECT id, account_id, type, available_mill, held_mill, system_account, system_mill, hold_id,
        payment_id, note, created_at
   FROM ledger_entries
  WHERE account_id = %(account_id)s
-   AND (created_at, id) < (coalesce(%(before_at)s::timestamptz, 'infinity'),
-                           coalesce(%(before_id)s::bigint, 9223372036854775807))
+   AND (created_at, id) < (
+       least(coalesce(%(before_at)s::timestamptz, 'infinity'),
+             coalesce(%(until)s::timestamptz, 'infinity')),
+       CASE WHEN %(until)s::timestamptz <= %(before_at)s::timestamptz THEN 0
+            ELSE coalesce(%(before_id)s::bigint, 0) END)
    AND created_at >= coalesce(%(since)s::timestamptz, '-infinity')
-   AND created_at < coalesce(%(until)s::timestamptz, 'infinity')
    AND (%(type)s::text IS NULL OR type = %(type)s)
  ORDER BY created_at DESC, id DESC LIMIT %(rows_max)s;
 
@@ -104,10 +107,12 @@ SELECT id, account_id, type, available_mill, held_mill, system_account, system_m
        payment_id, note, created_at
   FROM ledger_entries
  WHERE account_id = %(account_id)s AND type = %(type)s AND type NOT IN ('hold', 'settle')
-   AND (created_at, id) < (coalesce(%(before_at)s::timestamptz, 'infinity'),
-                           coalesce(%(before_id)s::bigint, 9223372036854775807))
+   AND (created_at, id) < (
+       least(coalesce(%(before_at)s::timestamptz, 'infinity'),
+             coalesce(%(until)s::timestamptz, 'infinity')),
+       CASE WHEN %(until)s::timestamptz <= %(before_at)s::timestamptz THEN 0
+            ELSE coalesce(%(before_id)s::bigint, 0) END)
    AND created_at >= coalesce(%(since)s::timestamptz, '-infinity')
-   AND created_at < coalesce(%(until)s::timestamptz, 'infinity')
  ORDER BY created_at DESC, id DESC LIMIT %(rows_max)s;
 
 -- name: ledger.totals
