@@ -59,6 +59,8 @@ SWEEP_TASKS_MAX = 100
 FETCH_SECONDS_MAX = 60.0
 NEWS_SECONDS = 1.0  # between two webhooks about the progress of a task
 PROGRESS_SECONDS_MAX = 60.0  # after which nobody cares
+LETTER_SECONDS_MAX = 3 * 86_400.0  # after which a letter that could not be sent is given up
+LETTER_DAYS = 30  # that letters are listed, long without their links
 DELIVERY_SECONDS_MAX = 5 * 86_400.0  # after which a delivery that did not arrive is given up
 ATTEMPT_SECONDS_MAX = 15.0  # that a receiver may take to answer
 RESENT_TOGETHER_MAX = 10_000
@@ -160,6 +162,26 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     account_requests_per_minute: Annotated[
         int, _said("Requests a minute of a new account; 0: as many as it likes.", ge=0)
     ] = 0
+    sign_up: Annotated[
+        Literal["open", "invite", "closed"],
+        _said("Who may register: everybody, those who are invited, or nobody."),
+    ] = "open"
+    smtp_url: Annotated[
+        str | None,
+        _said(
+            "Mail server that sends the letters, as smtp://user:password@host:port or smtps://; "
+            "unset: their links are shown to the operator."
+        ),
+    ] = None
+    mail_from: Annotated[str | None, _said("Address that the letters come from.")] = None
+    oidc_issuer: Annotated[
+        str | None, _said("OpenID Connect issuer with which people may sign in, by its address.")
+    ] = None
+    oidc_client_id: Annotated[str | None, _said("What this server is called there.")] = None
+    oidc_client_secret: Annotated[
+        str | None, _said("What it proves itself with there; unset: by PKCE alone.")
+    ] = None
+    oidc_name: Annotated[str, _said("What people know the issuer as.")] = "single sign-on"
     audit_hours: Annotated[
         float, _said("Hours between two audits by the daemon; 0: only when asked.", ge=0, le=8760)
     ] = 24.0
@@ -230,7 +252,24 @@ def load(flags: Mapping[str, Any], environment: Mapping[str, str]) -> Config:
         name = str(exc).partition("$.")[2].rstrip("`").partition("[")[0]
         setting = f"DARKROOM_{name.upper()}" if name else "A setting"
         raise errors.ConfigInvalid(f"{setting} is wrong: {exc}") from exc
+    _check(config)
     return msgspec.structs.replace(config, data=config.data.expanduser().absolute())
+
+
+def _check(config: Config) -> None:
+    """Refuse what is set by halves."""
+    needed = []
+    if config.smtp_url is not None:
+        # Links in letters never lead where a stranger's Host header says.
+        needed += ["mail_from", "public_url"]
+    if config.oidc_issuer is not None:
+        needed += ["oidc_client_id"]
+    for name in needed:
+        if getattr(config, name) is None:
+            first = "SMTP_URL" if name in ("mail_from", "public_url") else "OIDC_ISSUER"
+            raise errors.ConfigInvalid(
+                f"DARKROOM_{first} is set, and DARKROOM_{name.upper()} is not."
+            )
 
 
 @dataclass(frozen=True, slots=True)

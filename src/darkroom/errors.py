@@ -2,13 +2,13 @@
 
 Refusal      the caller can act: answered on the wire with `status`, `code`, `field`
  ├ BadParameter ─ AspectRatioRefused
- ├ Unauthenticated · PermissionDenied ─ AccountSuspended · ForeignForm
+ ├ Unauthenticated · PermissionDenied ─ AccountSuspended · ForeignForm · SignUpClosed
  ├ InsufficientCredits
  ├ UnknownModel · NotOffered
  ├ TaskNotFound · BatchNotFound · FileNotFound · EndpointNotFound · DeliveryNotFound · KeyNotFound
  ├ PaymentNotFound · NotSold · SignatureRefused
  ├ TaskUnfinished · FileDeleted
- ├ RouteNotFound · PageNotFound · MethodNotAllowed
+ ├ RouteNotFound · PageNotFound · MethodNotAllowed · LinkUsedUp
  ├ ContentRefused · InputRefused · WebhookRefused · IdempotencyConflict
  ├ BodyTooLarge · UploadTooLarge · UnsupportedMedia · UnsupportedFormat
  └ QueueFull · RateLimited · Unavailable
@@ -92,6 +92,17 @@ class AccountSuspended(PermissionDenied):
 
 class ForeignForm(PermissionDenied):
     """This form is too old, or does not come from this page. Load the page again and repeat it."""
+
+
+class SignUpClosed(PermissionDenied):
+    """Only its operator makes accounts at this server. Ask the operator for a link."""
+
+
+class LinkUsedUp(Refusal):
+    """This link was used already, or has run out. Ask for a new one."""
+
+    status = 410
+    code = 1003
 
 
 class InsufficientCredits(Refusal):

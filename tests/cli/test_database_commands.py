@@ -146,3 +146,46 @@ def test_settings_tell_their_source(darkroom) -> None:
         "description": "",
     }
     assert "DARKROOM_PORT" in darkroom("settings").out
+
+
+def test_an_invitation_is_a_link_for_who_has_no_account(darkroom) -> None:
+    made = darkroom("account", "invite", EMAIL, "--json").json
+    assert made["link"].startswith("http://127.0.0.1:8080/link/")
+    assert (made["email"], made["letter"]) == (EMAIL, False)
+    assert darkroom("letters", "--all", "--json").json == []
+    darkroom("account", "create", EMAIL)
+    assert "has an account already" in darkroom("account", "invite", EMAIL).sentence
+    assert "is not an e-mail address" in darkroom("account", "invite", "ann").sentence
+
+
+def test_an_invitation_is_sent_where_there_is_a_mail_server(darkroom) -> None:
+    darkroom.environment["DARKROOM_SMTP_URL"] = "smtp://127.0.0.1:1"
+    darkroom.environment["DARKROOM_MAIL_FROM"] = "post@darkroom.example"
+    darkroom.environment["DARKROOM_PUBLIC_URL"] = "https://darkroom.example/"
+    made = darkroom("account", "invite", EMAIL, "--json").json
+    assert made["letter"] is True
+    assert made["link"].startswith("https://darkroom.example/link/")
+    [row] = darkroom("letters", "--json").json
+    assert (row["kind"], row["recipient"], row["status"]) == ("invite", EMAIL, "PENDING")
+    assert row["link"] == made["link"]
+    assert made["link"] in darkroom("letters").out
+
+
+def test_a_link_and_the_end_of_a_second_factor_are_written_down(
+    darkroom, database_conninfo: str
+) -> None:
+    darkroom("account", "create", EMAIL)
+    assert "/link/" in darkroom("account", "link", EMAIL).out
+    assert "no second factor." in darkroom("account", "reset-totp", EMAIL).out
+    with psycopg.connect(database_conninfo) as connection:
+        connection.execute(
+            "INSERT INTO second_factors (account_id, secret, confirmed_at) "
+            "SELECT id, 'A', now() FROM accounts"
+        )
+    assert darkroom("account", "reset-totp", EMAIL, "--json").json["removed"] is True
+    with psycopg.connect(database_conninfo) as connection:
+        verbs = connection.execute("SELECT verb FROM acts ORDER BY id").fetchall()
+    assert [verb for [verb] in verbs if verb != "account.create"] == [
+        "account.link",
+        "account.reset_totp",
+    ]

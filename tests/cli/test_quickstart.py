@@ -61,7 +61,10 @@ def test_quickstart_makes_a_picture_and_shows_how(darkroom, tmp_path: Path) -> N
     assert CURL.format(url=value(first.out, "Server"), key=key) in first.out
     assert value(first.out, "Balance").startswith("996 credits")
     assert value(first.out, "Sandbox").startswith("on")
+    link = value(first.out, "Console")
+    assert link.startswith(f"{value(first.out, 'Server')}/link/")
     second = darkroom("quickstart", "--exit", "--port", "0")
+    assert value(second.out, "Console").rpartition("/")[2] != link.rpartition("/")[2]
     assert value(second.out, "API key") == key
     assert value(second.out, "Balance").startswith("992 credits")
     assert len(pictures(tmp_path)) == 2

@@ -30,3 +30,18 @@ def test_cancel_answers_tasks_with_what_it_did(server, colour) -> None:
     assert again.data["deadline_at"] > again.data["created_at"]
     with pytest.raises(client.NotFound, match="task not exist"):
         tell(lambda c: c.cancel("task_0"))
+
+
+@pytest.mark.parametrize("colour", COLOURS, ids=lambda colour: colour.__name__)
+def test_delete_answers_the_task_without_its_files(server, colour) -> None:
+    key = server.ground.key(server.ground.account().id)
+
+    def tell(story):
+        return colour(server.url, story, key)
+
+    [made] = tell(lambda c: c.generate("text-to-image", **TINY))
+    gone = tell(lambda c: c.delete(made.id))
+    assert (gone.id, gone.status, gone.files) == (made.id, "SUCCESS", ())
+    assert gone.data["deleted_at"]
+    with pytest.raises(client.NotFound, match="task not exist"):
+        tell(lambda c: c.delete("task_0"))

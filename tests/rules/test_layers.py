@@ -9,8 +9,8 @@ from graphlib import CycleError, TopologicalSorter
 import pytest
 from source_files import Source, refuse, sources
 
-GROUND = {"addresses", "clock", "config", "errors", "ids", "log", "media", "outbound", "signing"}
-GROUND |= {"stripe_checkout"}
+GROUND = {"addresses", "clock", "config", "errors", "identity", "ids", "log", "media", "outbound"}
+GROUND |= {"signing", "stripe_checkout"}
 # What each layer may import of darkroom, itself included. Nobody imports `cli`.
 MAY_IMPORT = {
     "ground": {"ground"},

@@ -23,6 +23,7 @@ from darkroom.config import Config, InForce
 from darkroom.domain import tasks
 from darkroom.domain.catalogue import Catalogue
 from darkroom.domain.packages import Package
+from darkroom.identity import Issuer
 from darkroom.outbound import Outbound
 from darkroom.storage.database import Database
 from darkroom.storage.files import Files
@@ -50,6 +51,8 @@ class Edge:
     principals: Principals
     limiter: Limiter
     recorder: Recorder
+    # With whom people may sign in, if one is set.
+    issuer: Issuer | None
     # The process was asked to end: it still takes requests, but no more should be sent here.
     leaving: asyncio.Event
     # Answers that wait for tasks: so many more may be kept open, and all end with the stop.
@@ -84,9 +87,17 @@ def base_url(request: Request, settings: Config) -> str:
         return public.rstrip("/")
     host = request.headers.get("host", "")
     if not _HOST.fullmatch(host):
-        address, port = request.scope["server"]
-        host = f"{address}:{port}"
+        return own_url(request, settings)
     return f"{request.scope['scheme']}://{host}"
+
+
+def own_url(request: Request, settings: Config) -> str:
+    """The address of this server, of which nothing comes from whoever made this request."""
+    if public := settings.public_url:
+        return public.rstrip("/")
+    address, port = request.scope["server"]
+    host = f"[{address}]" if ":" in address else address
+    return f"{request.scope['scheme']}://{host}:{port}"
 
 
 Answer = Response | Any

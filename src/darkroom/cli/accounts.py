@@ -1,4 +1,4 @@
-"""`darkroom account`: create, list, limit and suspend accounts."""
+"""`darkroom account`: create, list, limit and suspend accounts, and let people in."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from darkroom import config
-from darkroom.cli import connect, output
+from darkroom.cli import admissions, connect, output
 from darkroom.cli.grants import to_mill
 from darkroom.domain import accounts, acts, ledger, powers
 from darkroom.domain.accounts import Account
@@ -18,7 +18,7 @@ from darkroom.storage.database import Database
 
 @click.group()
 def account() -> None:
-    """Create, list, limit and suspend accounts."""
+    """Create, list, limit and suspend accounts, and let people in."""
 
 
 @account.command()
@@ -53,6 +53,7 @@ def create(email: str, amount_mill: int, admin: bool, as_json: bool, **flags: An
     else:
         click.echo(f"Made the account {made.id} for {made.email}, with {balance} credits.")
         click.echo(f"Its first API key: darkroom key create {made.email}")
+        click.echo(f"To the console:    darkroom account link {made.email}")
 
 
 @account.command("list")
@@ -160,6 +161,10 @@ def _tell(one: Suspension, said: str, as_json: bool) -> None:
         output.document({"account_id": one.account_id, "suspended_at": at, "reason": one.reason})
     else:
         click.echo(said)
+
+
+for _command in (admissions.invite, admissions.link, admissions.reset_totp):
+    account.add_command(_command)
 
 
 def _shown(one: Account) -> dict[str, Any]:

@@ -67,6 +67,7 @@ COMMANDS = {
     "models": Entry("darkroom.cli.models:models", "List the models, their bounds and rates."),
     "workers": Entry("darkroom.cli.workers:list_workers", "List the workers and what they run."),
     "account": Entry("darkroom.cli.accounts:account", "Create, list, limit, suspend accounts."),
+    "letters": Entry("darkroom.cli.letters:list_letters", "List the letters and their links."),
     "key": Entry("darkroom.cli.keys:key", "Create, list and revoke API keys."),
     "grant": Entry("darkroom.cli.grants:grant", "Give an account credits."),
     "settings": Entry("darkroom.cli.settings:settings", "List the settings and their sources."),

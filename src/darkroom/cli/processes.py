@@ -14,7 +14,7 @@ import click
 import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from darkroom import config, errors
+from darkroom import config, errors, identity
 from darkroom.api import app, groups
 from darkroom.api.call import Edge
 from darkroom.api.limiter import Limiter
@@ -89,7 +89,11 @@ async def _daemon(settings: Config) -> None:
 async def _serve(settings: Config, told: Sequence[config.InForce]) -> None:
     # Listening comes first: a port that is taken must be told at once.
     with _listening(settings) as listening:
-        async with house.opened(settings) as home, _moderator(settings) as moderator:
+        async with (
+            house.opened(settings) as home,
+            _moderator(settings) as moderator,
+            identity.issuer_of(settings) or contextlib.nullcontext() as issuer,
+        ):
             edge = Edge(
                 config=settings,
                 settings=told,
@@ -105,13 +109,14 @@ async def _serve(settings: Config, told: Sequence[config.InForce]) -> None:
                 principals=Principals(home.database),
                 limiter=Limiter(home.database),
                 recorder=Recorder(home.database),
+                issuer=issuer,
                 leaving=home.stop,
                 streams=asyncio.Semaphore(config.EVENT_STREAMS_MAX),
                 stop=asyncio.Event(),
             )
-            answered = asyncio.Event()
+            answered, daemon = asyncio.Event(), Daemon(home.database, settings, home.stripe)
             async with asyncio.TaskGroup() as group:
-                group.create_task(Daemon(home.database, settings, home.stripe).run(home.stop))
+                group.create_task(daemon.run(home.stop))
                 group.create_task(edge.recorder.run(answered))
                 if settings.workers_count:
                     worker = Worker(home.database, edge.files, home.catalogue, settings)

@@ -15,7 +15,7 @@ import click
 from rich.console import Console
 
 from darkroom import config
-from darkroom.cli import connect, generate, output, serving
+from darkroom.cli import admissions, connect, generate, output, serving
 from darkroom.client import AuthenticationFailed, Client, DarkroomError, Task
 from darkroom.config import Config
 from darkroom.domain import accounts, api_keys, ledger
@@ -73,7 +73,8 @@ def _show(settings: Config, url: str, out: Path, *, is_strict: bool = True) -> N
         key = _key(settings, url)
         with Client(url, key) as client:
             made = _picture(client, out)
-            _print(settings, url, key, made, client.balance())
+            console_at = asyncio.run(_console_at(settings, url))
+            _print(url, console_at, key, made, client.balance())
     except DarkroomError as exc:
         if is_strict:
             raise click.ClickException(str(exc)) from exc
@@ -135,7 +136,25 @@ async def _make_key(settings: Config) -> str:
         return key
 
 
-def _print(settings: Config, url: str, key: str, made: Made, balance: float) -> None:
+async def _console_at(settings: Config, url: str) -> str:
+    """Where the console is: behind a link that signs in, until there is a password to log in with.
+
+    Each start ends the link of the one before it.
+    """
+    address = settings.public_url.rstrip("/") if settings.public_url else url
+    async with (
+        connect.open_database(settings) as database,
+        database.transaction() as tx,
+    ):
+        account = await accounts.find(tx, EMAIL)
+        if account is None:  # it has another address by now
+            return f"{address}/login"
+        if (await accounts.owner(tx, account.id)).password_hash is not None:
+            return f"{address}/login (as {EMAIL})"
+        return await admissions.sign_in_link(tx, account, address)
+
+
+def _print(url: str, console_at: str, key: str, made: Made, balance: float) -> None:
     console = Console(highlight=False, markup=False, soft_wrap=True)
     console.print()
     cost = f"{made.task.cost:g} credits" if made.task.cost is not None else "nothing"
@@ -143,6 +162,7 @@ def _print(settings: Config, url: str, key: str, made: Made, balance: float) -> 
         "Picture": serving.shown(made.path),
         "Made": f"by {made.task.served_by} in {made.seconds:.1f} s for {cost}",
         "Server": url,
+        "Console": console_at,
         "API key": key,
         "Balance": f"{balance:g} credits of {EMAIL}",
     }

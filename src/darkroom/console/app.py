@@ -19,14 +19,17 @@ from darkroom.api.trace import Trace
 from darkroom.console import (
     buying,
     documents,
+    following,
     gallery,
     history,
+    issuers,
     keys,
     playground,
     previews,
     pricing,
     receipts,
     rendering,
+    second_factor,
     settings,
     signing_in,
     statement,
@@ -44,7 +47,10 @@ PAGES: tuple[Page, ...] = (
     *gallery.PAGES,
     *previews.PAGES,
     *signing_in.PAGES,
+    *following.PAGES,
+    *issuers.PAGES,
     *settings.PAGES,
+    *second_factor.PAGES,
     *pricing.PAGES,
     *buying.PAGES,
     *receipts.PAGES,
@@ -180,10 +186,13 @@ def _to_sign_in(visit: Visit) -> Response:
 def _refused(visit: Visit, problem: errors.Refusal) -> Response:
     """A refusal as a page says it, or as a notice on the page that asked for a part."""
     if not visit.is_htmx:
-        return visit.page("refused.html", status=problem.status, problem=problem)
-    response = visit.fragment("notice.html", status=problem.status, text=problem.message)
-    response.headers["HX-Retarget"] = "#notices"
-    response.headers["HX-Reswap"] = "beforeend"
+        response = visit.page("refused.html", status=problem.status, problem=problem)
+    else:
+        response = visit.fragment("notice.html", status=problem.status, text=problem.message)
+        response.headers["HX-Retarget"] = "#notices"
+        response.headers["HX-Reswap"] = "beforeend"
+    if problem.retry_after_seconds is not None:
+        response.headers["Retry-After"] = str(problem.retry_after_seconds)
     return response
 
 

@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from darkroom import errors
 from darkroom.api import browsers
-from darkroom.api.call import Edge, base_url
+from darkroom.api.call import Edge, base_url, own_url
 from darkroom.api.trace import Trace
 from darkroom.domain import sessions
 
@@ -59,6 +59,11 @@ class Visit:
         return base_url(self.request, self.edge.config)
 
     @property
+    def own_url(self) -> str:
+        """The address of this server for letters: no request can make it lead elsewhere."""
+        return own_url(self.request, self.edge.config)
+
+    @property
     def is_htmx(self) -> bool:
         """Whether a part of a page is asked for, not a whole one."""
         return "hx-request" in self.request.headers
@@ -99,7 +104,12 @@ class Visit:
         response = RedirectResponse(path, 303)
         if said is not None:
             response.set_cookie(
-                _SAID_COOKIE, quote(said), max_age=_SAID_SECONDS, httponly=True, samesite="lax"
+                _SAID_COOKIE,
+                quote(said),
+                max_age=_SAID_SECONDS,
+                httponly=True,
+                secure=self.request.scope["scheme"] == "https",
+                samesite="lax",
             )
         return response
 
@@ -115,6 +125,7 @@ class Visit:
             "said": unquote(cookies.get(_SAID_COOKIE, "")),
             "theme": theme if theme in _THEMES else "",
             "sandbox": self.edge.config.sandbox,
+            "is_open": self.edge.config.sign_up == "open",
             "form_token": form_token,
             "csrf": Markup('<input type="hidden" name="{}" value="{}">').format(
                 browsers.FORM_FIELD, form_token

@@ -10,8 +10,11 @@ from datetime import datetime
 from darkroom import config, errors, ids
 from darkroom.storage.database import Transaction
 
-# Deliberately loose (one @, no spaces): only a delivered letter proves an address.
-_EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}")
+_SAID_CHARS_MAX = 100
+# Deliberately loose (one @, nothing that could end a header or begin another address): only a
+# delivered letter proves an address.
+_ODD = r"@\s\x00-\x1f\x7f<>(),;\\\""
+_EMAIL = re.compile(rf"[^{_ODD}:\[\]]{{1,64}}@[^{_ODD}]{{1,190}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,15 @@ class SignIn:
     password_hash: str | None
     verified_at: datetime | None
     suspended_at: datetime | None
+    # Signed in from the same address already.
+    is_known_here: bool
+    # Has a second factor.
+    needs_code: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Id:
+    id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +76,18 @@ def first_limits(settings: config.Config) -> Limits:
     )
 
 
+def check_email(email: str, *, field: str = "email") -> None:
+    """Refuse what cannot be an e-mail address; raises `BadParameter` of the form's field."""
+    if not _EMAIL.fullmatch(email):
+        said = email if len(email) <= _SAID_CHARS_MAX else f"{email[:_SAID_CHARS_MAX]}…"
+        raise errors.BadParameter(f'"{said}" is not an e-mail address.', field=field)
+
+
 async def create(
     tx: Transaction, email: str, *, is_admin: bool = False, limits: Limits | None = None
 ) -> Account:
     """Create an account without credits; an e-mail address belongs to one account only."""
-    if not _EMAIL.fullmatch(email):
-        raise errors.BadParameter(f'"{email}" is not an e-mail address.', field="email")
+    check_email(email)
     account = await tx.first(
         Account, "accounts.insert", id=ids.new("acc"), email=email, is_admin=is_admin
     )
@@ -115,13 +133,45 @@ async def limit(tx: Transaction, account_id: str, limits: Limits) -> Account:
     )
 
 
-async def sign_in(tx: Transaction, email: str) -> SignIn | None:
-    """What is needed to let the owner of this e-mail address in."""
-    return await tx.first(SignIn, "accounts.sign_in", email=email)
+async def sign_in(tx: Transaction, email: str, *, ip: str | None = None) -> SignIn | None:
+    """What is needed to let the owner of this e-mail address in, who comes from `ip`."""
+    return await tx.first(SignIn, "accounts.sign_in", email=email, ip=ip)
+
+
+async def owner(tx: Transaction, account_id: str) -> SignIn:
+    """What is needed to let the owner of this account in, which must exist."""
+    return await tx.one(SignIn, "accounts.owner", account_id=account_id)
+
+
+async def lead(tx: Transaction, account_id: str) -> None:
+    """Before an account's first way to sign in: the first account of an instance is its admin's."""
+    await tx.run("accounts.take_turn")
+    await tx.run("accounts.lead", account_id=account_id)
 
 
 async def set_password(tx: Transaction, account_id: str, password_hash: str) -> None:
     """Keep an account's password, or rather its hash; the first of an instance is its admin's."""
-    await tx.run("accounts.take_turn")
-    await tx.run("accounts.lead", account_id=account_id)
+    await lead(tx, account_id)
     await tx.run("accounts.set_password", account_id=account_id, password_hash=password_hash)
+
+
+async def change_password(
+    tx: Transaction, account_id: str, password_hash: str, *, was: str | None
+) -> bool:
+    """Keep the hash of another password; False where the one before it is not `was` any more."""
+    await lead(tx, account_id)
+    changed = await tx.first(
+        _Id,
+        "accounts.change_password",
+        account_id=account_id,
+        password_hash=password_hash,
+        was=was,
+    )
+    return changed is not None
+
+
+async def verify(tx: Transaction, account_id: str, email: str) -> None:
+    """An address is proved to be the account's, and is its address from now on."""
+    done = await tx.first(_Id, "accounts.verify", account_id=account_id, email=email)
+    if done is None:
+        raise errors.BadParameter(f"{email} has an account already.", field="email")

@@ -11,16 +11,16 @@ CHARS_MIN, CHARS_MAX = 10, 200
 _hasher = argon2.PasswordHasher(time_cost=3, memory_cost=65536, parallelism=4)
 
 
-def check(password: str, *, email: str) -> None:
-    """Refuse a password that is guessed first; raises `BadParameter`."""
+def check(password: str, *, email: str, field: str = "password") -> None:
+    """Refuse a password that is guessed first; raises `BadParameter` of the form's field."""
     if not CHARS_MIN <= len(password) <= CHARS_MAX:
         raise errors.BadParameter(
-            f"A password has {CHARS_MIN} to {CHARS_MAX} characters.", field="password"
+            f"A password has {CHARS_MIN} to {CHARS_MAX} characters.", field=field
         )
     if len(set(password)) < 5 or password.lower() in (email.lower(), email.partition("@")[0]):
         raise errors.BadParameter(
             "That password would be guessed soon. A few random words make a good one.",
-            field="password",
+            field=field,
         )
 
 

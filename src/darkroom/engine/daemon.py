@@ -9,6 +9,7 @@ from darkroom.domain.purchases import Stripe
 from darkroom.engine import loop, reconcile, sweep
 from darkroom.engine.auditor import Auditor
 from darkroom.engine.deliver import Deliverer
+from darkroom.engine.posting import Poster
 from darkroom.storage.database import Database
 from darkroom.storage.files import Files
 
@@ -17,6 +18,7 @@ _EXPIRE_SECONDS = 1.0
 _DISABLE_SECONDS = 60.0
 _COUNT_SECONDS = 5.0
 _FILL_SECONDS = 1.0
+_POST_SECONDS = 1.0
 _EMPTY_SECONDS = 1.0
 _LOOK_SECONDS = 0.5
 _COLLECT_SECONDS = 1.0
@@ -31,6 +33,7 @@ class Daemon:
         self._database = database
         self._config = config
         self._deliverer = Deliverer(database, config)
+        self._poster = Poster(database, config)
         self._auditor = Auditor(database, config.audit_hours)
         self._stripe = stripe
 
@@ -41,6 +44,7 @@ class Daemon:
             group.create_task(loop.every(_EXPIRE_SECONDS, self._expire, stop))
             group.create_task(loop.every(_DISABLE_SECONDS, self._disable, stop))
             group.create_task(loop.every(_FILL_SECONDS, self._fill, stop))
+            group.create_task(loop.every(_POST_SECONDS, self._poster.post, stop))
             group.create_task(loop.every(_COUNT_SECONDS, self._count, stop))
             group.create_task(loop.every(_EMPTY_SECONDS, self._empty, stop))
             group.create_task(self._auditor.run(stop))
@@ -85,6 +89,7 @@ class Daemon:
         await sweep.forget_call_records(self._database, self._config.history_days)
         await sweep.forget_idempotency_keys(self._database)
         await sweep.forget_sessions(self._database)
+        await sweep.forget_letters(self._database)
         await sweep.forget_workers(self._database)
         await sweep.forget_buckets(self._database)
         await sweep.forget_deliveries(self._database, self._config.history_days)

@@ -19,6 +19,8 @@ from darkroom.domain import (
     endings,
     idempotency_keys,
     lanes,
+    letters,
+    links,
     payments,
     sessions,
     suspensions,
@@ -33,6 +35,7 @@ _log = logging.getLogger(__name__)
 _RECORDS_FORGOTTEN_MAX = 5_000
 _KEYS_FORGOTTEN_MAX = 5_000
 _SESSIONS_FORGOTTEN_MAX = 5_000
+_LETTERS_FORGOTTEN_MAX = 5_000
 _DELIVERIES_FORGOTTEN_MAX = 1_000
 _COUNTS_FORGOTTEN_MAX = 5_000
 _COUNTED_MAX = 20_000
@@ -106,6 +109,17 @@ async def forget_sessions(database: Database) -> None:
     while removed == _SESSIONS_FORGOTTEN_MAX:
         async with database.statement() as tx:
             removed = await sessions.forget(tx, rows_max=_SESSIONS_FORGOTTEN_MAX)
+
+
+async def forget_letters(database: Database) -> None:
+    """Remove old letters and links that ran out, a bounded number a transaction."""
+    removed = _LETTERS_FORGOTTEN_MAX
+    while removed >= _LETTERS_FORGOTTEN_MAX:
+        async with database.statement() as tx:
+            removed = max(
+                await letters.forget(tx, rows_max=_LETTERS_FORGOTTEN_MAX),
+                await links.forget(tx, rows_max=_LETTERS_FORGOTTEN_MAX),
+            )
 
 
 async def forget_workers(database: Database) -> None:

@@ -60,20 +60,48 @@ RETURNING id, email, is_admin, available_mill, held_mill, weight, running_max, w
           requests_per_minute, created_at;
 
 -- name: accounts.sign_in
--- What is needed to let somebody in, by e-mail, whatever its case.
-SELECT id, email, password_hash, verified_at, suspended_at
-  FROM accounts WHERE lower(email) = lower(%(email)s);
+-- What is needed to let somebody in, by e-mail, whatever its case; whether they were let in from
+-- this address before.
+SELECT id, email, password_hash, verified_at, suspended_at,
+       EXISTS (SELECT FROM sessions s WHERE s.account_id = a.id AND s.ip = %(ip)s::text
+                  AND s.expires_at > now()) AS is_known_here,
+       EXISTS (SELECT FROM second_factors f WHERE f.account_id = a.id
+                  AND f.confirmed_at IS NOT NULL) AS needs_code
+  FROM accounts a WHERE lower(email) = lower(%(email)s);
+
+-- name: accounts.owner (caller)
+-- What is needed to let the owner of an account in.
+SELECT id, email, password_hash, verified_at, suspended_at, false AS is_known_here,
+       EXISTS (SELECT FROM second_factors f WHERE f.account_id = a.id
+                  AND f.confirmed_at IS NOT NULL) AS needs_code
+  FROM accounts a WHERE id = %(account_id)s;
 
 -- name: accounts.set_password (caller)
 -- Keep the hash of an account's password.
 UPDATE accounts SET password_hash = %(password_hash)s WHERE id = %(account_id)s;
 
+-- name: accounts.change_password (caller)
+-- Keep the hash of another password, unless the one before it was changed meanwhile.
+UPDATE accounts SET password_hash = %(password_hash)s
+ WHERE id = %(account_id)s AND password_hash IS NOT DISTINCT FROM %(was)s::text
+RETURNING id;
+
+-- name: accounts.verify (caller)
+-- An address is proved to be the account's, and is its address from now on; no row where another
+-- account has it.
+UPDATE accounts SET email = %(email)s, verified_at = now()
+ WHERE id = %(account_id)s
+   AND NOT EXISTS (SELECT FROM accounts
+                    WHERE lower(email) = lower(%(email)s) AND id <> %(account_id)s)
+RETURNING id;
+
 -- name: accounts.take_turn
--- Until the end of this transaction, no other gives an account its first password.
+-- Until the end of this transaction, no other gives an account its first way to sign in.
 SELECT pg_advisory_xact_lock(7390021);
 
 -- name: accounts.lead (caller)
 -- Make an account the admin where nobody could sign in before it.
 UPDATE accounts SET is_admin = true
  WHERE id = %(account_id)s
-   AND NOT EXISTS (SELECT FROM accounts WHERE password_hash IS NOT NULL);
+   AND NOT EXISTS (SELECT FROM accounts WHERE password_hash IS NOT NULL)
+   AND NOT EXISTS (SELECT FROM identities);

@@ -28,3 +28,26 @@ WITH gone AS (
     DELETE FROM buckets WHERE filled_at < now() - interval '1 hour' RETURNING 1
 )
 SELECT count(*) AS total FROM gone;
+
+-- name: buckets.draw
+-- Take one token of each bucket, or none of any where one is empty; answers the seconds until there
+-- is one in each. A bucket holds `sizes` tokens and fills up in so many seconds.
+WITH asked AS MATERIALIZED (
+    SELECT * FROM unnest(%(ids)s::text[], %(sizes)s::float8[], %(seconds)s::float8[])
+                  AS asked (id, size, seconds)
+), filled AS MATERIALIZED (
+    SELECT b.id, asked.size, asked.seconds,
+           least(asked.size,
+                 b.tokens + asked.size / asked.seconds
+                            * greatest(0, extract(epoch FROM now() - b.filled_at))) AS tokens
+      FROM buckets b JOIN asked USING (id) ORDER BY b.id FOR UPDATE OF b
+), drawn AS (
+    UPDATE buckets b
+       SET filled_at = greatest(b.filled_at, now()),
+           tokens = filled.tokens - CASE WHEN EXISTS (SELECT FROM filled WHERE tokens < 1)
+                                         THEN 0 ELSE 1 END
+      FROM filled WHERE b.id = filled.id
+)
+SELECT coalesce(max(ceil((1 - tokens) * seconds / size)) FILTER (WHERE tokens < 1), 0)::integer
+       AS seconds
+  FROM filled;

@@ -127,7 +127,23 @@ SELECT id, type, status, url, endpoint_id, task_id, attempts, next_at,
    AND (%(status)s::text IS NULL OR status = %(status)s)
    AND (%(type)s::text IS NULL OR type = %(type)s)
    AND (%(endpoint_id)s::text IS NULL OR endpoint_id = %(endpoint_id)s)
-   AND (%(task_id)s::text IS NULL OR task_id = %(task_id)s)
+   AND created_at >= coalesce(%(since)s::timestamptz, '-infinity')
+   AND created_at < coalesce(%(until)s::timestamptz, 'infinity')
+ ORDER BY id DESC LIMIT %(rows_max)s;
+
+-- name: deliveries.of_task (caller)
+-- Those of one task, which are few, filtered like the list.
+WITH told AS MATERIALIZED (
+    SELECT * FROM webhook_deliveries
+     WHERE task_id = %(task_id)s AND account_id = %(account_id)s
+)
+SELECT id, type, status, url, endpoint_id, task_id, attempts, next_at,
+       lease_until > now() AS is_sending, error, created_at, ended_at
+  FROM told
+ WHERE id < coalesce(%(before)s::text, 'n')
+   AND (%(status)s::text IS NULL OR status = %(status)s)
+   AND (%(type)s::text IS NULL OR type = %(type)s)
+   AND (%(endpoint_id)s::text IS NULL OR endpoint_id = %(endpoint_id)s)
    AND created_at >= coalesce(%(since)s::timestamptz, '-infinity')
    AND created_at < coalesce(%(until)s::timestamptz, 'infinity')
  ORDER BY id DESC LIMIT %(rows_max)s;
