@@ -10,7 +10,7 @@ from console_visitors import Visitor
 
 from darkroom.domain import accounts, acts
 from darkroom.storage.database import Database
-from ground import Server
+from ground import Server, wait_until
 
 TINY = {"model": "PAINTER", "prompt": "a lake", "resolution": "64x64"}
 
@@ -57,6 +57,13 @@ def status_of(admin: Visitor, task_id: str) -> str:
     found = re.search(r'<span class="badge \w*">(\w+)</span>', page)
     assert found, page
     return found[1]
+
+
+def succeeded(admin: Visitor, task_id: str) -> None:
+    """Wait until a task has succeeded, behind whatever else waits for the one server."""
+    wait_until(
+        lambda: status_of(admin, task_id) == "SUCCESS", seconds_max=120, what=f"{task_id}'s success"
+    )
 
 
 def story(admin: Visitor, task_id: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from console_visitors import Visitor, token_for
-from desk_stories import admin_id, deeds, status_of, story, submit
+from desk_stories import admin_id, deeds, status_of, story, submit, succeeded
 from playwright.sync_api import Page, expect
 
 from darkroom import ids
@@ -122,7 +122,7 @@ def test_a_suspended_account_is_refused_until_it_is_resumed(
     assert "suspended" in refused.json()["message"]
     page = owner.get("/settings", headers={"Accept": "text/html"})
     assert (page.status_code, "suspended" in page.text) == (403, True)
-    wait_until(lambda: status_of(admin, task_id) == "SUCCESS", what="what was submitted before")
+    succeeded(admin, task_id)
     assert admin.post_form(f"{here}/resume").status_code == 303
     wait_until(lambda: balance().status_code == 200)
     assert owner.get("/settings").status_code == 200
@@ -164,7 +164,7 @@ def test_rights_of_an_admin_are_given_and_taken(admin: Visitor, server: Server) 
 def test_a_task_is_found_and_its_story_told(admin: Visitor, server: Server) -> None:
     account = server.ground.account()
     task_id = submit(server, server.ground.key(account.id), prompt="<b>bold</b>")
-    wait_until(lambda: status_of(admin, task_id) == "SUCCESS")
+    succeeded(admin, task_id)
     page = story(admin, task_id)
     assert account.email in page
     wait_until(lambda: '<span class="badge">PAINTER</span>' in admin.get("/admin/workers").text)
@@ -215,7 +215,7 @@ def test_a_waiting_task_is_canceled_and_run_again(admin: Visitor, server: Server
     again = admin.post_form(f"/admin/tasks/{task_id}/retry")
     assert again.status_code == 303
     new_id = again.headers["location"].rpartition("/")[2]
-    wait_until(lambda: status_of(admin, new_id) == "SUCCESS", seconds_max=90)
+    succeeded(admin, new_id)
     assert new_id in story(admin, task_id)
     # All credits are spent now.
     assert admin.post_form(f"/admin/tasks/{task_id}/retry").status_code == 402

@@ -8,10 +8,10 @@ from typing import Any
 import httpx
 import pytest
 from console_visitors import Visitor
-from desk_stories import deeds, status_of, story, submit
+from desk_stories import deeds, story, submit, succeeded
 
 from darkroom import ids
-from ground import Server, wait_until
+from ground import Server
 
 
 def _offer(**more: str) -> dict[str, str]:
@@ -56,7 +56,7 @@ def test_a_model_is_made_priced_hidden_and_offered_again(admin: Visitor, server:
     assert _model(server, key) is None
     assert "hidden" in admin.get("/admin/catalogue").text
     # What was submitted at the old price is run and charged at it.
-    wait_until(lambda: status_of(admin, first) == "SUCCESS")
+    succeeded(admin, first)
     assert "2 credits" in story(admin, first)
     assert admin.post_form(f"{here}/offer", seen="3").status_code == 303
     assert _model(server, key) is not None
