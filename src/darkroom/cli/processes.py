@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
+import logging
 import os
 import socket
 from collections.abc import Iterator, Sequence
@@ -31,6 +33,7 @@ from darkroom.engine.worker import Worker
 from darkroom.outbound import Outbound
 from darkroom.storage.files import Files
 
+_log = logging.getLogger(__name__)
 _BACKLOG = 1024
 _ANSWER_SECONDS_MAX = 10
 # Longer than proxies keep an idle connection, mostly a minute: if the server were the first to
@@ -147,6 +150,11 @@ async def _answer(edge: Edge, listening: socket.socket, home: House) -> None:
     host = f"[{host}]" if ":" in host else host
     said = " (sandbox: every model is served by the built-in backends)"
     click.echo(f"Darkroom serves on http://{host}:{port}{said if edge.config.sandbox else ''}")
+    if edge.config.test_checkout and edge.stripe is None and not _is_own(host):
+        _log.warning(
+            "the test checkout is on: whoever has an account here gets credits for nothing. "
+            "DARKROOM_TEST_CHECKOUT=false ends that"
+        )
     stopping = asyncio.create_task(home.stop.wait())
     await asyncio.wait([stopping, serving], return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
@@ -156,6 +164,11 @@ async def _answer(edge: Edge, listening: socket.socket, home: House) -> None:
     edge.stop.set()
     server.should_exit = True
     await serving
+
+
+def _is_own(host: str) -> bool:
+    """Whether only this machine reaches what listens there."""
+    return ipaddress.ip_address(host.strip("[]").partition("%")[0]).is_loopback
 
 
 def _parting(answer: ASGIApp, leaving: asyncio.Event) -> ASGIApp:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 from darkroom.config import Config
 from darkroom.domain.purchases import Stripe
@@ -13,16 +14,19 @@ from darkroom.engine.posting import Poster
 from darkroom.storage.database import Database
 from darkroom.storage.files import Files
 
-_RECOVER_SECONDS = 1.0
-_EXPIRE_SECONDS = 1.0
-_DISABLE_SECONDS = 60.0
-_COUNT_SECONDS = 5.0
-_FILL_SECONDS = 1.0
-_POST_SECONDS = 1.0
-_EMPTY_SECONDS = 1.0
+# What is due again after so many seconds, and needs the database alone.
+_SWEEPS: tuple[tuple[float, Callable[[Database], Awaitable[object]]], ...] = (
+    (1.0, sweep.recover_tasks),
+    (1.0, sweep.expire_tasks),
+    (1.0, sweep.fill_lanes),
+    (1.0, sweep.empty_suspended),
+    (1.0, reconcile.collect_debts),
+    (5.0, sweep.count_usage),
+)
 _LOOK_SECONDS = 0.5
-_COLLECT_SECONDS = 1.0
+_POST_SECONDS = 1.0
 _REMOVE_SECONDS = 10.0
+_DISABLE_SECONDS = 60.0
 _TIDY_SECONDS = 3600.0
 
 
@@ -39,51 +43,26 @@ class Daemon:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run every loop until the stop."""
+        database, files = self._database, Files(self._config.files_folder)
         async with asyncio.TaskGroup() as group:
-            group.create_task(loop.every(_RECOVER_SECONDS, self._recover, stop))
-            group.create_task(loop.every(_EXPIRE_SECONDS, self._expire, stop))
-            group.create_task(loop.every(_DISABLE_SECONDS, self._disable, stop))
-            group.create_task(loop.every(_FILL_SECONDS, self._fill, stop))
+            for seconds, sweeping in _SWEEPS:
+                group.create_task(loop.every(seconds, sweeping, stop, database))
             group.create_task(loop.every(_POST_SECONDS, self._poster.post, stop))
-            group.create_task(loop.every(_COUNT_SECONDS, self._count, stop))
-            group.create_task(loop.every(_EMPTY_SECONDS, self._empty, stop))
-            group.create_task(self._auditor.run(stop))
-            group.create_task(loop.every(_COLLECT_SECONDS, self._collect, stop))
-            if self._stripe is not None:
-                group.create_task(loop.every(_LOOK_SECONDS, self._look, stop))
-            group.create_task(loop.every(_REMOVE_SECONDS, self._remove, stop))
+            group.create_task(
+                loop.every(_REMOVE_SECONDS, sweep.remove_deleted, stop, database, files)
+            )
+            group.create_task(loop.every(_DISABLE_SECONDS, self._disable, stop))
             group.create_task(loop.every(_TIDY_SECONDS, self._tidy, stop))
+            if self._stripe is not None:
+                look = reconcile.look_at_payments
+                group.create_task(loop.every(_LOOK_SECONDS, look, stop, database, self._stripe))
+            group.create_task(self._auditor.run(stop))
             group.create_task(self._deliverer.run(stop))
-
-    async def _recover(self) -> None:
-        await sweep.recover_tasks(self._database)
-
-    async def _expire(self) -> None:
-        await sweep.expire_tasks(self._database)
 
     async def _disable(self) -> None:
         await sweep.disable_endpoints(self._database)
         await sweep.forget_listeners(self._database)
         await sweep.expire_payments(self._database)
-
-    async def _fill(self) -> None:
-        await sweep.fill_lanes(self._database)
-
-    async def _count(self) -> None:
-        await sweep.count_usage(self._database)
-
-    async def _empty(self) -> None:
-        await sweep.empty_suspended(self._database)
-
-    async def _collect(self) -> None:
-        await reconcile.collect_debts(self._database)
-
-    async def _look(self) -> None:
-        assert self._stripe is not None
-        await reconcile.look_at_payments(self._database, self._stripe)
-
-    async def _remove(self) -> None:
-        await sweep.remove_deleted(self._database, Files(self._config.files_folder))
 
     async def _tidy(self) -> None:
         await sweep.forget_call_records(self._database, self._config.history_days)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from darkroom import errors
 
@@ -19,12 +20,14 @@ async def pause(stop: asyncio.Event, seconds: float) -> None:
         await asyncio.wait_for(stop.wait(), seconds)
 
 
-async def every(seconds: float, work: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
-    """Do the work, pause, and again; after a failure the pause doubles up to a bound."""
+async def every(
+    seconds: float, work: Callable[..., Awaitable[object]], stop: asyncio.Event, *given: Any
+) -> None:
+    """Do the work on what is given, pause, and again; after a failure the pause doubles."""
     rest = seconds
     while not stop.is_set():
         try:
-            await work()
+            await work(*given)
             rest = seconds
         except errors.DatabaseUnavailable as fault:
             rest = min(max(rest, 0.1) * 2, _PAUSE_SECONDS_MAX)

@@ -7,7 +7,9 @@ import contextlib
 import logging
 import shutil
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 from darkroom import config
 from darkroom.domain import (
@@ -32,13 +34,8 @@ from darkroom.storage.database import Database
 from darkroom.storage.files import Files
 
 _log = logging.getLogger(__name__)
-_RECORDS_FORGOTTEN_MAX = 5_000
-_KEYS_FORGOTTEN_MAX = 5_000
-_SESSIONS_FORGOTTEN_MAX = 5_000
-_LETTERS_FORGOTTEN_MAX = 5_000
-_DELIVERIES_FORGOTTEN_MAX = 1_000
-_COUNTS_FORGOTTEN_MAX = 5_000
-_COUNTED_MAX = 20_000
+# Of rows that are removed or counted, in one transaction.
+_ROWS_MAX = 5_000
 _FILES_REMOVED_MAX = 1_000
 _FOLDER_SECONDS_MAX = 86_400.0
 
@@ -87,39 +84,23 @@ async def fill_lanes(database: Database) -> None:
 
 async def forget_call_records(database: Database, retention_days: int) -> None:
     """Remove call records past their days, a bounded number a transaction."""
-    removed = _RECORDS_FORGOTTEN_MAX
-    while removed == _RECORDS_FORGOTTEN_MAX:
-        async with database.statement() as tx:
-            removed = await call_records.forget(
-                tx, retention_days=retention_days, rows_max=_RECORDS_FORGOTTEN_MAX
-            )
+    await _in_parts(database, call_records.forget, retention_days=retention_days)
 
 
 async def forget_idempotency_keys(database: Database) -> None:
     """Remove expired idempotency keys, a bounded number a transaction."""
-    removed = _KEYS_FORGOTTEN_MAX
-    while removed == _KEYS_FORGOTTEN_MAX:
-        async with database.statement() as tx:
-            removed = await idempotency_keys.forget(tx, rows_max=_KEYS_FORGOTTEN_MAX)
+    await _in_parts(database, idempotency_keys.forget)
 
 
 async def forget_sessions(database: Database) -> None:
     """Remove sessions that ran out, a bounded number a transaction."""
-    removed = _SESSIONS_FORGOTTEN_MAX
-    while removed == _SESSIONS_FORGOTTEN_MAX:
-        async with database.statement() as tx:
-            removed = await sessions.forget(tx, rows_max=_SESSIONS_FORGOTTEN_MAX)
+    await _in_parts(database, sessions.forget)
 
 
 async def forget_letters(database: Database) -> None:
     """Remove old letters and links that ran out, a bounded number a transaction."""
-    removed = _LETTERS_FORGOTTEN_MAX
-    while removed >= _LETTERS_FORGOTTEN_MAX:
-        async with database.statement() as tx:
-            removed = max(
-                await letters.forget(tx, rows_max=_LETTERS_FORGOTTEN_MAX),
-                await links.forget(tx, rows_max=_LETTERS_FORGOTTEN_MAX),
-            )
+    await _in_parts(database, letters.forget)
+    await _in_parts(database, links.forget)
 
 
 async def forget_workers(database: Database) -> None:
@@ -149,28 +130,17 @@ async def forget_listeners(database: Database) -> None:
 
 async def forget_deliveries(database: Database, retention_days: int) -> None:
     """Remove webhook deliveries past their days, a bounded number a transaction."""
-    removed = _DELIVERIES_FORGOTTEN_MAX
-    while removed == _DELIVERIES_FORGOTTEN_MAX:
-        async with database.statement() as tx:
-            removed = await deliveries.forget(
-                tx, retention_days=retention_days, rows_max=_DELIVERIES_FORGOTTEN_MAX
-            )
+    await _in_parts(database, deliveries.forget, retention_days=retention_days)
 
 
 async def count_usage(database: Database) -> None:
     """Count the requests and ended tasks that are new, a bounded number a transaction."""
-    counted = _COUNTED_MAX
-    while counted == _COUNTED_MAX:
-        async with database.transaction() as tx:
-            counted = await usage.count(tx, rows_max=_COUNTED_MAX)
+    await _in_parts(database, usage.count)
 
 
 async def forget_usage(database: Database) -> None:
     """Remove counts of requests and tasks past their days, a bounded number a transaction."""
-    removed = _COUNTS_FORGOTTEN_MAX
-    while removed == _COUNTS_FORGOTTEN_MAX:
-        async with database.transaction() as tx:
-            removed = await usage.forget(tx, rows_max=_COUNTS_FORGOTTEN_MAX)
+    await _in_parts(database, usage.forget)
 
 
 async def forget_audits(database: Database, retention_days: int) -> None:
@@ -200,6 +170,14 @@ async def remove_deleted(database: Database, files: Files) -> None:
     if names:
         async with database.statement() as tx:
             await assets.mark_removed(tx, names)
+
+
+async def _in_parts(database: Database, work: Callable[..., Awaitable[int]], **given: Any) -> None:
+    """Do what may be much, a transaction for so many rows, until a part is not full."""
+    done = _ROWS_MAX
+    while done == _ROWS_MAX:
+        async with database.transaction() as tx:
+            done = await work(tx, rows_max=_ROWS_MAX, **given)
 
 
 async def clear_work(folder: Path) -> None:
