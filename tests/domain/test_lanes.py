@@ -294,3 +294,22 @@ def test_locks_of_many_accounts_in_any_order_never_deadlock(ground):
         return await asyncio.gather(*(lock(database, number) for number in range(60)))
 
     assert ground.run(story) == [3] * 60
+
+
+def test_a_submit_waits_for_nobody_who_only_names_its_account(ground):
+    """A worker names it with its outputs and locks it after that, while the submit may hold it."""
+    account = ground.account()
+
+    async def told(queue: Queue):
+        named = await psycopg.AsyncConnection.connect(queue.database.conninfo)
+        async with named:
+            await named.execute(
+                "INSERT INTO assets (id, account_id, file, media_type, bytes, sha256)"
+                " VALUES ('a', %s, 'a.png', 'image/png', 1, '')",
+                [account.id],
+            )
+            made = await queue.submit(account.id)
+            await named.rollback()
+        return len(made)
+
+    assert _story(ground, told) == 1

@@ -19,7 +19,7 @@ SELECT id, email, is_admin, available_mill, held_mill, weight, running_max, wait
 
 -- name: accounts.lock (caller)
 -- One at a time.
-SELECT id FROM accounts WHERE id = %(account_id)s FOR UPDATE;
+SELECT id FROM accounts WHERE id = %(account_id)s FOR NO KEY UPDATE;
 
 -- name: accounts.find
 -- One account by e-mail, whatever its case.

@@ -18,7 +18,8 @@ SELECT k.hash, k.id, k.account_id, k.wire, k.requests_per_minute,
 -- name: api_keys.named
 -- The keys that were not revoked and have this id or mask, locked.
 SELECT id FROM api_keys
- WHERE (id = %(named)s OR mask = %(named)s) AND revoked_at IS NULL ORDER BY id FOR UPDATE;
+ WHERE (id = %(named)s OR mask = %(named)s) AND revoked_at IS NULL ORDER BY id
+   FOR NO KEY UPDATE;
 
 -- name: api_keys.get_many
 -- Keys by their ids, with what their spend limit has been used for in its period.

@@ -1,10 +1,12 @@
 -- name: lanes.lock_many
 -- What a submit must know of these accounts, locked in one order so that groups never deadlock; and
--- how many tasks are parked in all lanes together.
+-- how many tasks are parked in all lanes together. The lock leaves room for references: whoever
+-- inserts an output names the account before he settles, and would meet a stronger one crosswise.
 SELECT a.id AS account_id, a.available_mill, l.admitted, l.parked, a.running_max, a.waiting_max,
        (SELECT coalesce(sum(parked), 0)::bigint FROM lanes WHERE parked > 0) AS parked_in_all
   FROM accounts a JOIN lanes l ON l.account_id = a.id
- WHERE a.id = ANY(%(account_ids)s::text[]) ORDER BY a.id FOR UPDATE OF a, l;
+ WHERE a.id = ANY(%(account_ids)s::text[]) ORDER BY a.id
+   FOR NO KEY UPDATE OF a, l;
 
 -- name: lanes.leave
 -- Take a task that has ended out of its lane; work that never began is given back to the lane.
