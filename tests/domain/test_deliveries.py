@@ -166,6 +166,34 @@ def test_a_dead_receivers_hundred_thousand_cost_a_search_nothing(ground):
                 assert blocks < 500, (name, mode, blocks)
 
 
+def test_a_few_failures_are_found_among_all_that_arrived(ground):
+    account = ground.account()
+    fill(ground, account.id, 50_000)
+    run(
+        ground,
+        """UPDATE webhook_deliveries SET ended_at = now(),
+                  status = CASE WHEN id IN (SELECT id FROM webhook_deliveries ORDER BY id LIMIT 3)
+                                THEN 'FAILED' ELSE 'DELIVERED' END""",
+    )
+    run(ground, "ANALYZE webhook_deliveries")
+    given = dict.fromkeys(("before", "type", "endpoint_id", "since", "until"))
+    given |= {"account_id": account.id, "rows_max": 50}
+    with psycopg.connect(ground.conninfo) as connection:
+        for mode in ("force_custom_plan", "force_generic_plan"):
+            plan = explained(connection, "deliveries.list_failed", given, mode)
+            assert plan["Actual Rows"] == 3, mode
+            assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 50, mode
+
+    async def story(database):
+        async with database.statement() as tx:
+            wanted = deliveries.Filter(status="FAILED")
+            return await deliveries.list_for(tx, account.id, wanted, before=None, rows_max=2)
+
+    found = ground.run(story)
+    assert [one.status for one in found] == ["FAILED", "FAILED"]
+    assert found[0].id > found[1].id
+
+
 def test_a_search_stops_at_its_bound_and_says_where(ground):
     account = ground.account()
     run(

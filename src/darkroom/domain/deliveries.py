@@ -217,10 +217,15 @@ async def list_for(
     """The account's deliveries, newest first, from behind the one with the id `before` on."""
     if not 1 <= rows_max <= 200:
         raise errors.BadParameter("limit is 1 to 200.", field="limit")
+    # A statement that serves all of them would read all that the account was ever told.
+    name = "deliveries.list"
+    if wanted.task_id is not None:
+        name = "deliveries.of_task"
+    elif wanted.status == FAILED:
+        name = "deliveries.list_failed"
     return await tx.all(
         Delivery,
-        # A statement that serves both would read all that the account was ever told.
-        "deliveries.list" if wanted.task_id is None else "deliveries.of_task",
+        name,
         account_id=account_id,
         before=before,
         rows_max=rows_max,

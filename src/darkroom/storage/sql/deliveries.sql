@@ -131,6 +131,18 @@ SELECT id, type, status, url, endpoint_id, task_id, attempts, next_at,
    AND created_at < coalesce(%(until)s::timestamptz, 'infinity')
  ORDER BY id DESC LIMIT %(rows_max)s;
 
+-- name: deliveries.list_failed (caller)
+-- Those that failed, which have an index of their own, filtered like the list.
+SELECT id, type, status, url, endpoint_id, task_id, attempts, next_at,
+       lease_until > now() AS is_sending, error, created_at, ended_at
+  FROM webhook_deliveries
+ WHERE account_id = %(account_id)s AND status = 'FAILED' AND id < coalesce(%(before)s::text, 'n')
+   AND (%(type)s::text IS NULL OR type = %(type)s)
+   AND (%(endpoint_id)s::text IS NULL OR endpoint_id = %(endpoint_id)s)
+   AND created_at >= coalesce(%(since)s::timestamptz, '-infinity')
+   AND created_at < coalesce(%(until)s::timestamptz, 'infinity')
+ ORDER BY id DESC LIMIT %(rows_max)s;
+
 -- name: deliveries.of_task (caller)
 -- Those of one task, which are few, filtered like the list.
 WITH told AS MATERIALIZED (
