@@ -145,7 +145,7 @@ def test_every_submit_declares_what_a_submit_may_raise(route):
     assert undeclared == set()
 
 
-@pytest.mark.parametrize("path", ["/nowhere", "/v1/", "/V1/models", "/v1/models/", "/docs", "//"])
+@pytest.mark.parametrize("path", ["/nowhere", "/v1/", "/V1/models", "/v1/models/", "/doc", "//"])
 def test_an_unknown_address_says_where_to_look(server, path):
     refused(httpx.get(server.url + path), 404, 1003, "GET /openapi.json")
 

@@ -70,7 +70,7 @@ def client_install(folder: Path) -> Path:
         names.add(name)
         for file in found.files or ():
             top = file.parts[0]
-            if top not in ("..", "__pycache__") and not (folder / top).exists():
+            if top not in ("..", "__pycache__", "darkroom") and not (folder / top).exists():
                 (folder / top).symlink_to(found.locate_file(top))
         needed = [re.match(r"[\w.-]+", one) for one in found.requires or () if "extra" not in one]
         wanted += [one[0] for one in needed if one and one[0] not in names]

@@ -125,7 +125,7 @@ def test_a_link_runs_out(house: House, stranger: Visitor) -> None:
     assert log_in(stranger, "late@example.com").status_code == 303
 
 
-@pytest.mark.parametrize("path", ["/link/x", "/link/" + "x" * 5000, "/link/%00"])
+@pytest.mark.parametrize("path", ["/link/x", "/link/" + "x" * 5000, "/link/%20"])
 def test_what_is_no_link_opens_nothing(house: House, stranger: Visitor, path: str) -> None:
     assert stranger.get(path, headers={"Accept": "text/html"}).status_code == 410
 

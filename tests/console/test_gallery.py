@@ -82,8 +82,12 @@ def test_a_task_is_shown_to_its_owner_alone(visitors: Callable[..., Visitor]) ->
         assert said in page
     record = re.search(r"/api/history/(req_\w+)", page)
     assert record
-    found = visitor.get("/v1/history", params={"request_id": record[1]}).json()["data"]["records"]
-    assert [one["task_id"] for one in found] == [task_id]
+    asked = {"request_id": record[1]}
+    [found] = wait_until(
+        lambda: visitor.get("/v1/history", params=asked).json()["data"]["records"],
+        what="the call record",
+    )
+    assert found["task_id"] == task_id
     assert f"/gallery/previews/{file}" in visitor.get("/gallery").text
     assert other.get(f"/gallery/{task_id}").status_code == 404
     assert task_id not in other.get("/gallery").text

@@ -253,5 +253,5 @@ def test_an_issuer_that_is_away_is_said_so(house: House, stranger: Visitor, issu
 def test_a_person_signs_in_with_the_issuer(house: House, browser_page: Page) -> None:
     browser_page.goto(f"{house.url}/login")
     browser_page.get_by_role("button", name="Log in with Example ID").click()
-    expect(browser_page).to_have_url(re.compile("/settings$"))
+    expect(browser_page).to_have_url(re.compile("/playground$"))
     expect(browser_page.get_by_text("connected", exact=True)).to_be_visible()

@@ -166,7 +166,7 @@ def test_a_key_s_story_in_a_browser(signed_in_page: Page, server: Server) -> Non
     page.get_by_label("Name").fill("laptop")
     page.get_by_label("Search the models").fill("painter")
     expect(page.get_by_label("FLUX_PRO")).to_be_hidden()
-    page.get_by_label("PAINTER").check()
+    page.get_by_role("checkbox", name="Darkroom Painter PAINTER").check()
     page.get_by_role("button", name="Create key", exact=True).click()
     key = page.locator("#new-key").inner_text()
     assert _status(server, key) == 200

@@ -54,6 +54,6 @@ def test_call_records_are_forgotten_after_their_days(ground) -> None:
         await sweep.forget_call_records(database, 30)
         async with database.statement() as tx:
             left = await call_records.list_for(tx, account.id, Filter(), before=None, rows_max=10)
-        return [one.request_id for one in left]
+        return [one.request_id for one in left.records]
 
     assert ground.run(story) == ["req_0", "req_29"]
