@@ -43,7 +43,8 @@ def create_database(postgres: str, name: str, template: str | None) -> None:
     identifier = sql.Identifier(name)
     made = sql.SQL("CREATE DATABASE {}").format(identifier)
     if template is not None:
-        made += sql.SQL(" TEMPLATE {}").format(sql.Identifier(template))
+        # Copied as files, since its pages would go through the log one by one.
+        made += sql.SQL(" TEMPLATE {} STRATEGY FILE_COPY").format(sql.Identifier(template))
     with psycopg.connect(postgres, autocommit=True) as connection:
         connection.execute(made)
         connection.execute(

@@ -254,4 +254,5 @@ def test_a_person_signs_in_with_the_issuer(house: House, browser_page: Page) -> 
     browser_page.goto(f"{house.url}/login")
     browser_page.get_by_role("button", name="Log in with Example ID").click()
     expect(browser_page).to_have_url(re.compile("/playground$"))
+    browser_page.goto(f"{house.url}/settings")
     expect(browser_page.get_by_text("connected", exact=True)).to_be_visible()
