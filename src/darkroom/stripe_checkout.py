@@ -48,6 +48,7 @@ class StripeCheckout:
 
     async def close(self) -> None:
         """Close its connections."""
+        # The library leaves this one method without types.
         await self._http.close_async()  # type: ignore[no-untyped-call]
 
     async def create_session(self, parameters: Json, idempotency_key: str) -> Json:

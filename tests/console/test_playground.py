@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from decimal import Decimal
 from typing import Annotated, Any
 
 import httpx
@@ -52,7 +53,7 @@ ODD = Kind(
 
 
 def _offer(**more: Any) -> Offer:
-    return Offer(credits=1, **more)  # type: ignore[arg-type]
+    return Offer(credits=Decimal(1), **more)
 
 
 def _by_name(kind: Kind, offer: Offer, **given: str) -> dict[str, forms.Field]:

@@ -13,11 +13,19 @@ from darkroom.domain import sizes
 from darkroom.domain.catalogue import Offer
 from darkroom.domain.kinds.kind import Kind, Submit
 
+Type = Literal["text", "number", "switch", "list"]
 Control = Literal["text", "area", "choice", "ratio", "slider", "number", "switch", "files"]
 
 # What a program asks for and a person at this page does not: the page itself follows the task.
 _PROGRAMS = {"model", "webhook_url", "webhook_events", "caller_id"}
 # What most requests leave as it is; the fields that every kind has are of these too.
+# What a field's value is, by its type in JSON Schema; any other is a text.
+_TYPES: Mapping[str, Type] = {
+    "integer": "number",
+    "number": "number",
+    "boolean": "switch",
+    "array": "list",
+}
 _MORE = {"negative_prompt", "seed", "use_web_search"} | set(Submit.__struct_fields__)
 # A bounded number with more steps than this is typed, not slid to.
 _STEPS_MAX = 200
@@ -47,7 +55,7 @@ class Field:
     help: str
     control: Control
     # How the JSON of a request spells it: a text, a number, true, or a list of texts.
-    type: Literal["text", "number", "switch", "list"]
+    type: Type
     is_required: bool
     is_more: bool
     value: str
@@ -170,14 +178,8 @@ def _control(
     return "area" if plain.get("maxLength", 0) >= _AREA_CHARS_MIN else "text"
 
 
-def _type(plain: Mapping[str, Any]) -> Literal["text", "number", "switch", "list"]:
-    found: Literal["text", "number", "switch", "list"] | None = {
-        "integer": "number",
-        "number": "number",
-        "boolean": "switch",
-        "array": "list",
-    }.get(plain.get("type", ""))  # type: ignore[assignment]
-    return found or "text"
+def _type(plain: Mapping[str, Any]) -> Type:
+    return _TYPES.get(plain.get("type", ""), "text")
 
 
 def _choice(text: str, control: Control) -> Choice:
