@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,14 +21,24 @@ from stripes import Stripe, run_stripe
 __all__ = ["wait_until"]
 
 
+# A file system in memory, where copying and dropping a database waits for no disk: a sixth of
+# the time, and what is proved over it does not hang on durability.
+_MEMORY = Path("/dev/shm")
+_MEMORY_BYTES_MIN = 4 << 30
+
+
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """Conninfo of a PostgreSQL: that of DARKROOM_TEST_DATABASE_URL, or an embedded one."""
     if given := os.environ.get("DARKROOM_TEST_DATABASE_URL"):
         yield given
         return
-    with Embedded.start(tmp_path_factory.mktemp("embedded") / "postgres") as embedded:
-        yield embedded.conninfo
+    roomy = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free >= _MEMORY_BYTES_MIN
+    with tempfile.TemporaryDirectory(
+        prefix="darkroom-test-", dir=_MEMORY if roomy else None, ignore_cleanup_errors=True
+    ) as folder:
+        with Embedded.start(Path(folder) / "postgres") as embedded:
+            yield embedded.conninfo
 
 
 @pytest.fixture(scope="session")

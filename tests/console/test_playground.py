@@ -236,7 +236,7 @@ def test_what_is_typed_is_priced_sent_shown_kept_and_deleted(
     page.get_by_role("link", name="Gallery").first.click()
     tile = page.get_by_role("link", name="A red kite over dunes")
     expect(tile.locator("img")).to_be_visible()
-    assert tile.locator("img").evaluate("one => one.naturalWidth") == 64
+    expect(tile.locator("img")).to_have_js_property("naturalWidth", 64)
     tile.click()
     expect(page.get_by_text("Provenance")).to_be_visible()
     assert httpx.get(address).status_code == 200

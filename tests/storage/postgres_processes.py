@@ -27,12 +27,15 @@ AS_NOBODY += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
 
 
 def commands(folder: Path) -> dict[int, str]:
-    """Every process that names the folder in its command or works in it, by its id."""
+    """Every process that names the folder in its command or works in it, by its id.
+
+    One that is ending has no command any more, but may still hold the folder.
+    """
     found = {}
     for entry in Path("/proc").iterdir():
         try:
             command = os.fsdecode((entry / "cmdline").read_bytes()).replace("\0", " ")
-            works_in = str((entry / "cwd").readlink()) if command else ""
+            works_in = str((entry / "cwd").readlink())
         except (OSError, ValueError):
             continue  # ended meanwhile, no process, or another user's
         if f"{folder}/" in f"{command} {works_in}/".replace(f"{folder} ", f"{folder}/"):

@@ -338,7 +338,11 @@ def small(fresh: Path) -> Iterator[Path]:
         pytest.skip("may not mount a small file system")
     yield fresh
     wait_ended(fresh)
-    subprocess.run(["umount", str(fresh)], check=True)
+    # The kernel lets go of an ended process's files a moment later.
+    wait_until(
+        lambda: not subprocess.run(["umount", str(fresh)], capture_output=True).returncode,
+        what="the release of the file system",
+    )
 
 
 @root_only
