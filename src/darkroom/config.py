@@ -16,7 +16,8 @@ from darkroom import errors
 
 # Bounds of the system that are no settings; each with its unit in its name.
 JSON_BYTES_MAX = 32 * 2**20  # a few pictures as data: URLs fit
-UPLOAD_BYTES_MAX = 20 * 2**20  # an input picture, however it comes
+# An input file, however it comes.
+UPLOAD_BYTES_MAX = {"picture": 20 * 2**20, "clip": 100 * 2**20, "sound": 50 * 2**20}
 CALL_RECORDS_WAITING_MAX = 50_000
 CALL_RECORDS_FLUSH_SECONDS = 0.5
 # How long requests and tasks stay counted by hour, and by day.

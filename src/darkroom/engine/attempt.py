@@ -13,13 +13,14 @@ from typing import Any
 
 from darkroom import config, errors, media
 from darkroom.domain import assets, failures, leases
+from darkroom.domain.kinds import kind
 from darkroom.domain.kinds.table import KINDS
 from darkroom.engine import protocol
 from darkroom.engine.backends import contract
 from darkroom.engine.process import Process
 from darkroom.outbound import Outbound
 from darkroom.storage.database import Database
-from darkroom.storage.files import EXTENSIONS, Files
+from darkroom.storage.files import Files
 
 _log = logging.getLogger(__name__)
 _RETRY_SECONDS = 0.5
@@ -159,7 +160,7 @@ class Attempt:
                 else:
                     path = folder / f"{name}-{number}"
                     await self._download(address, path, rule.bytes_max)
-                await asyncio.to_thread(_check_type, path, rule.media_types)
+                await asyncio.to_thread(_check_type, path, rule)
                 fetched[name].append(str(path))
         return fetched
 
@@ -229,19 +230,19 @@ def _make_private(folder: Path) -> None:
     folder.mkdir(exist_ok=True)
 
 
-def _check_type(path: Path, media_types: frozenset[str]) -> None:
+def _check_type(path: Path, rule: kind.Files) -> None:
     try:
         with path.open("rb") as stream:
             media_type = media.sniff(stream.read(media.SNIFF_BYTES))
     except FileNotFoundError as exc:
         raise errors.BadInput("image url error: the input file is no longer here.") from exc
-    if media_type not in media_types:
-        raise errors.BadInput("only support jpg, jpeg, png, webp image type")
+    if media_type not in rule.media_types:
+        raise errors.BadInput(rule.refusal)
 
 
 def _check_output(made: protocol.Made, folder: Path) -> None:
     path = Path(made.path).resolve()
     if folder.resolve() not in path.parents or not path.is_file():
         raise errors.BackendFailed("The model answered no file of its task's folder.")
-    if made.media_type not in EXTENSIONS:
+    if made.media_type not in media.EXTENSIONS:
         raise errors.BackendFailed(f"The model made a file of a strange type, {made.media_type}.")

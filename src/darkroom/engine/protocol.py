@@ -56,8 +56,8 @@ class Made(msgspec.Struct, frozen=True, tag=True):
 
     path: str
     media_type: str
-    width: int
-    height: int
+    width: int | None
+    height: int | None
     notes: dict[str, Any]
 
 

@@ -12,7 +12,7 @@ from collections import deque
 from darkroom import config, errors, ids
 from darkroom.config import Config
 from darkroom.domain import leases, paces, workers
-from darkroom.domain.catalogue import SANDBOX_BACKEND, Catalogue, Served
+from darkroom.domain.catalogue import Catalogue, Served
 from darkroom.engine import loop
 from darkroom.engine.attempt import Attempt, Tools
 from darkroom.engine.news import News
@@ -24,6 +24,8 @@ from darkroom.storage.files import Files
 
 _log = logging.getLogger(__name__)
 # A NOTIFY can be lost with its connection; asking this often costs such a task a moment, no more.
+# What a sandbox is asked for first.
+_WARM_BACKEND = "painter"
 _POLL_SECONDS = 1.0
 _BEAT_SECONDS = 0.25
 # Leases are renewed at a third of their length, so that a beat may fail before one runs out.
@@ -82,7 +84,7 @@ class Worker:
         await self._start_children(self._config.workers_count)
         if self._config.sandbox:
             for process in self._idle:
-                process.warm(SANDBOX_BACKEND, "")
+                process.warm(_WARM_BACKEND, "")
 
     async def _start_children(self, count: int) -> int:
         """How many idle children there are: as many as asked for, or as the system will start."""
@@ -180,9 +182,10 @@ class Worker:
         return {one.model for one in children if one.model and one.alive}
 
     def _begin(self, claimed: leases.Claim, served: Served) -> None:
-        process = self._take_process(served.backend, claimed.model)
+        backend = served.backends.get(claimed.kind, "")
+        process = self._take_process(backend, claimed.model)
         seconds_max = served.seconds_max or self._config.task_seconds_max
-        attempt = Attempt(claimed, served.backend, process, self._tools, seconds_max)
+        attempt = Attempt(claimed, backend, process, self._tools, seconds_max)
         task = asyncio.create_task(attempt.run(), name=claimed.id)
         self._running[task] = attempt
         task.add_done_callback(self._ended)

@@ -65,7 +65,7 @@ async def submit(call: Call, kind: Kind) -> Any:
     call.trace.batch_id, call.trace.mill = outcome.id, 0 if outcome.replayed else outcome.price_mill
     call.trace.task_id = outcome.task_ids[0]
     answer = spellings.batch(outcome, call.principal.wire)
-    answer |= {"served_by": call.edge.catalogue.backend(given.model)}
+    answer |= {"served_by": call.edge.catalogue.backend(given.model, kind.name)}
     answer, headers = await waiting.preferred(call, answer, outcome.task_ids)
     headers |= {"Idempotent-Replayed": "true"} if outcome.replayed else {}
     return wire.success(answer, call.trace.request_id, headers=headers)
@@ -95,8 +95,6 @@ def _check_webhook(call: Call, given: Any) -> None:
 
 
 def _order(call: Call, kind: Kind, given: Any) -> Order:
-    if not given.prompt.strip():
-        raise errors.BadParameter("prompt cannot be empty", field="prompt")
     order = call.edge.catalogue.order(kind, given)
     call.principal.check_model(given.model)
     return order
@@ -131,7 +129,8 @@ def _submission(
     fields = msgspec.to_builtins(given)
     for name in (*kind.files, *_ABOUT_THE_TASK):
         fields.pop(name, None)
-    fields |= {"width": order.size.width, "height": order.size.height}
+    if order.size:
+        fields |= {"width": order.size.width, "height": order.size.height}
     seed = secrets.randbelow(SEED_MAX - order.count) if given.seed is None else given.seed
     return tasks.Submission(
         account_id=call.principal.account_id,
@@ -159,8 +158,7 @@ def _route(kind: Kind) -> Route:
     async def answer(call: Call) -> Any:
         return await submit(call, kind)
 
-    path = f"/v1/generation/{kind.name}"
-    return Route("POST", path, answer, kind.summary, ERRORS, body=kind.input)
+    return Route("POST", kind.route, answer, kind.summary, ERRORS, body=kind.input)
 
 
 ROUTES = tuple(_route(kind) for kind in KINDS.values())

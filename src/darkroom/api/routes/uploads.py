@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,8 @@ from starlette.requests import Request
 from darkroom import config, errors, media
 from darkroom.api.call import Call, Route
 from darkroom.domain import assets
-from darkroom.domain.kinds.image import MEDIA_TYPES
 
+_BYTES_MAX = max(config.UPLOAD_BYTES_MAX.values())
 _FIELDS_MAX = 10
 _FIELD_BYTES_MAX = 4096
 # What the multipart lines around the file may take.
@@ -38,10 +39,10 @@ async def upload(call: Call) -> Any:
 async def _part(request: Request) -> UploadFile:
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         raise errors.UnsupportedMedia('Send the file as multipart/form-data, in a part "file".')
-    limit = config.UPLOAD_BYTES_MAX + _ENVELOPE_BYTES_MAX
+    limit = _BYTES_MAX + _ENVELOPE_BYTES_MAX
     declared = request.headers.get("content-length", "0")
     if declared.isdecimal() and int(declared) > limit:
-        raise errors.UploadTooLarge(f"The file is over {config.UPLOAD_BYTES_MAX} bytes.")
+        raise errors.UploadTooLarge(f"The file is over {_BYTES_MAX} bytes.")
     parser = MultiPartParser(
         request.headers,
         _bounded(request, limit),
@@ -64,14 +65,19 @@ async def _bounded(request: Request, bytes_max: int) -> Any:
     async for chunk in request.stream():
         size += len(chunk)
         if size > bytes_max:
-            raise errors.UploadTooLarge(f"The file is over {config.UPLOAD_BYTES_MAX} bytes.")
+            raise errors.UploadTooLarge(f"The file is over {_BYTES_MAX} bytes.")
         yield chunk
 
 
 def _spool(part: UploadFile, path: Path) -> str:
     media_type = media.sniff(part.file.read(media.SNIFF_BYTES))
-    if media_type not in MEDIA_TYPES:
+    if media_type is None:
         raise errors.UnsupportedFormat(field="file")
+    size = part.file.seek(0, os.SEEK_END)
+    if size > (bytes_max := config.UPLOAD_BYTES_MAX[media.sort(media_type)]):
+        raise errors.UploadTooLarge(
+            f"The file is over {bytes_max} bytes, the most for a {media.sort(media_type)}."
+        )
     part.file.seek(0)
     with path.open("wb") as target:
         while chunk := part.file.read(2**20):
@@ -84,7 +90,7 @@ ROUTES = (
         "POST",
         "/v1/generation/upload-file",
         upload,
-        "Upload a picture; the answer's address can be named as an input.",
+        "Upload a picture, clip or sound; the answer's address can be named as an input.",
         (
             errors.Unauthenticated,
             errors.RateLimited,
