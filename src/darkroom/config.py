@@ -41,6 +41,7 @@ EVENT_STREAMS_MAX = 1_000  # answers that are kept open, waiting for tasks, in o
 EVENT_STREAM_SECONDS_MAX = 3_600.0
 KEEP_ALIVE_SECONDS = 15.0
 PREFER_WAIT_SECONDS_MAX = 60
+SYNCHRONOUS_SECONDS_MAX = 60.0  # that a kind which is answered at once may take
 QUEUE_COUNTED_MAX = 1_000  # places in the queue that are told exactly
 WAITING_MAX = 1_000_000  # parked tasks of all accounts together
 CLAIM_LOOKED_AT_MAX = 32  # of the queue, among which a worker prefers what it has loaded

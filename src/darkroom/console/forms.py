@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from darkroom.domain import sizes
+from darkroom.domain import catalogue, sizes
 from darkroom.domain.catalogue import Offer
 from darkroom.domain.kinds.kind import Kind, Submit
 
@@ -131,7 +131,7 @@ def _field(
         choices=tuple(_choice(text, control) for text in texts),
         is_open=not offered and not is_required and default is None,
         suggestions=() if offered or name != "resolution" else _RESOLUTIONS,
-        files_max=min(files.count_max, offer.images_max) if files else 0,
+        files_max=catalogue.files_max(kind, offer, name) if files else 0,
         accept=",".join(sorted(files.media_types)) if files else "",
     )
 

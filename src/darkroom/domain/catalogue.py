@@ -67,7 +67,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """Who runs the tasks of a model here, by kind, and the seconds that one may take, if bounded."""
+    """Who runs the tasks of a model here, by kind, and the seconds that one may take at most."""
 
     backends: Mapping[str, str]
     seconds_max: float | None
@@ -136,10 +136,8 @@ class Catalogue:
         given.check()
         _check_texts(kind, offer, given)
         count = _count(kind, offer, given)
-        for name, files in kind.files.items():
-            asked = len(several(getattr(given, name)))
-            bound = offer.images_max if name == "images" else None
-            _check_count(name, asked, min(files.count_max, bound or files.count_max))
+        for name in kind.files:
+            _check_count(name, len(several(getattr(given, name))), files_max(kind, offer, name))
         size = _size(kind, offer, given) if kind.size else None
         seconds = _seconds(offer, given)
         rate = self.rates[given.model, kind.name]
@@ -163,8 +161,8 @@ class Catalogue:
             )
         if self.backend(key, kind.name) is None:
             raise errors.NotOffered(
-                f"{key} has no backend for {kind.name} on this server. The operator can give it one, or turn "
-                "DARKROOM_SANDBOX on.",
+                f"{key} has no backend for {kind.name} on this server. The operator can give it "
+                "one, or turn DARKROOM_SANDBOX on.",
                 field="model",
             )
         return offer
@@ -192,9 +190,12 @@ def _count(kind: Kind, offer: Offer, given: Any) -> int:
 
 
 def _size(kind: Kind, offer: Offer, given: Any) -> sizes.Size:
-    _check_choice(offer, given)
-    first = next(iter(offer.resolutions), None)
-    return sizes.resolve(given.aspect_ratio, given.resolution or first, kind.size)
+    assert kind.size is not None
+    _check_choice(kind, offer, given)
+    resolution = given.resolution or next(iter(offer.resolutions), None)
+    if kind.outputs == "videos" and resolution:
+        resolution = sizes.FRAME_LINES.get(resolution.lower(), resolution)
+    return sizes.resolve(given.aspect_ratio, resolution, kind.size)
 
 
 def _seconds(offer: Offer, given: Any) -> int:
@@ -214,9 +215,9 @@ def _check_count(name: str, count: int, count_max: int) -> None:
         raise errors.BadParameter(f"{name} has {count} items; at most {count_max}.", field=name)
 
 
-def _check_choice(offer: Offer, given: Any) -> None:
+def _check_choice(kind: Kind, offer: Offer, given: Any) -> None:
     ratios = offer.aspect_ratios
-    if ratios and not given.aspect_ratio:
+    if ratios and not given.aspect_ratio and not kind.is_ratio_open:
         raise errors.AspectRatioRefused(
             f"aspect ratio cannot be empty: {given.model} takes {', '.join(ratios)}.",
             field="aspect_ratio",
@@ -288,6 +289,25 @@ def _check_offer(kind: str, offer: Offer) -> None:
         sizes.resolve(ratio, None)
     for resolution in offer.resolutions:
         sizes.resolve(None, resolution)
+
+
+def files_max(kind: Kind, offer: Offer, name: str) -> int:
+    """How many files a field takes: what the kind takes, of images no more than the model."""
+    bound = kind.files[name].count_max
+    return min(bound, offer.images_max or bound) if name == "images" else bound
+
+
+def bounds(kind: str, offer: Offer) -> dict[str, Any]:
+    """What an offer takes and makes, as callers are told."""
+    takes = KINDS[kind]
+    return {
+        "aspect_ratios": offer.aspect_ratios,
+        "resolutions": offer.resolutions,
+        "durations": offer.durations,
+        "images_max": files_max(takes, offer, "images") if "images" in takes.files else 0,
+        "outputs_max": offer.outputs_max if takes.count_field else 1,
+        "prompt_chars_max": offer.prompt_chars_max,
+    }
 
 
 def unit(kind: str, offer: Offer) -> str:

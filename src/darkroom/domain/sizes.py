@@ -13,6 +13,8 @@ SIDE_MIN = 64
 # 4k at any ratio: as many pixels as 4096 x 4096.
 PIXELS_MAX = 4096 * 4096
 RATIO_MAX = 8.0
+# What video means by these resolutions: the shorter side, as of every frame size.
+FRAME_LINES = {"2k": "1440p", "4k": "2160p"}
 # An aspect ratio and a resolution for who names none.
 DEFAULT = ("1:1", "1k")
 # Sides are whole multiples of this, as video codecs and neural models want them even.

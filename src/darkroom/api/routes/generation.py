@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import msgspec
 
-from darkroom import errors
+from darkroom import config, errors
 from darkroom.api import inputs, waiting, wire
 from darkroom.api.call import Call, Route
 from darkroom.api.groups import Wanted
@@ -66,6 +67,9 @@ async def submit(call: Call, kind: Kind) -> Any:
     call.trace.task_id = outcome.task_ids[0]
     answer = spellings.batch(outcome, call.principal.wire)
     answer |= {"served_by": call.edge.catalogue.backend(given.model, kind.name)}
+    if kind.is_synchronous:
+        answer |= await _at_once(call, outcome.task_ids)
+        return wire.success(answer, call.trace.request_id)
     answer, headers = await waiting.preferred(call, answer, outcome.task_ids)
     headers |= {"Idempotent-Replayed": "true"} if outcome.replayed else {}
     return wire.success(answer, call.trace.request_id, headers=headers)
@@ -152,6 +156,23 @@ def _submission(
         base_url=call.base_url,
         is_spend_limited=call.principal.is_spend_limited,
     )
+
+
+async def _at_once(call: Call, task_ids: Sequence[str]) -> dict[str, Any]:
+    """The task of a synchronous kind when it has ended; one that takes long is left to be polled.
+
+    One that failed is answered as a refusal: whoever asks so does not look at a status.
+    """
+    ended = await waiting.until_ended(
+        call.edge, call.principal.account_id, task_ids, config.SYNCHRONOUS_SECONDS_MAX
+    )
+    if ended is None:
+        return {}
+    if ended[0].error is not None:
+        is_bad_input = ended[0].error_code == errors.BadInput.code
+        refusal = errors.InputRefused if is_bad_input else errors.Unavailable
+        raise refusal(f"{ended[0].error} Nothing was charged.")
+    return spellings.task(ended[0], call.principal.wire, call.base_url)
 
 
 def _route(kind: Kind) -> Route:

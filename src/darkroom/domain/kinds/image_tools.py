@@ -169,6 +169,7 @@ KINDS = (
         ImageToPrompt,
         outputs="texts",
         told=("prompt",),
+        is_synchronous=True,
         example={"image_size": 240},
     ),
     _tool(

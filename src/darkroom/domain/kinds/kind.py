@@ -103,9 +103,11 @@ class Kind:
     how many tasks a submit makes, where one may ask for several; `texts` the fields that the
     content policy reads (what not to show is none of them: naming it there is a habit of care);
     `files` the fields that hold input addresses; `units` what a price may be for, the usual one
-    first; `size` the aspect ratio and resolution of results when a caller names none, for kinds
-    that are asked for a size; `told` the notes of a backend that status shows beside the results;
-    `built_in` the backend that runs it in the sandbox; `path` what follows `/v1/generation/`.
+    first; `size` the ratio and resolution of results when a caller names none, for kinds that are
+    asked for a size (`is_ratio_open`: even a model that lists ratios need be sent none); `told` the
+    notes of a backend that status shows beside the results; `built_in` the backend that runs it in
+    the sandbox; one that `is_synchronous` is answered when it has ended; `path` what follows
+    `/v1/generation/`.
     """
 
     name: str
@@ -119,7 +121,9 @@ class Kind:
     count_field: str | None = None
     files: Mapping[str, Files] = field(default_factory=dict)
     size: tuple[str, str] | None = None
+    is_ratio_open: bool = False
     told: tuple[str, ...] = ()
+    is_synchronous: bool = False
     path: str = ""
 
     @property

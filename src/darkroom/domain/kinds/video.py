@@ -177,6 +177,7 @@ ALMIGHTY_REFERENCE_TO_VIDEO = Kind(
     units=("second", "call"),
     built_in="film",
     size=_SIZE,
+    is_ratio_open=True,
     texts=("prompt",),
     example={
         "model": "SEEDANCE_2_0",

@@ -70,10 +70,8 @@ def probe(path: Path, *, seconds_max: float = INPUT_SECONDS_MAX) -> Clip:
     return Clip(width, height, min(max(fps, 1.0), 120.0), seconds, has_sound)
 
 
-def frames(
-    path: Path, *, fps: float, size: tuple[int, int] | None = None
-) -> Iterator[Pixels]:
-    """Upright frames as RGB uint8 (height, width, 3) at a constant rate, resized to (width, height).
+def frames(path: Path, *, fps: float, size: tuple[int, int] | None = None) -> Iterator[Pixels]:
+    """Upright frames as RGB uint8 (height, width, 3) at a constant rate, of a size (width, height).
 
     Frame n is what the clip shows at n / fps seconds. Raises `BadInput` where the file breaks.
     """
