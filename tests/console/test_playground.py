@@ -19,7 +19,6 @@ from playwright.sync_api import Page, expect
 
 from darkroom.console import forms, snippets
 from darkroom.domain.catalogue import Offer
-from darkroom.domain.kinds.image import MEDIA_TYPES
 from darkroom.domain.kinds.kind import Files, Kind, Submit
 from darkroom.domain.kinds.table import KINDS
 from ground import Server, wait_until
@@ -45,10 +44,11 @@ ODD = Kind(
     input=_Odd,
     outputs="images",
     count_field="steps",
-    unit="image",
+    units=("image",),
+    built_in="painter",
     texts=("text",),
     example={"text": "Hello"},
-    files={"first_frame": Files(count_max=1, bytes_max=10, media_types=MEDIA_TYPES)},
+    files={"first_frame": Files(1, "picture")},
 )
 
 

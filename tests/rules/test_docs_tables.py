@@ -57,7 +57,9 @@ def values(spec: Spec) -> str:
     named = ("minimum", "exclusiveMinimum", "minLength", "minItems")
     low = next((f"{spec[name]:g}" for name in named if name in spec), "")
     low = f"over {low}" if "exclusiveMinimum" in spec else low
-    high = next((str(spec[name]) for name in ("maximum", "maxLength", "maxItems") if name in spec), "")
+    high = next(
+        (str(spec[name]) for name in ("maximum", "maxLength", "maxItems") if name in spec), ""
+    )
     if len(high) > 12:  # the bounds of the column, which nobody meets
         low = high = ""
     bounds = f"{low} to {high}" if low and high else low and f"at least {low}"

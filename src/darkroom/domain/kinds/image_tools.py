@@ -141,8 +141,7 @@ class ImageTranslate(_Tool, kw_only=True):
 
     def check(self) -> None:
         super().check()
-        if not self.target_lang.strip():
-            raise errors.BadParameter("target language cannot be empty", field="target_lang")
+        required(self, "target_lang")
 
 
 class ImageUpscale(_Tool, kw_only=True):

@@ -139,8 +139,22 @@ def several(value: str | Sequence[str] | None) -> Sequence[str]:
     return (value,) if isinstance(value, str) else value
 
 
+# Fields by the words that clients of this wire match.
+_SPOKEN = {
+    "img_url": "image url",
+    "aspect_ratio": "aspect ratio",
+    "target_lang": "target language",
+    "target_language": "target language",
+}
+
+
+def spoken(name: str) -> str:
+    """A field as refusals call it."""
+    return _SPOKEN.get(name, name)
+
+
 def required(given: Submit, name: str) -> None:
     """Raise `BadParameter` when a text that must say something is blank."""
     value = getattr(given, name)
     if isinstance(value, str) and not value.strip():
-        raise errors.BadParameter(f"{name} cannot be empty", field=name)
+        raise errors.BadParameter(f"{spoken(name)} cannot be empty", field=name)

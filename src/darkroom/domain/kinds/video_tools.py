@@ -184,8 +184,7 @@ class VideoSubtitleTranslate(_Tool, kw_only=True):
 
     def check(self) -> None:
         super().check()
-        if not self.target_language.strip():
-            raise errors.BadParameter("target language cannot be empty", field="target_language")
+        required(self, "target_language")
 
 
 class VideoUpscaler(_Tool, kw_only=True):
