@@ -190,6 +190,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     history_days: Annotated[
         int, _said("Days that call records and webhook deliveries are kept.", ge=1, le=3650)
     ] = 90
+    file_days: Annotated[
+        Annotated[int, msgspec.Meta(ge=1, le=36_500)] | None,
+        _said("Days that results and uploads are kept; unset: until their owner deletes them."),
+    ] = None
     task_seconds_max: Annotated[
         float,
         _said("Seconds that a model may take for a task, if it has no bound of its own.", **_DAY),

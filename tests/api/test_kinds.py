@@ -1,4 +1,4 @@
-"""Every kind against the wire: its route, what it takes at its bounds, and what it refuses beyond."""
+"""Every kind against the wire: its route, what it takes at its bounds and refuses beyond."""
 
 from __future__ import annotations
 

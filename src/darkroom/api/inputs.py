@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from darkroom import errors, media
+from darkroom import cleaning, errors, media
 from darkroom.api.call import Call
 from darkroom.domain import assets
 from darkroom.domain.kinds.kind import Files, Kind, several
@@ -89,5 +89,7 @@ async def _store(store: files.Files, body: bytes, rule: Files, name: str) -> ass
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "input"
         await asyncio.to_thread(path.write_bytes, body)
+        if media_type in media.PICTURES:
+            await asyncio.to_thread(cleaning.clean, path, media_type, name)
         file, size, digest = await store.take(path, media_type)
     return assets.Asset(file, media_type, size, digest)

@@ -12,7 +12,7 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from darkroom import config, errors, media
+from darkroom import cleaning, config, errors, media
 from darkroom.api.call import Call, Route
 from darkroom.domain import assets
 
@@ -82,6 +82,8 @@ def _spool(part: UploadFile, path: Path) -> str:
     with path.open("wb") as target:
         while chunk := part.file.read(2**20):
             target.write(chunk)
+    if media_type in media.PICTURES:
+        cleaning.clean(path, media_type, "file")
     return media_type
 
 
@@ -98,6 +100,7 @@ ROUTES = (
             errors.UploadTooLarge,
             errors.UnsupportedMedia,
             errors.UnsupportedFormat,
+            errors.InputRefused,
         ),
     ),
 )

@@ -24,6 +24,23 @@ SELECT file, media_type, bytes AS size_bytes, sha256, width, height
 -- Whether a file of that name was there and is deleted; its name alone lets anybody ask.
 SELECT EXISTS (SELECT 1 FROM assets WHERE file = %(file)s AND deleted_at IS NOT NULL) AS is_so;
 
+-- name: assets.delete (caller)
+-- Mark one file as deleted, a result or an upload; answers the task that made it, if one did.
+UPDATE assets SET deleted_at = now()
+ WHERE file = %(file)s AND account_id = %(account_id)s AND deleted_at IS NULL
+RETURNING coalesce(task_id, '') AS task_id;
+
+-- name: assets.expire
+-- Mark files as deleted that are past their days, a bounded number, the oldest first.
+WITH old AS (
+    SELECT id FROM assets
+     WHERE deleted_at IS NULL AND created_at < now() - make_interval(days => %(days)s)
+     ORDER BY created_at LIMIT %(rows_max)s FOR UPDATE SKIP LOCKED
+), gone AS (
+    UPDATE assets SET deleted_at = now() FROM old WHERE assets.id = old.id RETURNING 1
+)
+SELECT count(*) AS total FROM gone;
+
 -- name: assets.leftover
 -- Files that are deleted and whose bytes nobody has yet seen to be gone, the first deleted first.
 SELECT file FROM assets WHERE deleted_at IS NOT NULL AND removed_at IS NULL
