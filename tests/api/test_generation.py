@@ -20,18 +20,13 @@ from wire_calls import (
     succeeded,
 )
 
+import examples
 from darkroom.domain.kinds.table import KINDS
-
-
-def _adapted(kind):
-    """A kind's example, made small and independent of the network."""
-    files = {name: [data_url(picture())] for name in kind.files}
-    return dict(kind.example) | files | {"resolution": "128x72"}
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
 def test_submit_of_every_kind_becomes_results(caller, kind):
-    answer = caller.post(f"/v1/generation/{kind.name}", json=_adapted(kind))
+    answer = caller.post(kind.route, json=examples.small(kind))
     task = finished(caller, succeeded(answer)["task_id"])
     assert task["task_status"] == "SUCCESS", task
     assert len(task[kind.outputs]) == 1

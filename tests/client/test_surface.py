@@ -13,7 +13,7 @@ import pytest
 import darkroom
 from darkroom import client
 from darkroom.client import errors
-from darkroom.client.kinds import sort, takes_several
+from darkroom.client.kinds import sort
 from darkroom.domain.kinds.table import KINDS
 
 
@@ -55,7 +55,7 @@ def test_client_knows_every_kind_with_its_path_and_files() -> None:
     told = {
         name: (
             f"/v1/generation/{kind.path}",
-            [(field, sorts[sort(field)], takes_several(field)) for field in kind.files],
+            [(field, sorts[sort(field)], field in kind.lists) for field in kind.files],
         )
         for name, kind in client.KINDS.items()
     }

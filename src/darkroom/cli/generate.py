@@ -11,7 +11,7 @@ import click
 
 from darkroom.cli import output, remote
 from darkroom.client import KINDS, Client, Task, TaskFailed
-from darkroom.client.kinds import Sort, sort, takes_several
+from darkroom.client.kinds import Sort, sort
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -92,8 +92,9 @@ def _given(kind: str, options: dict[str, Any]) -> dict[str, Any]:
     for field in KINDS[kind].files:
         named = files[sort(field)]
         if named:
-            given[field] = named if takes_several(field) else named.pop(0)
-            files[sort(field)] = [] if takes_several(field) else named
+            is_list = field in KINDS[kind].lists
+            given[field] = named if is_list else named.pop(0)
+            files[sort(field)] = [] if is_list else named
     for name, left in files.items():
         if left:
             raise click.BadParameter(f"{kind} takes no {left[0]}.", param_hint=f"--{name}")

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, TypeVar
 import httpx
 
 from darkroom.client import errors, operations, shapes
-from darkroom.client.kinds import KINDS, takes_several
+from darkroom.client.kinds import KINDS, Kind
 from darkroom.client.operations import Operation
 from darkroom.client.saving import Saving
 
@@ -160,9 +160,11 @@ def submit(
             "idempotency_key is 1 to 255 visible ASCII characters, such as a UUID."
         )
     fields = dict(given)
-    for name in KINDS[kind].files if kind in KINDS else ():
+    known = KINDS.get(kind, Kind(kind))
+    for name in known.files:
         if fields.get(name) is not None:
-            fields[name] = yield from _addresses(name, fields[name])
+            addresses = yield from _addresses(fields[name])
+            fields[name] = addresses if name in known.lists else addresses[0]
     operation = operations.submit(kind, fields, wait_seconds, idempotency_key=key)
     try:
         return (yield from call(operation))
@@ -171,12 +173,12 @@ def submit(
         raise
 
 
-def _addresses(name: str, given: Any) -> Flow[list[str] | str]:
+def _addresses(given: Any) -> Flow[list[str]]:
     """The addresses of a field's files, each uploaded unless it is one already."""
     found = []
     for content in given if isinstance(given, list | tuple) else [given]:
         found.append(content if _is_address(content) else (yield from upload(content)))
-    return found if takes_several(name) else found[0]
+    return found
 
 
 def _is_address(content: Content) -> bool:

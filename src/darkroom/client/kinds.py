@@ -10,10 +10,14 @@ Sort = Literal["image", "video", "audio"]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What follows `/v1/generation/`, and the fields whose local files are uploaded, in order."""
+    """What follows `/v1/generation/`, and the fields whose local files are uploaded, in order.
+
+    Those of `lists` take several.
+    """
 
     path: str
     files: tuple[str, ...] = ()
+    lists: tuple[str, ...] = ()
 
 
 def sort(field: str) -> Sort:
@@ -23,21 +27,19 @@ def sort(field: str) -> Sort:
     return "audio" if "audio" in field else "image"
 
 
-def takes_several(field: str) -> bool:
-    """Whether a field of files is a list."""
-    return field.endswith("s")
-
-
 # The kinds of this version; `submit` and `generate` take every kind that the server has.
 KINDS = {
     "text-to-image": Kind("text-to-image"),
-    "image-to-image": Kind("image-to-image", ("images",)),
+    "image-to-image": Kind("image-to-image", ("images",), ("images",)),
     "text-to-video": Kind("text-to-video"),
     "image-to-video": Kind("image-to-video", ("image",)),
-    "multi-image-to-video": Kind("multi-image-to-video", ("images",)),
+    "multi-image-to-video": Kind("multi-image-to-video", ("images",), ("images",)),
     "almighty-reference-to-video": Kind(
-        "almighty-reference-to-video", ("images", "videos", "audios")
+        "almighty-reference-to-video",
+        ("images", "videos", "audios"),
+        ("images", "videos", "audios"),
     ),
+    "effect-template": Kind("effect-template", ("image_url",), ("image_url",)),
     "image-to-prompt": Kind("image-to-prompt", ("img_url",)),
     "image-bg-change": Kind("image-bg-change", ("img_url",)),
     "image-bg-remove": Kind("image-bg-remove", ("img_url",)),
@@ -49,7 +51,7 @@ KINDS = {
     "image-translate": Kind("image-translate", ("img_url",)),
     "image-upscale": Kind("image-upscale", ("img_url",)),
     "video-extend": Kind("video-extend", ("video_url",)),
-    "video-merge": Kind("video-merge", ("video_urls",)),
+    "video-merge": Kind("video-merge", ("video_urls",), ("video_urls",)),
     "video-anime-replace": Kind("video-anime-replace", ("video_url", "image_url")),
     "video-background-remove": Kind("video-background-remove", ("video_url",)),
     "video-face-change": Kind("video-face-change", ("video_url", "image_url")),

@@ -72,7 +72,8 @@ async def _bounded(request: Request, bytes_max: int) -> Any:
 def _spool(part: UploadFile, path: Path) -> str:
     media_type = media.sniff(part.file.read(media.SNIFF_BYTES))
     if media_type is None:
-        raise errors.UnsupportedFormat(field="file")
+        spoken = "; ".join(media.SPOKEN.values())
+        raise errors.UnsupportedFormat(f"only support {spoken} type", field="file")
     size = part.file.seek(0, os.SEEK_END)
     if size > (bytes_max := config.UPLOAD_BYTES_MAX[media.sort(media_type)]):
         raise errors.UploadTooLarge(

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from darkroom.domain.kinds import audio, image, image_tools, video, video_tools
+from darkroom.domain.kinds import audio, effects, image, image_tools, video, video_tools
 from darkroom.domain.kinds.kind import Kind
 
 KINDS: dict[str, Kind] = {
     kind.name: kind
-    for kinds in (image.KINDS, video.KINDS, image_tools.KINDS, video_tools.KINDS, audio.KINDS)
+    for kinds in (
+        image.KINDS,
+        video.KINDS,
+        effects.KINDS,
+        image_tools.KINDS,
+        video_tools.KINDS,
+        audio.KINDS,
+    )
     for kind in kinds
 }
