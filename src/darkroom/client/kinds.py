@@ -64,4 +64,5 @@ KINDS = {
     "music-generate": Kind("music/generate", ("reference_audio",)),
     "text-to-audio": Kind("text-to-audio"),
     "speech-recognize": Kind("speech-recognize", ("audio_url",)),
+    "podcast-text": Kind("podcast/generate/text"),
 }

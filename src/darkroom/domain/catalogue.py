@@ -13,7 +13,7 @@ import msgspec
 
 from darkroom import errors
 from darkroom.domain import ledger, paces, rates, sizes
-from darkroom.domain.kinds.kind import Kind, several
+from darkroom.domain.kinds.kind import Kind, several, words
 from darkroom.domain.kinds.table import KINDS
 from darkroom.domain.rates import Rate
 
@@ -144,7 +144,7 @@ class Catalogue:
         amount = rates.Amount(
             pixels=size.pixels if size else 0,
             seconds=seconds,
-            characters=sum(len(getattr(given, name)) for name in kind.texts),
+            characters=sum(len(words(given, name)) for name in kind.texts),
         )
         return Order(count, size, rate, rates.price_mill(rate, amount), seconds)
 

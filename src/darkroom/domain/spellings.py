@@ -49,7 +49,7 @@ def task(one: tasks.Task, wire: str, base: str) -> dict[str, Any]:
     """A task in the caller's spelling; result addresses stand under `base`."""
     kind = KINDS[one.kind]
     shown: dict[str, Any] = {
-        "task_id": one.id,
+        "task_id": one.continues or one.id,
         "task_status": _STATUS_WORDS[wire][one.status],
         kind.outputs: [f"{base}/files/{name}" for name in one.files if _is_result(kind, name)],
         "batch_id": one.batch_id,
@@ -65,6 +65,9 @@ def task(one: tasks.Task, wire: str, base: str) -> dict[str, Any]:
         "started_at": instant(one.started_at),
         "finished_at": instant(one.finished_at),
     }
+    if kind.stage and one.is_ended:
+        end = "success" if one.status == tasks.SUCCESS else "fail"
+        shown["content_status"] = f"{kind.stage}-{end}"
     if one.place is not None:
         shown |= _place(one.place)
     if one.caller_id is not None:
@@ -84,6 +87,13 @@ def task(one: tasks.Task, wire: str, base: str) -> dict[str, Any]:
     if one.status == tasks.FAILED:
         shown |= {"msg": one.error, "error_code": one.error_code}
     return shown
+
+
+def continued(one: tasks.Task, later: tasks.Task, wire: str, base: str) -> dict[str, Any]:
+    """A task as it is known while another goes on with it: that one's state, its own words."""
+    kept = {name: one.notes[name] for name in KINDS[one.kind].told if one.notes}
+    before = {"content_status": f"{KINDS[one.kind].stage}-success"}
+    return before | task(later, wire, base) | kept
 
 
 def _is_result(kind: Kind, file: str) -> bool:

@@ -16,7 +16,7 @@ from darkroom.api.call import Call, Route
 from darkroom.api.groups import Wanted
 from darkroom.domain import idempotency_keys, moderations, spellings, tasks, webhooks
 from darkroom.domain.catalogue import Order
-from darkroom.domain.kinds.kind import SEED_MAX, Kind
+from darkroom.domain.kinds.kind import SEED_MAX, Kind, words
 from darkroom.domain.kinds.table import KINDS
 
 ERRORS = (
@@ -44,8 +44,12 @@ _KEY = re.compile("[!-~]{1,255}")
 _ABOUT_THE_TASK = ("webhook_url", "webhook_events", "caller_id", "deadline_seconds", "priority")
 
 
-async def submit(call: Call, kind: Kind) -> Any:
-    """Check, price, moderate, hold the credits, queue the tasks; a refusal leaves nothing."""
+async def submit(call: Call, kind: Kind, earlier: tasks.Task | None = None) -> Any:
+    """Check, price, moderate, hold the credits, queue the tasks; a refusal leaves nothing.
+
+    With an `earlier` task it goes on with that one: under its id, and with its words where the
+    request has none.
+    """
     key = _idempotency_key(call)
     fields = await wire.read_json(call.request)
     given: Any = wire.convert(fields, kind.input)
@@ -54,6 +58,8 @@ async def submit(call: Call, kind: Kind) -> Any:
     await _moderate(call, kind, given)
     taken = await inputs.take(call, kind, given)
     submission = _submission(call, kind, given, order, taken)
+    if earlier is not None:
+        submission = _continuing(submission, earlier)
     if key is not None:
         fingerprint = idempotency_keys.fingerprint(kind.name, fields)
         submission = replace(submission, idempotency_key=key, fingerprint=fingerprint)
@@ -67,6 +73,8 @@ async def submit(call: Call, kind: Kind) -> Any:
     call.trace.task_id = outcome.task_ids[0]
     answer = spellings.batch(outcome, call.principal.wire)
     answer |= {"served_by": call.edge.catalogue.backend(given.model, kind.name)}
+    if earlier is not None:
+        answer |= {"task_id": earlier.id, "task_ids": [earlier.id]}
     if kind.is_synchronous:
         answer |= await _at_once(call, outcome.task_ids)
         return wire.success(answer, call.trace.request_id)
@@ -105,7 +113,7 @@ def _order(call: Call, kind: Kind, given: Any) -> Order:
 
 
 async def _moderate(call: Call, kind: Kind, given: Any) -> None:
-    texts = {name: text for name in kind.texts if (text := getattr(given, name))}
+    texts = {name: text for name in kind.texts if (text := words(given, name))}
     decision = await call.edge.moderator.check(texts)
     if decision.verdict == "pass" and decision.error is None:
         return
@@ -175,6 +183,12 @@ async def _at_once(call: Call, task_ids: Sequence[str]) -> dict[str, Any]:
     return spellings.task(ended[0], call.principal.wire, call.base_url)
 
 
+def _continuing(submission: tasks.Submission, earlier: tasks.Task) -> tasks.Submission:
+    told = {name: (earlier.notes or {}).get(name) for name in KINDS[earlier.kind].told}
+    fields = told | submission.input["fields"]
+    return replace(submission, input={**submission.input, "fields": fields}, continues=earlier.id)
+
+
 def _route(kind: Kind) -> Route:
     async def answer(call: Call) -> Any:
         return await submit(call, kind)
@@ -182,4 +196,4 @@ def _route(kind: Kind) -> Route:
     return Route("POST", kind.route, answer, kind.summary, ERRORS, body=kind.input)
 
 
-ROUTES = tuple(_route(kind) for kind in KINDS.values())
+ROUTES = tuple(_route(kind) for kind in KINDS.values() if not kind.continues)

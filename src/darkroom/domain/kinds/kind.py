@@ -106,8 +106,9 @@ class Kind:
     first; `size` the ratio and resolution of results when a caller names none, for kinds that are
     asked for a size (`is_ratio_open`: even a model that lists ratios need be sent none); `told` the
     notes of a backend that status shows beside the results; `built_in` the backend that runs it in
-    the sandbox; one that `is_synchronous` is answered when it has ended; `path` what follows
-    `/v1/generation/`.
+    the sandbox; one that `is_synchronous` is answered when it has ended; `stage` is the word before
+    `-success` and `-fail` in `content_status`; one that `continues` another kind goes on with a
+    task of it, under that task's id; `path` what follows `/v1/generation/`.
     """
 
     name: str
@@ -124,12 +125,20 @@ class Kind:
     is_ratio_open: bool = False
     told: tuple[str, ...] = ()
     is_synchronous: bool = False
+    stage: str = ""
+    continues: str = ""
     path: str = ""
 
     @property
     def route(self) -> str:
         """The path under which it is asked for."""
         return f"/v1/generation/{self.path or self.name}"
+
+
+def words(given: Submit, name: str) -> str:
+    """What a field says in words; the turns of a script one after the other."""
+    value = getattr(given, name)
+    return value if isinstance(value, str) else "\n".join(turn.content for turn in value)
 
 
 def several(value: str | Sequence[str] | None) -> Sequence[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from darkroom.domain.kinds import audio, effects, image, image_tools, video, video_tools
+from darkroom.domain.kinds import audio, effects, image, image_tools, podcast, video, video_tools
 from darkroom.domain.kinds.kind import Kind
 
 KINDS: dict[str, Kind] = {
@@ -14,6 +14,7 @@ KINDS: dict[str, Kind] = {
         image_tools.KINDS,
         video_tools.KINDS,
         audio.KINDS,
+        podcast.KINDS,
     )
     for kind in kinds
 }
