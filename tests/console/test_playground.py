@@ -208,7 +208,9 @@ def test_the_code_beside_the_form_runs(server: Server, visitor: Visitor, name: s
 
 
 def test_the_code_for_node_says_the_request() -> None:
-    text = snippets.javascript("http://a", "text-to-image", {"prompt": 'a "b" `${c}`', "seed": 1})
+    text = snippets.javascript(
+        "http://a", KINDS["text-to-image"], {"prompt": 'a "b" `${c}`', "seed": 1}
+    )
     said = re.search(r"JSON.stringify\((.*?)\),\n}", text, re.DOTALL)
     assert said
     assert json.loads(said[1]) == {"prompt": 'a "b" `${c}`', "seed": 1}

@@ -19,6 +19,8 @@ from darkroom.domain.catalogue import Catalogue
 from darkroom.domain.kinds.kind import Kind
 from darkroom.domain.kinds.table import KINDS
 
+# What goes on with a task is asked for where that task is.
+_KINDS = {name: kind for name, kind in KINDS.items() if not kind.continues}
 _FIRST = "text-to-image"
 
 
@@ -70,7 +72,7 @@ async def quote(visit: Visit) -> Response:
 
 def _context(visit: Visit, given: Mapping[str, str]) -> dict[str, Any]:
     catalogue = visit.edge.catalogue
-    kind = KINDS.get(given.get("kind", ""), KINDS[_FIRST])
+    kind = _KINDS.get(given.get("kind", ""), KINDS[_FIRST])
     served = _served(catalogue, kind)
     if not served:
         raise errors.NotOffered(
@@ -89,16 +91,16 @@ def _context(visit: Visit, given: Mapping[str, str]) -> dict[str, Any]:
     base = visit.base_url
     return {
         "kind": kind,
-        "kinds": list(KINDS.values()),
+        "kinds": list(_KINDS.values()),
         "model": model,
         "models": served,
         "fields": fields,
         "about": json.dumps({one.name: [one.type, one.is_more and one.usual] for one in fields}),
         "quote": _quote(visit, kind, {**_missing(kind, fields), **body}),
         "snippets": {
-            "curl": snippets.curl(base, kind.name, body),
-            "Python": snippets.python(base, kind.name, body),
-            "JavaScript": snippets.javascript(base, kind.name, body),
+            "curl": snippets.curl(base, kind, body),
+            "Python": snippets.python(base, kind, body),
+            "JavaScript": snippets.javascript(base, kind, body),
         },
     }
 
@@ -161,7 +163,7 @@ def _inputs() -> str:
     return json.dumps(
         [
             {"kind": kind.name, "field": name, "types": sorted(files.media_types)}
-            for kind in KINDS.values()
+            for kind in _KINDS.values()
             for name, files in kind.files.items()
         ]
     )
