@@ -17,6 +17,7 @@ from darkroom.api.paths import Paths
 from darkroom.api.routes import (
     balance,
     cancel,
+    chat,
     deletion,
     effects,
     events,
@@ -47,6 +48,7 @@ _ROUTES: tuple[Route, ...] = (
     *podcast.ROUTES,
     *models.ROUTES,
     *registries.ROUTES,
+    *chat.ROUTES,
     *history.ROUTES,
     *usage.ROUTES,
     *webhooks.ROUTES,
