@@ -8,8 +8,10 @@ from typing import Any, ClassVar
 
 from darkroom.engine.backends import pictures, sounds
 from darkroom.engine.backends.contract import Context, Input, Output
-from darkroom.engine.backends.synth import cover, music
+from darkroom.engine.backends.synth import cover, engines, music, recognition, speech, voices
+from darkroom.errors import BadInput
 
+# How far a piece is when it is composed, and when it is written.
 _COMPOSED, _WRITTEN = 0.86, 0.92
 
 
@@ -17,7 +19,9 @@ class Synth:
     """Darkroom's own band, voice and ear: no weights, one core."""
 
     name: ClassVar[str] = "synth"
-    kinds: ClassVar[frozenset[str]] = frozenset({"music-generate"})
+    kinds: ClassVar[frozenset[str]] = frozenset(
+        {"music-generate", "text-to-audio", "speech-recognize"}
+    )
 
     def setup(self, model: str) -> None:
         """Loads nothing: every sound is made when it is asked for."""
@@ -27,7 +31,12 @@ class Synth:
 
         Raises `BadInput` for an input it cannot use, `BackendFailed` where a program is missing.
         """
-        yield from _music(given, context)
+        makers = {
+            "music-generate": _music,
+            "text-to-audio": _speech,
+            "speech-recognize": _text,
+        }
+        yield from makers[given.kind](given, context)
 
 
 def _music(given: Input, context: Context) -> Iterator[Output]:
@@ -44,6 +53,61 @@ def _music(given: Input, context: Context) -> Iterator[Output]:
         lambda at: context.progress(_WRITTEN + (1 - _WRITTEN) * at),
     )
     yield pictures.write_cover(picture, context.folder / "cover.jpg")
+
+
+def _speech(given: Input, context: Context) -> Iterator[Output]:
+    context.progress(0.0)
+    engine = engines.find()
+    text = str(given.fields["text"])
+    speaker = _speaker(given)
+    speed, volume = _number(given, "speed"), _number(given, "vol")
+    plain = engines.say(engine, text, speaker, speed, context.folder, lambda: context.progress(0.2))
+    context.progress(0.5)
+    sound = speech.shaped(plain, speaker.manner)
+    if not len(sound):
+        raise BadInput("The text has nothing in it that can be said.")
+    sound = speech.loud(speech.padded(sound), volume)
+    context.progress(0.8)
+    path = context.folder / "speech.mp3"
+    sounds.write_mp3(sound, path)
+    context.progress(1.0)
+    notes = {
+        "voice": speaker.name,
+        "engine": engine.name,
+        "language": engines.language(text, speaker),
+    }
+    yield _sound(path, sound, notes)
+
+
+def _speaker(given: Input) -> voices.Speaker:
+    try:
+        return voices.speaker(int(given.fields["voice_id"]))
+    except (KeyError, ValueError, TypeError) as error:
+        raise BadInput("voice_id is a whole number from 66 to 85.") from error
+
+
+def _number(given: Input, name: str) -> float:
+    try:
+        return float(given.fields.get(name, "1.0"))
+    except (ValueError, TypeError) as error:
+        raise BadInput(f'{name} is a number such as "1.0".') from error
+
+
+def _text(given: Input, context: Context) -> Iterator[Output]:
+    paths = given.files.get("audio_url", ())
+    if not paths:
+        raise BadInput("speech-recognize needs a sound.")
+    context.progress(0.0)
+    text = recognition.recognize(
+        paths[0],
+        str(given.fields.get("language") or "en"),
+        context.folder,
+        lambda: context.progress(0.5),
+    )
+    path = context.folder / "speech.txt"
+    path.write_text(text + "\n", encoding="utf-8")
+    context.progress(1.0)
+    yield Output(path, "text/plain", notes={"speech_text": text})
 
 
 def _sound(path: Path, sound: sounds.Samples, notes: dict[str, Any]) -> Output:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from darkroom.engine.backends import sounds
 from darkroom.engine.backends.synth.players import INSTRUMENTS
 from darkroom.engine.backends.synth.score import Clock, Note, Part, Score
 from darkroom.engine.backends.synth.tones import (
@@ -24,7 +25,7 @@ Progress = Callable[[float], None]
 LEAD_IN = 0.12
 TAIL = 3.2
 _FADE = 2.6
-_RMS = 10 ** (-16 / 20)
+_RMS_DB = -16.0
 # A coder of MP3 may overshoot a peak by a decibel, and -1 dB is to be kept.
 _CEILING = 10 ** (-2.2 / 20)
 _PERCUSSION = listed(
@@ -199,23 +200,23 @@ def master(sound: Wave) -> Wave:
     """The mix made ready: equalised, brought to -16 dB, limited to -2.2 dB, faded out."""
     sound = np.stack([equalize(sound[:, side], _polish) for side in (0, 1)], axis=1)
     for _ in range(3):
-        # Limiting takes some loudness, so it takes a few rounds to arrive.
-        sound = limited(sound * np.float32(_RMS / max(_rms(sound), 1e-9)))
+        # Limiting takes some loudness, so it may take a few rounds to arrive.
+        missing = _RMS_DB - sounds.loudness(sound)
+        if abs(missing) < 0.1:
+            break
+        sound = limited(sound * np.float32(10 ** (missing / 20)))
     edge, fade = count(0.02), min(count(_FADE), len(sound))
     sound[:edge] *= np.linspace(0, 1, edge, dtype=np.float32)[:, None]
     sound[-fade:] *= (np.cos(np.linspace(0, np.pi / 2, fade, dtype=np.float32)) ** 2)[:, None]
     return sound
 
 
-def _rms(sound: Wave) -> float:
-    return float(np.sqrt(np.mean(np.square(sound, dtype=np.float64))))
-
-
 def limited(sound: Wave, ceiling: float = _CEILING) -> Wave:
     """The sound with no peak over `ceiling`: turned down ahead of each peak, and slowly back up."""
     size = 96
-    padded = np.pad(np.abs(sound).max(axis=1), (0, -len(sound) % size))
-    peaks = padded.reshape(-1, size).max(axis=1)
+    whole = np.pad(sound, ((0, -len(sound) % size), (0, 0)))
+    # The sound is a row of blocks; each block's peak counts, left or right.
+    peaks = np.abs(whole).reshape(-1, 2 * size).max(axis=1)
     wanted = np.minimum(1.0, ceiling / np.maximum(peaks, 1e-9))
     # The lowest of what lies within 8 blocks (16 ms) around, smoothed over as long.
     reach = 8
@@ -224,6 +225,9 @@ def limited(sound: Wave, ceiling: float = _CEILING) -> Wave:
     )
     lowest = np.pad(around.min(axis=1), reach, mode="edge")
     smooth = np.convolve(lowest, np.hanning(2 * reach + 3)[1:-1] / (reach + 1), mode="valid")
-    places = np.arange(len(sound)) / size - 0.5
-    gain = np.interp(places, np.arange(len(smooth)), smooth)
-    return np.asarray(np.clip(sound * gain[:, None], -ceiling, ceiling), np.float32)
+    # Within a block the gain moves in a straight line.
+    edges = (np.append(smooth[0], smooth) + np.append(smooth, smooth[-1])) / 2
+    ramp = np.arange(size) / size
+    gain = (edges[:-1, None] + np.diff(edges)[:, None] * ramp).astype(np.float32)
+    whole *= gain.reshape(-1, 1)
+    return np.clip(whole[: len(sound)], -ceiling, ceiling, dtype=np.float32)
