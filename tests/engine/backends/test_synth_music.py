@@ -240,21 +240,11 @@ def test_a_reference_gives_its_tempo_and_key(tmp_path: Path) -> None:
     heard = listening.listen(sounds.read(_clicks(tmp_path / "clicks.mp3", 96)))
     assert heard.tempo == pytest.approx(96, abs=1.5)
     assert (harmony.NAMES[heard.tonic], heard.mode) == ("E♭", "major")
-    given = Input(
-        "music-generate",
-        "SYNTH",
-        {"type": "ONLY_MUSIC", "styles": {"POP": ""}},
-        {"reference_audio": [tmp_path / "clicks.mp3"]},
-    )
-    told: list[float] = []
-
-    def stop(fraction: float) -> None:
-        told.append(fraction)
-        raise Canceled
-
-    with pytest.raises(Canceled):
-        music.compose(given, 1, stop)
-    assert told == [0.03], "the reference was heard before the first progress"
+    quick, _ = _scored({"POP": ""}, description="at 100 bpm")
+    slow, _ = _scored({"RNB": "", "SAD": ""}, description="at 62 bpm")
+    taken = [music._taken_over(one, listening.Heard(124.0, 3, "minor")) for one in (quick, slow)]
+    assert [one.tempo for one in taken] == [124.0, 62.0], "a beat is counted as the genre would"
+    assert {one.key for one in taken} == {"E♭ minor"}
 
 
 def test_a_broken_reference_is_refused(tmp_path: Path) -> None:

@@ -37,6 +37,11 @@ def test_lines_have_their_syllables(line: str, count: int) -> None:
     assert len(phonemes.syllables(line)) == count
 
 
+def test_it_knows_which_letters_it_can_read() -> None:
+    assert phonemes.is_readable("Déjà vu — 99 Luftballons!")
+    assert not phonemes.is_readable("海边的夜晚")
+
+
 def test_written_lyrics_rhyme_speak_of_the_description_and_change_with_the_seed() -> None:
     def written(seed: int) -> lyrics.Lyrics:
         rng = np.random.default_rng(seed)

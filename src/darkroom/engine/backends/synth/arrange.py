@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -164,7 +165,7 @@ class _Writer:
         yield Part("lead", lead, tuple(notes), -19.0, 0.06, 0.3)
         if self._players.second:
             doubled = [
-                Note(one.beat, one.beats, one.pitch + 12, one.velocity * 0.8)
+                dataclasses.replace(one, pitch=one.pitch + 12 * (one.pitch <= 76))
                 for one in notes
                 if any(s.name == "B'" and _within(one, s, brief.meter) for s in sections)
             ]

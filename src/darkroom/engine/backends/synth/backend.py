@@ -12,7 +12,7 @@ from darkroom.engine.backends.synth import cover, engines, music, recognition, s
 from darkroom.errors import BadInput
 
 # How far a piece is when it is composed, and when it is written.
-_COMPOSED, _WRITTEN = 0.86, 0.92
+_COMPOSED, _WRITTEN = 0.7, 0.9
 
 
 class Synth:
@@ -42,8 +42,7 @@ class Synth:
 def _music(given: Input, context: Context) -> Iterator[Output]:
     piece = music.compose(given, context.seed, lambda at: context.progress(_COMPOSED * at))
     path = context.folder / "music.mp3"
-    sounds.write_mp3(piece.sound, path)
-    context.progress(_WRITTEN)
+    _write(piece.sound, path, context, (_COMPOSED, _WRITTEN))
     yield _sound(path, piece.sound, dict(piece.notes))
     picture = cover.draw(
         piece.title,
@@ -67,9 +66,8 @@ def _speech(given: Input, context: Context) -> Iterator[Output]:
     if not len(sound):
         raise BadInput("The text has nothing in it that can be said.")
     sound = speech.loud(speech.padded(sound), volume)
-    context.progress(0.8)
     path = context.folder / "speech.mp3"
-    sounds.write_mp3(sound, path)
+    _write(sound, path, context, (0.7, 1.0))
     context.progress(1.0)
     notes = {
         "voice": speaker.name,
@@ -77,6 +75,11 @@ def _speech(given: Input, context: Context) -> Iterator[Output]:
         "language": engines.language(text, speaker),
     }
     yield _sound(path, sound, notes)
+
+
+def _write(sound: sounds.Samples, path: Path, context: Context, span: tuple[float, float]) -> None:
+    begin, end = span
+    sounds.write_mp3(sound, path, lambda at: context.progress(begin + (end - begin) * at))
 
 
 def _speaker(given: Input) -> voices.Speaker:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ from darkroom.engine.backends.synth.tones import RATE
 
 _DOWN = 4
 _SIZE, _HOP = 2048, 256
+_KEY_SIZE, _KEY_HOP = 8192, 2048
 _SECONDS_HEARD = 90
 # How well each tone of the scale fits a key: Krumhansl and Kessler, Psychological Review 89 (1982).
 _MAJOR = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
@@ -31,11 +33,15 @@ def listen(sound: Samples) -> Heard:
     """Returns what is heard in the first 90 seconds of float32 (samples, 2) at 48 kHz."""
     mono = sound[: _SECONDS_HEARD * RATE].mean(axis=1)
     mono = mono[: len(mono) // _DOWN * _DOWN].reshape(-1, _DOWN).mean(axis=1)
-    mono = np.pad(mono, (0, max(0, 4 * _SIZE - len(mono))))
-    windows = np.lib.stride_tricks.sliding_window_view(mono, _SIZE)[::_HOP]
-    spectrum = np.abs(np.fft.rfft(windows * np.hanning(_SIZE).astype(np.float32), axis=1))
-    tonic, mode = _key(spectrum.astype(np.float64))
-    return Heard(_tempo(spectrum.astype(np.float64)), tonic, mode)
+    mono = np.pad(mono, (0, max(0, 2 * _KEY_SIZE - len(mono))))
+    tonic, mode = _key(_spectrum(mono, _KEY_SIZE, _KEY_HOP))
+    return Heard(_tempo(_spectrum(mono, _SIZE, _HOP)), tonic, mode)
+
+
+def _spectrum(mono: npt.NDArray[Any], size: int, hop: int) -> npt.NDArray[np.float64]:
+    windows = np.lib.stride_tricks.sliding_window_view(mono, size)[::hop]
+    window = np.hanning(size).astype(np.float32)
+    return np.asarray(np.abs(np.fft.rfft(windows * window, axis=1)), np.float64)
 
 
 def _tempo(spectrum: npt.NDArray[np.float64]) -> float | None:
@@ -62,12 +68,17 @@ def _tempo(spectrum: npt.NDArray[np.float64]) -> float | None:
 
 
 def _key(spectrum: npt.NDArray[np.float64]) -> tuple[int, str]:
-    hz = np.fft.rfftfreq(_SIZE, _DOWN / RATE)
-    heard = (hz > 100) & (hz < 2000)
+    """The key whose profile the tones fit best, each moment counting as much as the next.
+
+    Low partials count more: a third harmonic is a fifth, and would speak for the wrong key.
+    """
+    hz = np.fft.rfftfreq(_KEY_SIZE, _DOWN / RATE)
+    heard = (hz > 100) & (hz < 1000)
     pitch = 69 + 12 * np.log2(hz[heard] / 440)
     nearness = np.maximum(0, 1 - 2 * np.abs(pitch - np.round(pitch)))
-    levels = (np.sqrt(spectrum[:, heard]) * nearness).sum(axis=0)
-    chroma = np.asarray(np.bincount(np.round(pitch).astype(int) % 12, levels, 12), np.float64)
+    levels = np.sqrt(spectrum[:, heard]) * nearness / hz[heard]
+    levels = (levels / (levels.sum(axis=1, keepdims=True) + 1e-9)).sum(axis=0)
+    chroma = np.bincount(np.round(pitch).astype(int) % 12, levels, 12)
     chroma = chroma - chroma.mean()
     best, found = -np.inf, (0, "major")
     for mode, profile in (("major", _MAJOR), ("minor", _MINOR)):

@@ -17,6 +17,7 @@ from darkroom.engine.backends.synth.tones import (
     convolve,
     count,
     equalize,
+    stretched,
 )
 from darkroom.engine.backends.synth.words import listed
 
@@ -59,11 +60,8 @@ def mix(score: Score, rng: Random, progress: Progress, voice: Wave | None = None
     dry *= ride
     sent *= ride
     progress(0.82)
-    wet = room(sent, rng, 2.4 if score.clock.swing == 0.5 else 1.5)
-    progress(0.9)
-    sound = master(dry + wet)
-    progress(1.0)
-    return sound
+    wet = room(sent, rng, 2.4 if score.clock.swing == 0.5 else 1.5, _part_of(progress, 0.82, 0.08))
+    return master(dry + wet, _part_of(progress, 0.9, 0.1))
 
 
 def _part_of(progress: Progress, start: float, share: float) -> Progress:
@@ -88,7 +86,7 @@ def play(part: Part, clock: Clock, length: int, rng: Random, progress: Progress)
     left, right = np.cos((part.pan + 1) * np.pi / 4), np.sin((part.pan + 1) * np.pi / 4)
     sides = np.array([left, right], np.float32) * np.float32(2**0.5)
     for number, note in enumerate(part.notes):
-        if number % 16 == 0:
+        if number % 4 == 0:
             progress(number / len(part.notes))
         at = LEAD_IN + clock.seconds(note.beat) + float(np.clip(rng.normal(0, jitter), -0.02, 0.02))
         force = float(np.clip(note.velocity * rng.uniform(0.92, 1.08), 0.05, 1.0))
@@ -165,7 +163,7 @@ def _riding(score: Score, length: int) -> Wave:
     return np.interp(np.arange(length), places, gains).astype(np.float32)
 
 
-def room(sent: Wave, rng: Random, seconds: float) -> Wave:
+def room(sent: Wave, rng: Random, seconds: float, progress: Progress = lambda _: None) -> Wave:
     """A room's answer, float32 as long as `sent`: early echoes, then a tail whose highs die first.
 
     Left and right have tails of their own; nothing below 180 Hz goes in.
@@ -174,6 +172,7 @@ def room(sent: Wave, rng: Random, seconds: float) -> Wave:
     time = np.arange(length) / RATE
     sound = np.empty_like(sent)
     for side in (0, 1):
+        progress(side / 2)
         noise = rng.standard_normal(length)
         dull = equalize(noise.astype(np.float32), lambda hz: 1 / (1 + (hz / 2200) ** 2), 1024)
         clear = equalize(noise.astype(np.float32), lambda hz: 1 / (1 + (hz / 6500) ** 2), 1024)
@@ -182,6 +181,7 @@ def room(sent: Wave, rng: Random, seconds: float) -> Wave:
         for _ in range(7):
             tail[count(rng.uniform(0.007, 0.06))] += rng.choice([-1, 1]) * 9 * rng.random()
         kernel = (tail / np.sqrt(np.square(tail).sum())).astype(np.float32)
+        progress(side / 2 + 0.2)
         send = equalize(sent[:, side], lambda hz: 1 / (1 + (180 / np.maximum(hz, 1)) ** 3), 2048)
         sound[:, side] = convolve(send, kernel)[: len(sent)]
     return sound
@@ -196,18 +196,22 @@ def _polish(hz: Curve) -> Curve:
     return rumble * mud * harsh * air
 
 
-def master(sound: Wave) -> Wave:
+def master(sound: Wave, progress: Progress) -> Wave:
     """The mix made ready: equalised, brought to -16 dB, limited to -2.2 dB, faded out."""
-    sound = np.stack([equalize(sound[:, side], _polish) for side in (0, 1)], axis=1)
-    for _ in range(3):
+    for side in (0, 1):
+        progress(0.25 * side)
+        sound[:, side] = equalize(sound[:, side], _polish)
+    for number in range(3):
         # Limiting takes some loudness, so it may take a few rounds to arrive.
         missing = _RMS_DB - sounds.loudness(sound)
         if abs(missing) < 0.1:
             break
+        progress(0.5 + 0.1 * number)
         sound = limited(sound * np.float32(10 ** (missing / 20)))
     edge, fade = count(0.02), min(count(_FADE), len(sound))
     sound[:edge] *= np.linspace(0, 1, edge, dtype=np.float32)[:, None]
     sound[-fade:] *= (np.cos(np.linspace(0, np.pi / 2, fade, dtype=np.float32)) ** 2)[:, None]
+    progress(1.0)
     return sound
 
 
@@ -227,7 +231,5 @@ def limited(sound: Wave, ceiling: float = _CEILING) -> Wave:
     smooth = np.convolve(lowest, np.hanning(2 * reach + 3)[1:-1] / (reach + 1), mode="valid")
     # Within a block the gain moves in a straight line.
     edges = (np.append(smooth[0], smooth) + np.append(smooth, smooth[-1])) / 2
-    ramp = np.arange(size) / size
-    gain = (edges[:-1, None] + np.diff(edges)[:, None] * ramp).astype(np.float32)
-    whole *= gain.reshape(-1, 1)
+    whole *= stretched(np.asarray(edges, np.float32), size)[:, None]
     return np.clip(whole[: len(sound)], -ceiling, ceiling, dtype=np.float32)

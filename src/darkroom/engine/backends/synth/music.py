@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -44,7 +45,7 @@ def compose(given: Input, seed: int, progress: Progress) -> Piece:
     if references := given.files.get("reference_audio"):
         heard = listening.listen(sounds.read(references[0]))
         brief = _taken_over(brief, heard)
-        notes["reference"] = _told(heard)
+        notes["reference"] = _told(heard, brief)
     progress(0.03)
     title = briefs.title(str(fields.get("audio_name") or ""), description, brief, rng)
     words: Lyrics | None = None
@@ -56,6 +57,8 @@ def compose(given: Input, seed: int, progress: Progress) -> Piece:
     if words is not None:
         sung = _sung(score, words, voice, rng, lambda part: progress(0.03 + 0.25 * part))
         notes |= {"lyrics": words.text, "voice": f"formant voice ({voice.name})"}
+        if not phonemes.is_readable(words.text):
+            notes["voice"] += "; letters that are not Latin are sung as plain open syllables"
         if words.lines_left_out:
             notes["lyrics_lines_left_out"] = words.lines_left_out
     begun = 0.03 if words is None else 0.28
@@ -76,16 +79,20 @@ def compose(given: Input, seed: int, progress: Progress) -> Piece:
 def _taken_over(brief: Brief, heard: listening.Heard) -> Brief:
     """The brief at the tempo and in the key of a reference."""
     mode = brief.genre.major if heard.mode == "major" else brief.genre.minor
-    tempo = heard.tempo or brief.tempo
-    tempo = min(max(tempo, briefs.TEMPO_MIN), briefs.TEMPO_MAX)
+    tempo = brief.tempo
+    if heard.tempo is not None:
+        # A beat can be counted at half or twice its speed: as the genre would count it.
+        counts = [heard.tempo * times for times in (0.5, 1.0, 2.0)]
+        tempo = min(counts, key=lambda one: abs(math.log(one / brief.tempo)))
+        tempo = min(max(tempo, briefs.TEMPO_MIN), briefs.TEMPO_MAX)
     return dataclasses.replace(brief, tempo=tempo, tonic=heard.tonic, mode=mode)
 
 
-def _told(heard: listening.Heard) -> str:
+def _told(heard: listening.Heard, taken: Brief) -> str:
     key = f"{NAMES[heard.tonic]} {heard.mode}"
     if heard.tempo is None:
         return f"Its key ({key}) was taken over; no steady beat was heard."
-    return f"Its tempo ({heard.tempo:.0f}) and key ({key}) were taken over, nothing else."
+    return f"Its tempo ({taken.tempo:.0f}) and key ({key}) were taken over, nothing else."
 
 
 def _lyrics(given: str, description: str, brief: Brief, rng: Random) -> Lyrics:

@@ -66,13 +66,23 @@ class Syllable:
     coda: str
 
 
+def _plain(text: str) -> str:
+    """A text without the accents of its letters."""
+    parts = unicodedata.normalize("NFKD", text)
+    return "".join(one for one in parts if not unicodedata.combining(one))
+
+
+def is_readable(text: str) -> bool:
+    """Whether the rules can read every letter of a text."""
+    return all(one.isascii() or not one.isalpha() for one in _plain(text))
+
+
 def sounds_of(word: str) -> str:
     """A word's phonemes, one sign each."""
     word = word.lower().replace("’", "'")
     if word in _KNOWN:
         return _KNOWN[word]
-    plain = unicodedata.normalize("NFKD", word)
-    plain = "".join(one for one in plain if not unicodedata.combining(one)).replace("'", "")
+    plain = _plain(word).replace("'", "")
     if not plain.isascii():
         # A script that the rules cannot read: an open syllable for each sign.
         return "".join(_OPEN[ord(one) % len(_OPEN)] for one in plain if one.isalnum())

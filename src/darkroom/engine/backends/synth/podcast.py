@@ -170,9 +170,8 @@ def voice_script(script: Sequence[Turn], voices_of: Mapping[str, int], context: 
     context.progress(0.85)
     sound = sound + mixing.room(sound * np.float32(0.07), rng, 0.35)
     sound = speech.loud(sound, 1.0, _RMS_DB)
-    context.progress(0.92)
     path = context.folder / "podcast.mp3"
-    sounds.write_mp3(sound, path)
+    sounds.write_mp3(sound, path, lambda at: context.progress(0.9 + 0.1 * at))
     context.progress(1.0)
     notes = {
         "duration_seconds": round(len(sound) / sounds.RATE, 2),

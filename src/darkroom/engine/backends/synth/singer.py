@@ -13,7 +13,16 @@ import numpy.typing as npt
 
 from darkroom.engine.backends.synth.phonemes import Syllable
 from darkroom.engine.backends.synth.score import Clock, Note
-from darkroom.engine.backends.synth.tones import RATE, Curve, Random, Wave, count, noise, soften
+from darkroom.engine.backends.synth.tones import (
+    RATE,
+    Curve,
+    Random,
+    Wave,
+    count,
+    noise,
+    soften,
+    stretched,
+)
 
 HOP = 240
 _FRAME = HOP / RATE
@@ -173,20 +182,14 @@ def _voiced(frequency: Curve, shapes: npt.NDArray[np.float64], loud: Curve) -> W
     # A singer keeps all vowels about as loud, whatever harmonic meets a formant.
     levels *= loud / np.sqrt(np.square(levels).sum(axis=0)) ** 0.85
     size = (len(frequency) - 1) * HOP
-    ramp = np.arange(HOP, dtype=np.float32) / np.float32(HOP)
-    phase = np.cumsum(_stretched(np.asarray(frequency, np.float32), ramp).astype(np.float64) / RATE)
+    phase = np.cumsum(stretched(frequency, HOP) / RATE)
     step = np.exp(2j * np.pi * (phase % 1.0)).astype(np.complex64)
     turned = step.copy()
     sound = np.zeros(size, np.float32)
     for level in np.asarray(levels, np.float32):
-        sound += _stretched(level, ramp) * turned.imag
+        sound += stretched(level, HOP) * turned.imag
         turned *= step
     return sound * np.float32(0.5)
-
-
-def _stretched(frames: Wave, ramp: Wave) -> Wave:
-    """A curve of frames as samples, by straight lines."""
-    return (frames[:-1, None] + np.diff(frames)[:, None] * ramp).reshape(-1)
 
 
 def _add_noise(sound: Wave, moment: _Moment, begin: float, rng: Random) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -99,10 +100,18 @@ def read(period: Wave, phase: Curve) -> Wave:
 
 def vibrato(length: int, rate: float, cents: float, rng: Random, *, late: float = 0.3) -> Curve:
     """Factors on a frequency: a slow wave of so many cents that grows in after `late` seconds."""
-    time = np.arange(length) / RATE
+    hop = 96
+    time = np.arange(length // hop + 2) * hop / RATE
     grown = np.clip((time - late) / 0.35 + 0.15, 0.0, 1.0)
     wave = np.sin(2 * np.pi * (rate * time + rng.random()))
-    return 1.0 + grown * wave * cents * (np.log(2) / 1200)
+    factors = 1.0 + grown * wave * cents * (np.log(2) / 1200)
+    return np.asarray(stretched(factors, hop)[:length], np.float64)
+
+
+def stretched(frames: npt.NDArray[Any], hop: int) -> npt.NDArray[Any]:
+    """A curve of frames as samples, `hop` from each to the next, by straight lines."""
+    ramp = np.arange(hop, dtype=frames.dtype) / frames.dtype.type(hop)
+    return (frames[:-1, None] + np.diff(frames)[:, None] * ramp).reshape(-1)
 
 
 def noise(length: int, low_hz: float, high_hz: float, rng: Random) -> Wave:
