@@ -66,9 +66,12 @@ class Syllable:
     coda: str
 
 
+_LETTERS = str.maketrans({"ø": "o", "æ": "e", "œ": "e", "ł": "l", "đ": "d", "ı": "i"})
+
+
 def _plain(text: str) -> str:
-    """A text without the accents of its letters."""
-    parts = unicodedata.normalize("NFKD", text)
+    """A text in small letters without their accents."""
+    parts = unicodedata.normalize("NFKD", text.casefold().translate(_LETTERS))
     return "".join(one for one in parts if not unicodedata.combining(one))
 
 
