@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
+from darkroom.domain.kinds.podcast import SPEAKERS
 from darkroom.engine.backends import pictures, sounds
 from darkroom.engine.backends.contract import Context, Input, Output
-from darkroom.engine.backends.synth import cover, engines, music, recognition, speech, voices
+from darkroom.engine.backends.synth import (
+    cover,
+    engines,
+    music,
+    podcast,
+    recognition,
+    speech,
+    voices,
+)
 from darkroom.errors import BadInput
 
 # How far a piece is when it is composed, and when it is written.
@@ -20,7 +31,13 @@ class Synth:
 
     name: ClassVar[str] = "synth"
     kinds: ClassVar[frozenset[str]] = frozenset(
-        {"music-generate", "text-to-audio", "speech-recognize"}
+        {
+            "music-generate",
+            "text-to-audio",
+            "speech-recognize",
+            "podcast-text",
+            "podcast-audio",
+        }
     )
 
     def setup(self, model: str) -> None:
@@ -35,6 +52,8 @@ class Synth:
             "music-generate": _music,
             "text-to-audio": _speech,
             "speech-recognize": _text,
+            "podcast-text": _script,
+            "podcast-audio": _podcast,
         }
         yield from makers[given.kind](given, context)
 
@@ -111,6 +130,33 @@ def _text(given: Input, context: Context) -> Iterator[Output]:
     path.write_text(text + "\n", encoding="utf-8")
     context.progress(1.0)
     yield Output(path, "text/plain", notes={"speech_text": text})
+
+
+def _script(given: Input, context: Context) -> Iterator[Output]:
+    context.progress(0.0)
+    fields = given.fields
+    speakers = [podcast.Speaker(one, SPEAKERS[one].name) for one in fields["speakers"]]
+    turns = podcast.write_script(
+        fields["query"], fields["mode"], speakers, context.seed, language=fields["language"]
+    )
+    scripts = [dataclasses.asdict(one) for one in turns]
+    path = context.folder / "script.json"
+    path.write_text(json.dumps(scripts, ensure_ascii=False, indent=1), encoding="utf-8")
+    context.progress(1.0)
+    yield Output(path, "application/json", notes={"scripts": scripts})
+
+
+def _podcast(given: Input, context: Context) -> Iterator[Output]:
+    turns = [
+        podcast.Turn(
+            one["speaker_id"],
+            one.get("speaker_name") or SPEAKERS[one["speaker_id"]].name,
+            one["content"],
+        )
+        for one in given.fields["scripts"]
+    ]
+    voices_of = {one.speaker_id: SPEAKERS[one.speaker_id].voice_id for one in turns}
+    yield podcast.voice_script(turns, voices_of, context)
 
 
 def _sound(path: Path, sound: sounds.Samples, notes: dict[str, Any]) -> Output:
