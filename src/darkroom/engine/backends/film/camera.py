@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,6 +24,10 @@ class Pose:
     yaw: float = 0.0
     pitch: float = 0.0
     zoom: float = 1.0
+
+    def milder(self, share: float) -> Pose:
+        """Returns the pose with its parallax, not its turn or zoom, cut to a share."""
+        return replace(self, right=self.right * share, up=self.up * share, ahead=self.ahead * share)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ class Film:
 def shoot(scene: Scene, film: Film, progress: Progress) -> Shot:
     """Returns the moving picture of a scene; paints its still, of which `progress` hears 0..1."""
     scene = replace(scene, moment=0.0)
-    above = _airs(scene, film)
+    above = airs_of(scene, film)
     if scene.subject == "sea" and scene.style == "photo":
         progress(1.0)
         return SeaShot(scene, film.size, SPAN, film.move, above)
@@ -147,7 +147,7 @@ def _spilt(backdrop: Pixels, near: FloatArray, skies: Skies, lights: Lights) -> 
     return np.asarray(cv2.GaussianBlur(more, (0, 0), 3.0), np.uint8)
 
 
-def _airs(scene: Scene, film: Film) -> list[airs.Air]:
+def airs_of(scene: Scene, film: Film) -> list[airs.Air]:
     """Returns what falls and floats in this scene."""
     made: list[airs.Air] = []
     seed, size = scene.seed, film.size
