@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from darkroom.engine.backends.painter.scene import Scene
+from darkroom.engine.backends.painter.scene import Progress, Scene
 from darkroom.engine.backends.sounds import RATE, Samples
 
 _LOUDNESS_DB = -20.0
@@ -50,15 +50,16 @@ def mix_of(scene: Scene) -> dict[str, float]:
     return mix
 
 
-def ambience(mix: Mapping[str, float], seconds: float, seed: int) -> Samples:
+def ambience(mix: Mapping[str, float], seconds: float, seed: int, progress: Progress) -> Samples:
     """Returns the mixed sources as float32 (samples, 2) at 48 kHz, about -20 dB RMS, faded at both
     ends; the same arguments give the same sound."""
     count = round(seconds * RATE)
     total = np.zeros((count, 2), np.float32)
-    for name, weight in sorted(mix.items()):
+    for number, (name, weight) in enumerate(sorted(mix.items())):
+        progress(number / len(mix))
         # Each source has its own randomness: adding one leaves the others as they are.
         rng = np.random.default_rng([seed, *name.encode()])
-        total += _levelled(_SOURCES[name](count, rng)) * np.float32(weight)
+        total += _levelled(SOURCES[name](count, rng)) * np.float32(weight)
     return finished(total)
 
 
@@ -291,7 +292,8 @@ def _roomy(sound: Samples) -> Samples:
     return out
 
 
-_SOURCES: Mapping[str, Callable[[int, np.random.Generator], Samples]] = {
+# What a mix may name.
+SOURCES: Mapping[str, Callable[[int, np.random.Generator], Samples]] = {
     "surf": _surf, "wind": _wind, "leaves": _leaves, "lapping": _lapping, "rain": _rain,
     "thunder": _thunder, "birds": _birds, "gulls": _gulls, "crickets": _crickets, "hum": _hum,
     "pad": _pad,

@@ -20,8 +20,8 @@ _SCRIPTS = {
     "multi-image-to-video": scripts.from_pictures,
     "almighty-reference-to-video": scripts.from_references,
 }
-# Progress: until the shots stand, and while frames are made.
-_BUILT, _MADE = 0.12, 0.98
+# Progress: until the shots stand, until the sound does, and while frames are made.
+_BUILT, _HEARD, _MADE = 0.12, 0.16, 0.98
 _POSTER_AT = 0.3
 
 
@@ -42,7 +42,12 @@ class Film:
         plan = _SCRIPTS[given.kind](given, context, lambda part: context.progress(_BUILT * part))
         sound = plan.sound
         if sound is None and given.fields.get("generate_audio") in (True, "true"):
-            sound = ambience(plan.mix, plan.seconds, context.seed)
+            sound = ambience(
+                plan.mix,
+                plan.seconds,
+                context.seed,
+                lambda part: context.progress(_BUILT + (_HEARD - _BUILT) * part),
+            )
         yield from _made(plan, sound, context)
 
 
@@ -57,7 +62,7 @@ def _made(plan: Plan, sound: Samples | None, context: Context) -> Iterator[Outpu
             writer.add(frame)
             if poster is None and share >= _POSTER_AT:
                 poster = frame.copy()
-            context.progress(_BUILT + (_MADE - _BUILT) * (number + 1) / count)
+            context.progress(_HEARD + (_MADE - _HEARD) * (number + 1) / count)
     assert poster is not None
     notes = {
         "sound": sorted(plan.mix) if sound is not None and plan.sound is None else [],

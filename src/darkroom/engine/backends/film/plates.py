@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from darkroom.engine.backends.film.stage import Plate
 from darkroom.engine.backends.painter.noise import FloatArray
+from darkroom.engine.backends.painter.scene import Progress
 from darkroom.engine.backends.pictures import Pixels
 
 Mask = npt.NDArray[np.bool_]
@@ -17,7 +18,9 @@ Mask = npt.NDArray[np.bool_]
 _FILL_WIDTH = 400
 
 
-def cut(rgb: Pixels, near: FloatArray, count: int) -> tuple[Pixels, list[Plate]]:
+def cut(
+    rgb: Pixels, near: FloatArray, count: int, progress: Progress
+) -> tuple[Pixels, list[Plate]]:
     """Returns the picture without its land (the sky filled in), and its land as plates.
 
     `rgb` is uint8 (H, W, 3), `near` (H, W) inverse distance 0..1, 0 for the sky. A plate goes on
@@ -37,6 +40,7 @@ def cut(rgb: Pixels, near: FloatArray, count: int) -> tuple[Pixels, list[Plate]]
             cover = own | (hidden & _goes_on(own, hidden))
             colour = filled(rgb, own, hidden)
         plates.append(Plate(_covered(colour, cover), _spread(near, own)))
+        progress(len(plates) / count)
     return backdrop, plates
 
 

@@ -14,6 +14,7 @@ from darkroom.engine.backends.film.shots import StageShot, StillSky
 from darkroom.engine.backends.film.stage import Frame
 from darkroom.engine.backends.film.winds import Ripples
 from darkroom.engine.backends.painter import noise
+from darkroom.engine.backends.painter.scene import Progress
 from darkroom.engine.backends.pictures import Pixels
 
 # How much larger than the frame the picture is, for the camera to move in.
@@ -32,13 +33,19 @@ class Portrait:
 
 
 def portray(
-    picture: Pixels, size: tuple[int, int], move: Move, seed: int, airs: tuple[Air, ...] = ()
+    picture: Pixels,
+    size: tuple[int, int],
+    move: Move,
+    seed: int,
+    airs: tuple[Air, ...],
+    progress: Progress,
 ) -> Portrait:
     """Returns the shot of a picture, RGB uint8 (H, W, 3), cut to fill `size` (width, height)."""
     canvas = (round(size[0] * _SPAN), round(size[1] * _SPAN))
     filled = covering(picture, canvas)
     seen = depths.estimate(filled)
-    backdrop, land = plates.cut(filled, seen.near, 3)
+    progress(0.5)
+    backdrop, land = plates.cut(filled, seen.near, 3, lambda part: progress(0.5 + 0.5 * part))
     if seen.water is not None:
         tile = noise.bands((256, 256), seed + 77, (8, 8))
         ripples = Ripples(canvas, seen.line * canvas[1], seen.water, tile, 0.55)

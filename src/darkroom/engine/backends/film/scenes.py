@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -18,14 +18,13 @@ from darkroom.engine.backends.film.winds import Breeze, Ripples
 from darkroom.engine.backends.painter import light, noise
 from darkroom.engine.backends.painter.compose import paint_scene
 from darkroom.engine.backends.painter.noise import FloatArray
-from darkroom.engine.backends.painter.scene import Scene
+from darkroom.engine.backends.painter.scene import Progress, Scene
 from darkroom.engine.backends.painter.survey import Survey
 from darkroom.engine.backends.pictures import Pixels
 
 # How much larger than the frame a still is painted, for the camera to move in.
 SPAN = 1.16
 _SKY_PIXELS_MAX = 200_000
-Progress = Callable[[float], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +49,28 @@ def shoot(scene: Scene, film: Film, progress: Progress) -> Shot:
     if not survey.near.size:
         progress(1.0)
         return flows.FlowShot(painted.pixels, film.size, film.move, scene.seed)
-    shot = _staged(scene, film, painted.pixels, survey, above)
+    shot = _staged(scene, film, (painted.pixels, survey), above, progress)
     progress(1.0)
     return shot
 
 
 def _staged(
-    scene: Scene, film: Film, still: Pixels, survey: Survey, above: Sequence[airs.Air]
+    scene: Scene,
+    film: Film,
+    painted: tuple[Pixels, Survey],
+    above: Sequence[airs.Air],
+    progress: Progress,
 ) -> StageShot:
+    still, survey = painted
     canvas = (still.shape[1], still.shape[0])
     cut = Frame(film.size, canvas, survey.line * canvas[1], 1.0)
     near = _scaled(survey.near, canvas)
-    backdrop, land = plates.cut(still, near, {"forest": 4, "flowers": 4}.get(scene.subject, 3))
+    backdrop, land = plates.cut(
+        still,
+        near,
+        {"forest": 4, "flowers": 4}.get(scene.subject, 3),
+        lambda part: progress(0.8 + 0.15 * part),
+    )
     _set_moving(land, scene, survey, near)
     shot = StageShot(cut, film.move, StillSky(backdrop, survey.line, 0.0), 1.0, land)
     shot.airs, shot.shade = above, _shade(scene, near)

@@ -71,8 +71,8 @@ def _of_pictures(given: Input, context: Context, name: str, progress: Progress) 
     length = seconds / len(shown)
     portraits = []
     for number, picture in enumerate(shown):
-        portraits.append(_portrait(picture, size, (scene, prompt, number, length), context))
-        progress((number + 1) / len(shown))
+        told = _slice(progress, number, len(shown))
+        portraits.append(_portrait(picture, size, (scene, prompt, number, length), told))
     notes: dict[str, Any] = {
         "camera": [", ".join(one.shot.move.names) for one in portraits],
         "found": [list(one.found) for one in portraits],
@@ -113,7 +113,8 @@ def from_references(given: Input, context: Context, progress: Progress) -> Plan:
     for number, ((kind, at), (start, end)) in enumerate(zip(kept, times, strict=True)):
         if kind == "image":
             asked = (scene, prompt, number, end - start)
-            portraits.append(_portrait(shown[at], size, asked, context))
+            told = _slice(progress, number, len(kept))
+            portraits.append(_portrait(shown[at], size, asked, told))
             shots.append(portraits[-1].shot)
         else:
             shots.append(Footage(films[at].path, films[at].clip, size, end - start))
@@ -138,7 +139,7 @@ def from_references(given: Input, context: Context, progress: Progress) -> Plan:
             (films[at], time) for (kind, at), time in zip(kept, times, strict=True)
             if kind == "video" and films[at].clip.has_sound
         ]  # fmt: skip
-        sound = _with_clips(own, mix, (seconds, context.seed)) if own else None
+        sound = _with_clips(own, mix, (seconds, context.seed), progress) if own else None
         if own:
             notes["sound"] = [*sorted(mix), "the clips' own"]
     return Plan(montage, size, seconds, mix, pictures.EDITED, notes, sound)
@@ -150,11 +151,11 @@ def _read(given: Input, seed: int) -> tuple[Scene, str]:
 
 
 def _portrait(
-    picture: Pixels, size: tuple[int, int], asked: tuple[Scene, str, int, float], context: Context
+    picture: Pixels, size: tuple[int, int], asked: tuple[Scene, str, int, float], told: Progress
 ) -> Portrait:
     """Returns a picture's shot: the prompt's camera, else one that differs from the last's."""
     scene, prompt, number, seconds = asked
-    move = camera.choose(prompt, context.seed + 5 * number, seconds, at_rest=True)
+    move = camera.choose(prompt, scene.seed + 5 * number, seconds, at_rest=True)
     falling = _EFFECTS & set(re.findall(r"\w+", prompt.lower()))
     above: tuple[airs.Air, ...] = ()
     if falling:
@@ -162,7 +163,11 @@ def _portrait(
         film = scenes.Film(size, seconds, move)
         subject = replace(words.read(f"{prompt} sky", scene.seed), subject="sky")
         above = tuple(scenes.airs_of(subject, film))
-    return portray(picture, size, move, context.seed + number, above)
+    return portray(picture, size, move, scene.seed + number, above, told)
+
+
+def _slice(progress: Progress, number: int, count: int) -> Progress:
+    return lambda part: progress((number + part) / count)
 
 
 def _unread(scene: Scene, prompt: str) -> list[str]:
@@ -206,10 +211,11 @@ def _with_clips(
     own: Sequence[tuple[references.Reference, tuple[float, float]]],
     mix: dict[str, float],
     asked: tuple[int, int],
+    progress: Progress,
 ) -> Samples:
     """Returns the place's sound, softer, and over it that of the clips while they are shown."""
     seconds, seed = asked
-    quiet = ambience(mix, seconds, seed) * np.float32(0.45)
+    quiet = ambience(mix, seconds, seed, lambda _: progress(1.0)) * np.float32(0.45)
     parts = [(np.asarray(quiet, np.float32), 0.0, float(seconds))]
     parts += [(sounds.read(one.path), start, end - start) for one, (start, end) in own]
     return references.mixed(parts, seconds)

@@ -18,6 +18,7 @@ from darkroom.engine.backends.painter.figures import add_figures
 from darkroom.engine.backends.painter.noise import FloatArray
 from darkroom.engine.backends.painter.scene import Scene
 from darkroom.engine.backends.painter.sea import horizon, paint_water, water_of
+from darkroom.engine.backends.painter.sky import Sky, shining
 from darkroom.engine.backends.painter.survey import Survey
 from darkroom.engine.backends.painter.view import View
 from darkroom.engine.backends.painter.weather import add_weather
@@ -25,6 +26,7 @@ from darkroom.engine.backends.pictures import Pixels
 
 # A frame is painted with at most this many pixels, and enlarged: that many pass in real time.
 _PIXELS_MAX = 230_000
+_STANDING = frozenset({"island", "hills", "boat", "lighthouse", "cabin", "palm"})
 # How far the camera goes over the water, metres, where the nearest thing would cross the picture.
 _REACH = 40.0
 
@@ -41,9 +43,9 @@ class SeaShot:
         self.scene, self.move, self.airs = scene, move, airs
         self.skies = Skies(scene, self.small, survey, lambda linear: linear)
         self.cut = Frame(size, self.small, survey.line * self.small[1], scale)
-        self.above = self.skies.painted(0.0, discs=True)
-        discs = self.above.linear - self.skies.painted(0.0).linear
-        self.discs: FloatArray = np.asarray(np.maximum(discs, 0.0), np.float32)
+        self.above = self.skies.painted(0.0)
+        self.figures = _Figures(scene, View(*self.small, self.cut.horizon), self.above)
+        self.discs: FloatArray = shining(scene, *self.small, survey.line)
 
     def frame(self, seconds: float, share: float) -> Pixels:
         """Returns the sea at a moment."""
@@ -51,7 +53,7 @@ class SeaShot:
         painted = self._painted(seconds, pose)
         large = cv2.warpAffine(
             painted, self.cut.matrix(pose, 1.0), self.cut.size,
-            flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REFLECT_101,
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REFLECT_101,
         )  # fmt: skip
         frame = np.asarray(large, np.uint8)
         for air in self.airs:
@@ -73,7 +75,7 @@ class SeaShot:
         paint_water(picture, view, above, water, scene.seed)
         if "beach" in scene.extras:
             add_beach(picture, above, scene)
-        add_figures(picture, view, above, scene)
+        self.figures.lay(picture, seconds)
         add_weather(picture, view, above, scene)
         graded = light.grade(light.to_display(np.maximum(picture, 0.0)), scene)
         return np.asarray(np.clip(graded * 255 + 0.5, 0, 255), np.uint8)
@@ -88,3 +90,39 @@ class SeaShot:
         moved = np.asarray(cv2.warpAffine(self.discs, shift, self.small), np.float32)
         moved[round(self.cut.horizon) :] = 0.0
         return moved
+
+
+class _Figures:
+    """What stands in the sea, drawn twice a second and blended in between: it moves slowly.
+
+    Drawn on black and on white, a figure tells both its light and how much it hides.
+    """
+
+    def __init__(self, scene: Scene, view: View, above: Sky) -> None:
+        self.scene, self.view, self.above = scene, view, above
+        self.is_empty = not scene.extras & _STANDING
+        self._keys: dict[int, tuple[FloatArray, FloatArray]] = {}
+
+    def _key(self, number: int) -> tuple[FloatArray, FloatArray]:
+        if number not in self._keys:
+            scene = replace(self.scene, moment=number / 2)
+            shape = (self.view.height, self.view.width, 3)
+            black, white = np.zeros(shape, np.float32), np.ones(shape, np.float32)
+            for canvas in (black, white):
+                add_figures(canvas, self.view, self.above, scene)
+            kept = {k: v for k, v in self._keys.items() if k >= number - 1}
+            self._keys = {**kept, number: (black, np.asarray(white - black, np.float32))}
+        return self._keys[number]
+
+    def lay(self, picture: FloatArray, seconds: float) -> None:
+        """Lay the figures over a picture (scene light), in place."""
+        if self.is_empty:
+            return
+        number, share = int(seconds * 2), seconds * 2 % 1.0
+        (light_a, open_a), (light_b, open_b) = self._key(number), self._key(number + 1)
+        light_, open_ = (
+            cv2.addWeighted(a, 1 - share, b, share, 0)
+            for a, b in ((light_a, light_b), (open_a, open_b))
+        )
+        picture *= open_
+        picture += light_

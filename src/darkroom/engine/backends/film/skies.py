@@ -13,7 +13,7 @@ import numpy.typing as npt
 from darkroom.engine.backends.painter import light
 from darkroom.engine.backends.painter.noise import FloatArray
 from darkroom.engine.backends.painter.scene import Scene
-from darkroom.engine.backends.painter.sky import Sky, drift, sky
+from darkroom.engine.backends.painter.sky import Sky, drift, shining, sky
 from darkroom.engine.backends.painter.survey import Survey
 from darkroom.engine.backends.painter.view import View
 from darkroom.engine.backends.pictures import Pixels
@@ -49,10 +49,10 @@ class Skies:
         self.step = 1.0 if "aurora" in scene.extras else 2.0
         self._keys: dict[int, Canvas] = {}
 
-    def painted(self, seconds: float, *, discs: bool = False) -> Sky:
+    def painted(self, seconds: float) -> Sky:
         """Returns the sky as the painter paints it at a moment."""
         scene = replace(self.scene, moment=seconds)
-        return sky(scene, *self.size, self.survey.line, self.survey.sun, discs=discs)
+        return sky(scene, *self.size, self.survey.line, self.survey.sun, discs=False)
 
     def _key(self, number: int) -> Canvas:
         if number not in self._keys:
@@ -92,10 +92,9 @@ class Lights:
     def __init__(self, skies: Skies, size: tuple[int, int]) -> None:
         scene, survey = skies.scene, skies.survey
         self.scene = scene
-        whole = Skies(scene, size, survey, skies.finish)
-        added = whole.painted(0.0, discs=True).linear - whole.painted(0.0).linear
         last = min(size[1], int(survey.line * size[1]) + 2)
-        shown = light.to_display(np.maximum(added[:last], 0.0))
+        added = shining(scene, *size, survey.line, survey.sun)[:last]
+        shown = light.to_display(np.maximum(added, 0.0))
         self.pixels = np.asarray(np.clip(shown * 255 + 0.5, 0, 255), np.uint8)
         self.is_dark = not self.pixels.any()
         grey = self.pixels.max(axis=2)

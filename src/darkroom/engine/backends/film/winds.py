@@ -37,7 +37,7 @@ class Ripples:
         wave = _crossing(self.tile, (u, ahead), 0.55, seconds)
         fine = _crossing(self.tile, (u, ahead), 1.5, seconds * 1.5) * np.clip(1.3 - 2 * foot, 0, 1)
         tall = (
-            np.float32(0.0075 * height * self.size)
+            np.float32(0.011 * height * self.size)
             * (0.12 + down)
             * sampled(self.mask, self.canvas, x, y)
         )
@@ -50,7 +50,7 @@ def _crossing(
 ) -> FloatArray:
     """Returns two trains of waves that run across each other, deviation about 1."""
     u, v = place[0] * np.float32(scale), place[1] * np.float32(scale * 2.2)
-    run = np.float32(0.045 * seconds)
+    run = np.float32(0.055 * seconds)
     one = noise.sample(tile, u + run * 0.4, v + run)
     two = noise.sample(tile, u * 1.3 - run * 0.7 + 0.4, v * 1.3 + run * 0.6 + 0.7)
     return np.asarray((one + two) * np.float32(0.7), np.float32)

@@ -18,7 +18,7 @@ def add_beach(picture: FloatArray, above: Sky, scene: Scene) -> None:
     top = int(rows * 0.68)
     y = np.arange(top, rows, dtype=np.float32)[:, None] / np.float32(rows)
     x = np.linspace(0, 1, columns, dtype=np.float32)[None] * np.float32(columns / rows)
-    tile = noise.bands((512, 512), scene.seed + 291, (8, 8))
+    tile = noise.kept_bands((512, 512), scene.seed + 291, (8, 8))
     slant = np.float32(0.05 if above.sun_xy[0] < columns / 2 else -0.05)
     wave = noise.layered(tile, x * 0.11 + y * 0, y * 0.05 + x * 0, 4, gain=0.45)
     line = (

@@ -94,7 +94,7 @@ def _thickness(layer: Layer, slope: FloatArray, seed: int) -> _Thickness:
     keep_fine = np.clip(1.6 - 1.6 * foot, 0.0, 1.0)
     offset = np.float32((layer.cover - 0.5) * 3.4)
     # As it drifts, a cloud's lumps well up through it: it changes shape.
-    roll = np.float32(0.5 * layer.size * (abs(layer.drift[0]) + abs(layer.drift[1])))
+    roll = np.float32(0.3 * layer.size * (abs(layer.drift[0]) + abs(layer.drift[1])))
 
     def thickness(x: Numbers, z: Numbers, rise: Numbers, fine: bool) -> FloatArray:
         u = (x - np.float32(layer.drift[0])) * np.float32(layer.size)

@@ -321,7 +321,7 @@ def _foamed(
 ) -> FloatArray:
     """Returns the water with broken white on the crests and streaks of foam behind them."""
     lift, x, z = place
-    grain = noise.bands((512, 512), 7, (16, 16))
+    grain = noise.kept_bands((512, 512), 7, (16, 16))
     depth_foot = np.minimum(z * z * np.float32(0.00002), 3.0)
     away = np.clip(z / 60.0, 0.0, 1.0)
     x = x + np.float32(water.at[0])

@@ -97,12 +97,29 @@ def sky(
     )  # fmt: skip
 
 
+def shining(
+    scene: Scene,
+    width: int,
+    height: int,
+    horizon: float,
+    sun: tuple[float, float] | None = None,
+) -> FloatArray:
+    """Returns the scene light (height, width, 3) of the sun's disc, moon and stars alone."""
+    view = View(width, height, horizon * height)
+    bottom = min(float(height), max(view.horizon, height * 0.02) + 2.0)
+    alone = np.zeros((height, width, 3), np.float32)
+    _add_discs(
+        alone[: max(1, round(bottom))], scene, _colours(scene), view, sun or _sun_place(scene, view)
+    )
+    return alone
+
+
 def drift(scene: Scene) -> tuple[float, float]:
     """Returns how far the wind has carried the clouds by the scene's moment, right and ahead.
 
     The unit is the clouds' altitude over the eye.
     """
-    pace = {"storm": 0.085, "rain": 0.05, "cloudy": 0.034}.get(scene.weather, 0.028)
+    pace = {"storm": 0.11, "rain": 0.065, "cloudy": 0.05}.get(scene.weather, 0.042)
     gone = pace * (scene.moment or 0.0)
     return (gone if scene.seed % 2 else -gone, -0.45 * gone)
 
