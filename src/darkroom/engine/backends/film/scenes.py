@@ -14,6 +14,7 @@ from darkroom.engine.backends.film.seas import SeaShot
 from darkroom.engine.backends.film.shots import Shade, Shot, StageShot, StillSky
 from darkroom.engine.backends.film.skies import Lights, Skies
 from darkroom.engine.backends.film.stage import Frame, Plate
+from darkroom.engine.backends.film.windows import Windows
 from darkroom.engine.backends.film.winds import Breeze, Ripples
 from darkroom.engine.backends.painter import light, noise
 from darkroom.engine.backends.painter.compose import paint_scene
@@ -45,13 +46,31 @@ def shoot(scene: Scene, film: Film, progress: Progress) -> Shot:
         return SeaShot(scene, film.size, SPAN, film.move, above)
     canvas = (round(film.size[0] * SPAN), round(film.size[1] * SPAN))
     survey = Survey()
-    painted = paint_scene(scene, *canvas, progress=lambda part: progress(0.8 * part), survey=survey)
+    # A painted style leaves the paper's edge bare: it is cut away.
+    edge = 0 if scene.style == "photo" else round(0.035 * min(canvas))
+    whole = (canvas[0] + 2 * edge, canvas[1] + 2 * edge)
+    painted = paint_scene(scene, *whole, progress=lambda part: progress(0.8 * part), survey=survey)
+    still = np.ascontiguousarray(painted.pixels[edge : whole[1] - edge, edge : whole[0] - edge])
     if not survey.near.size:
         progress(1.0)
-        return flows.FlowShot(painted.pixels, film.size, film.move, scene.seed)
-    shot = _staged(scene, film, (painted.pixels, survey), above, progress)
+        return flows.FlowShot(still, film.size, film.move, scene.seed)
+    if edge:
+        _cut_edges(survey, edge / whole[1], edge / whole[0])
+    shot = _staged(scene, film, (still, survey), above, progress)
     progress(1.0)
     return shot
+
+
+def _cut_edges(survey: Survey, high: float, wide: float) -> None:
+    """Cut these shares of its height and width off each side of a survey."""
+
+    def cut(whole: FloatArray) -> FloatArray:
+        rows, columns = round(high * whole.shape[0]), round(wide * whole.shape[1])
+        return whole[rows : whole.shape[0] - rows, columns : whole.shape[1] - columns]
+
+    survey.near = cut(survey.near)
+    survey.water = None if survey.water is None else cut(survey.water)
+    survey.line = (survey.line - high) / (1 - 2 * high)
 
 
 def _staged(
@@ -74,6 +93,8 @@ def _staged(
     _set_moving(land, scene, survey, near)
     shot = StageShot(cut, film.move, StillSky(backdrop, survey.line, 0.0), 1.0, land)
     shot.airs, shot.shade = above, _shade(scene, near)
+    if scene.subject == "city" and scene.time in ("night", "dusk"):
+        shot.windows = Windows(land, _shore(survey, canvas[1]), scene.seed)
     if scene.subject in ("forest", "flowers"):
         return shot
     if scene.style != "photo":
@@ -89,10 +110,18 @@ def _staged(
     skies = Skies(scene, small, survey, finish)
     shot.sky, shot.sky_scale = skies, small[0] / canvas[0]
     shot.lights = Lights(skies, canvas)
+    progress(0.98)
     lamps = scene.subject == "city" and scene.time in ("night", "dusk")
     if lamps or "rainbow" in scene.extras:
         shot.glow = _spilt(backdrop, near, skies, shot.lights)
     return shot
+
+
+def _shore(survey: Survey, height: int) -> float:
+    """Returns the row where a city's water begins; the canvas's end where there is none."""
+    if survey.water is None:
+        return float(height)
+    return float(np.argmax(survey.water.mean(axis=1) > 0.2)) * height / len(survey.water)
 
 
 def _scaled(near: FloatArray, canvas: tuple[int, int]) -> FloatArray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 import cv2
@@ -13,6 +13,7 @@ from darkroom.engine.backends.film.airs import Air
 from darkroom.engine.backends.film.camera import Move, Pose
 from darkroom.engine.backends.film.skies import Lights, carried
 from darkroom.engine.backends.film.stage import Frame, Plate, lay, seen_places
+from darkroom.engine.backends.film.windows import Windows
 from darkroom.engine.backends.film.winds import sampled
 from darkroom.engine.backends.painter import noise
 from darkroom.engine.backends.painter.noise import FloatArray, Numbers
@@ -114,11 +115,14 @@ class StageShot:
     lights: Lights | None = None
     shade: Shade | None = None
     airs: Sequence[Air] = ()
-    glow: Pixels | None = field(default=None)
+    glow: Pixels | None = None
+    windows: Windows | None = None
 
     def frame(self, seconds: float, share: float) -> Pixels:
         """Returns the shot at a moment."""
         pose = self.move.pose(share)
+        if self.windows is not None:
+            self.windows.switch(seconds)
         frame = self.sky.seen(self.cut.matrix(pose, self.sky_scale), self.cut.size, seconds)
         if self.lights is not None:
             self.lights.add(frame, self.cut.matrix(pose, 1.0), seconds)
