@@ -24,8 +24,9 @@ from darkroom.engine.backends.painter.view import View
 from darkroom.engine.backends.painter.weather import add_weather
 from darkroom.engine.backends.pictures import Pixels
 
-# A frame is painted with at most this many pixels, and enlarged: that many pass in real time.
-_PIXELS_MAX = 230_000
+# A frame is painted with at most so many pixels, and enlarged; fewer where waves hide each other.
+_PIXELS_MAX, _STORM_PIXELS_MAX = 330_000, 230_000
+_KEYS_A_SECOND = 3
 _STANDING = frozenset({"island", "hills", "boat", "lighthouse", "cabin", "palm"})
 # How far the camera goes over the water, metres, where the nearest thing would cross the picture.
 _REACH = 40.0
@@ -37,7 +38,8 @@ class SeaShot:
     def __init__(
         self, scene: Scene, size: tuple[int, int], span: float, move: Move, airs: Sequence[Air]
     ) -> None:
-        scale = min(1.0, (_PIXELS_MAX / (size[0] * size[1] * span * span)) ** 0.5)
+        most = _STORM_PIXELS_MAX if scene.weather == "storm" else _PIXELS_MAX
+        scale = min(1.0, (most / (size[0] * size[1] * span * span)) ** 0.5)
         self.small = (round(size[0] * span * scale), round(size[1] * span * scale))
         survey = Survey(line=horizon(scene))
         self.scene, self.move, self.airs = scene, move, airs
@@ -70,7 +72,12 @@ class SeaShot:
         # A beach is painted where it is: the camera turns, but does not leave.
         reach = 0.0 if "beach" in scene.extras else _REACH
         at = (pose.right * reach * 0.6, pose.ahead * reach)
-        water = replace(water, at=at, eye=max(1.2, water.eye + pose.up * reach * 0.5))
+        water = replace(
+            water,
+            at=at,
+            eye=max(1.2, water.eye + pose.up * reach * 0.5),
+            is_flat=scene.weather != "storm",
+        )
         view = View(*self.small, self.cut.horizon)
         paint_water(picture, view, above, water, scene.seed)
         if "beach" in scene.extras:
@@ -93,7 +100,7 @@ class SeaShot:
 
 
 class _Figures:
-    """What stands in the sea, drawn twice a second and blended in between: it moves slowly.
+    """What stands in the sea, drawn a few times a second and blended in between: it moves slowly.
 
     Drawn on black and on white, a figure tells both its light and how much it hides.
     """
@@ -105,7 +112,7 @@ class _Figures:
 
     def _key(self, number: int) -> tuple[FloatArray, FloatArray]:
         if number not in self._keys:
-            scene = replace(self.scene, moment=number / 2)
+            scene = replace(self.scene, moment=number / _KEYS_A_SECOND)
             shape = (self.view.height, self.view.width, 3)
             black, white = np.zeros(shape, np.float32), np.ones(shape, np.float32)
             for canvas in (black, white):
@@ -118,7 +125,7 @@ class _Figures:
         """Lay the figures over a picture (scene light), in place."""
         if self.is_empty:
             return
-        number, share = int(seconds * 2), seconds * 2 % 1.0
+        number, share = int(seconds * _KEYS_A_SECOND), seconds * _KEYS_A_SECOND % 1.0
         (light_a, open_a), (light_b, open_b) = self._key(number), self._key(number + 1)
         light_, open_ = (
             cv2.addWeighted(a, 1 - share, b, share, 0)

@@ -253,7 +253,7 @@ def _palms(picture: FloatArray, view: View, above: Sky, scene: Scene) -> None:
         for angle in np.linspace(-0.35, np.pi + 0.35, 13) + rng.normal(0, 0.08, 13):
             parts += _frond(
                 (px[-1], py[-1]),
-                float(angle) + 0.05 * breeze * float(np.cos(angle)),
+                float(angle) + 0.022 * breeze * float(np.cos(angle)),
                 unit * float(rng.uniform(0.17, 0.25)),
                 rng,
             )

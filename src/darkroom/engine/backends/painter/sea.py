@@ -32,6 +32,7 @@ class Water:
     eye: float
     at: tuple[float, float] = (0.0, 0.0)  # where the eye stands over it, metres right and ahead
     moment: float = 0.0  # seconds that the waves have run
+    is_flat: bool = False  # whether waves only shine, too low to hide each other
 
     def placed(
         self, x: FloatArray, z: FloatArray, layer: tuple[float, float, float]
@@ -156,16 +157,10 @@ def ocean_levels(seed: int) -> tuple[list[FloatArray], list[float]]:
 
 def paint_water(picture: FloatArray, view: View, above: Sky, water: Water, seed: int) -> None:
     """Paints the sea into `picture` (scene light, in place) from the horizon down."""
-    tile = ocean_tile(seed)
     right, _ = view.rays()
-    depths = relief.slices(water.eye * 0.9, 900.0, 420)
-    coarse, _ = view.rays(max(1.0, view.width / 960))
-    ahead = np.repeat(depths[:, None], coarse.shape[1], 1)
-    lifted = cv2.resize(_heights(tile, coarse * ahead, ahead, water), (view.width, len(depths)))
-    heights = np.asarray(lifted, np.float32)
-    hits = relief.march(view, heights, depths, water.eye)
-    rows = view.height - max(hits.top, int(view.horizon) - 1)
-    depth = hits.depth[-rows:]
+    seen, first, skyline = _seen(ocean_tile(seed), view, water)
+    rows = view.height - max(first, int(view.horizon) - 1)
+    depth = seen[-rows:]
     top = view.height - rows
     plane = (
         view.focal * water.eye / np.maximum(np.arange(top, view.height) + 0.5 - view.horizon, 0.12)
@@ -175,10 +170,25 @@ def paint_water(picture: FloatArray, view: View, above: Sky, water: Water, seed:
     shaded = _shaded(seed, view, above, water, (depth, top, right))
     cover = np.clip(np.arange(top, view.height) + 1.0 - view.horizon, 0, 1)[:, None]
     cover = np.maximum(
-        cover, np.clip(np.arange(top, view.height)[:, None] + 1.0 - hits.skyline[None], 0, 1)
+        cover, np.clip(np.arange(top, view.height)[:, None] + 1.0 - skyline[None], 0, 1)
     )
     cover = cover[..., None].astype(np.float32)
     picture[top:] = picture[top:] * (1 - cover) + shaded * cover
+
+
+def _seen(tile: FloatArray, view: View, water: Water) -> tuple[FloatArray, int, FloatArray]:
+    """Returns how far off (rows, columns) the water is that pixels see, inf where none, the row
+    that this begins at, and the skyline (columns,)."""
+    if water.is_flat:
+        top = min(view.height - 1, max(0, int(view.horizon) - 1))
+        skyline = np.full(view.width, view.horizon, np.float32)
+        return np.full((view.height - top, view.width), np.inf, np.float32), top, skyline
+    depths = relief.slices(water.eye * 0.9, 900.0, 420)
+    coarse, _ = view.rays(max(1.0, view.width / 960))
+    ahead = np.repeat(depths[:, None], coarse.shape[1], 1)
+    lifted = cv2.resize(_heights(tile, coarse * ahead, ahead, water), (view.width, len(depths)))
+    hits = relief.march(view, np.asarray(lifted, np.float32), depths, water.eye)
+    return hits.depth, hits.top, hits.skyline
 
 
 def _heights(tile: FloatArray, x: FloatArray, z: FloatArray, water: Water) -> FloatArray:
