@@ -13,11 +13,13 @@ from darkroom.engine.backends import sounds
 from darkroom.engine.backends.film import ambience, camera, depths, montages, plates
 from darkroom.engine.backends.film.camera import Pose
 from darkroom.engine.backends.film.skies import carried
-from darkroom.engine.backends.film.stage import Frame, lay
+from darkroom.engine.backends.film.stage import Frame, Plate, lay
+from darkroom.engine.backends.film.windows import Windows
 from darkroom.engine.backends.painter import sky, words
 from darkroom.engine.backends.painter.compose import paint, paint_scene
 from darkroom.engine.backends.painter.survey import Survey
 from darkroom.engine.backends.painter.view import View
+from darkroom.engine.backends.pictures import Pixels
 
 
 def silent(fraction: float) -> None:
@@ -162,3 +164,53 @@ def test_the_sound_fits_the_scene() -> None:
     night = ambience.mix_of(words.read("forest at night", 1))
     assert "crickets" in night
     assert "birds" not in night
+
+
+class Still:
+    """A shot that always shows one picture."""
+
+    def __init__(self, pixels: Pixels) -> None:
+        self.pixels = pixels
+
+    def frame(self, seconds: float, share: float) -> Pixels:
+        del seconds, share
+        return self.pixels
+
+
+def test_pictures_of_the_same_thing_are_bent_into_each_other() -> None:
+    whole = paint("mountain lake at day", 200, 120, 5).pixels
+    first, last = whole[:, :180], whole[:, 12:192]
+    takes = [
+        montages.Take(Still(np.ascontiguousarray(one)), *time)
+        for one, time in zip((first, last), montages.scheduled([1.0, 1.0], 2.0), strict=True)
+    ]
+    montage = montages.Montage(takes)
+    assert montage.frame(0.0, 0.0).tobytes() == first.tobytes()
+    between = montage.frame(1.0, 0.5).astype(float)
+    assert montage.kinds == ["morph"]
+    halfway = whole[:, 6:186].astype(float)
+    inner = np.s_[10:-10, 20:-20]
+    mixed = (first.astype(float) + last) / 2
+    assert np.abs(between - halfway)[inner].mean() < 0.6 * np.abs(mixed - halfway)[inner].mean()
+
+
+def test_windows_are_switched_and_come_back() -> None:
+    rgba = np.full((60, 80, 4), 255, np.uint8)
+    rgba[..., :3] = (30, 30, 40)
+    for row in range(6, 54, 8):
+        for column in range(6, 74, 8):
+            rgba[row : row + 3, column : column + 3, :3] = (230, 200, 120)
+    plate = Plate(rgba, np.ones((15, 20), np.float32))
+    lit = rgba.copy()
+    windows = Windows([plate], 60.0, 4)
+    shares = []
+    for second in range(20):
+        windows.switch(float(second))
+        shares.append(float((rgba[..., 0] > 200).sum() / (lit[..., 0] > 200).sum()))
+    assert 0.4 < np.mean(shares) < 0.95
+    assert np.ptp(shares) > 0.02
+    windows.switch(0.0)
+    first = rgba.copy()
+    windows.switch(7.0)
+    windows.switch(0.0)
+    assert first.tobytes() == rgba.tobytes()

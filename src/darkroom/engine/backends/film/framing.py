@@ -9,7 +9,7 @@ from darkroom.engine.backends.contract import Input
 from darkroom.engine.backends.pictures import Pixels
 from darkroom.errors import BadInput
 
-_SIDE_MAX = 4096
+_SIDE_MIN, _SIDE_MAX = 48, 4096
 _SECONDS_MAX = 60
 # A picture's own shape is kept within these; beyond, it is cut.
 _RATIO_MAX = 21 / 9
@@ -25,15 +25,15 @@ def asked(given: Input, shape: tuple[int, int] | None = None) -> tuple[tuple[int
     seconds = given.fields.get("duration")
     if not isinstance(width, int) or not isinstance(height, int):
         raise BadInput("The film needs a whole width and height.")
-    if not (16 <= width <= _SIDE_MAX and 16 <= height <= _SIDE_MAX):
-        raise BadInput(f"Width and height must be 16 to {_SIDE_MAX} pixels.")
+    if not all(_SIDE_MIN <= side <= _SIDE_MAX for side in (width, height)):
+        raise BadInput(f"Width and height must be {_SIDE_MIN} to {_SIDE_MAX} pixels.")
     if not isinstance(seconds, int) or not 1 <= seconds <= _SECONDS_MAX:
         raise BadInput(f"duration must be 1 to {_SECONDS_MAX} whole seconds.")
     if shape is not None and given.fields.get("aspect_ratio") is None:
         ratio = min(max(shape[0] / shape[1], 1 / _RATIO_MAX), _RATIO_MAX)
         area = width * height
         width, height = round((area * ratio) ** 0.5), round((area / ratio) ** 0.5)
-    return (max(16, width // 2 * 2), max(16, height // 2 * 2)), seconds
+    return (max(_SIDE_MIN, width // 2 * 2), max(_SIDE_MIN, height // 2 * 2)), seconds
 
 
 def covering(pixels: Pixels, size: tuple[int, int]) -> Pixels:

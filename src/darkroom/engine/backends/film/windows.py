@@ -50,7 +50,7 @@ def _lit(plate: Plate, horizon: float, rng: np.random.Generator) -> list[_Window
     bright = ((grey > 120) & (grey.astype(int) > around.astype(int) + 22)).astype(np.uint8)
     _count, label, stats, _ = cv2.connectedComponentsWithStats(bright, connectivity=4)
     area = stats[:, cv2.CC_STAT_AREA]
-    good = np.flatnonzero((area >= 3) & (area < 0.00009 * grey.size))
+    good = np.flatnonzero((area >= 3) & (area < max(12.0, 0.00009 * grey.size)))
     good = good[good > 0]
     windows = []
     for number in rng.permutation(good)[:_COUNT_MAX]:

@@ -271,7 +271,7 @@ def _stamp(
     source = (
         made
         if step == 1
-        else cv2.resize(made, (side // step, side // step), interpolation=cv2.INTER_AREA)
+        else cv2.resize(made, (max(1, side // step),) * 2, interpolation=cv2.INTER_AREA)
     )
     scale = size / source.shape[0]
     spin = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) * scale
