@@ -1,0 +1,19 @@
+"""The tools for clips by the name of their kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from darkroom.engine.backends.contract import Context, Input, Output
+from darkroom.engine.backends.toolbox.erase import erase_subtitles, remove_watermark
+from darkroom.engine.backends.toolbox.magic import magic
+from darkroom.engine.backends.toolbox.upscale import upscale
+
+Tool = Callable[[Input, Context], Iterator[Output]]
+
+CLIP_TOOLS: Mapping[str, Tool] = {
+    "video-magic": magic,
+    "video-subtitle-erase": erase_subtitles,
+    "video-upscaler": upscale,
+    "video-watermark-remove": remove_watermark,
+}
