@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from darkroom.engine.backends.contract import Context, Input, Output
+from darkroom.engine.backends.toolbox.background_remove import remove_background
 from darkroom.engine.backends.toolbox.erase import erase_subtitles, remove_watermark
+from darkroom.engine.backends.toolbox.extend import extend
 from darkroom.engine.backends.toolbox.magic import magic
+from darkroom.engine.backends.toolbox.merge import merge
 from darkroom.engine.backends.toolbox.upscale import upscale
 
 Tool = Callable[[Input, Context], Iterator[Output]]
 
 CLIP_TOOLS: Mapping[str, Tool] = {
+    "video-background-remove": remove_background,
+    "video-extend": extend,
     "video-magic": magic,
+    "video-merge": merge,
     "video-subtitle-erase": erase_subtitles,
     "video-upscaler": upscale,
     "video-watermark-remove": remove_watermark,

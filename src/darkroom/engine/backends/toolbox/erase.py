@@ -44,16 +44,22 @@ def erase_subtitles(given: Input, context: Context) -> Iterator[Output]:
 
 
 def remove_watermark(given: Input, context: Context) -> Iterator[Output]:
-    """Yields the clip without its watermark, in `rect_vo_list` or found by itself; its cover."""
+    """Yields the clip without its watermark, in `rect_vo_list` or found by itself; its cover.
+
+    In a rectangle only what stands still is painted over; all of it where the whole clip does.
+    """
     clip, boxes = _started(given, context)
-    shape, start, how = _painted(clip.size, boxes), 0.0, "given"
-    if not boxes:
-        pairs = overlays.sampled(clip, footage.part(context, 0, _LOOKED))
-        found = overlays.watermarks(pairs)
-        boxes, start, how = [box for box, _ in found], _LOOKED, "found"
-        for box, small in found:
-            shape |= _painted(clip.size, [box]) if small is None else _enlarged(small, clip.size)
-    yield from _erased(clip, lambda _: shape, boxes, how, context, start)
+    pairs = overlays.sampled(clip, footage.part(context, 0, _LOOKED))
+    if boxes:
+        fixed, _ = overlays.fixed_edges(pairs)
+        shapes = [None if fixed is None else overlays.shaped(fixed, one) for one in boxes]
+        found, how = list(zip(boxes, shapes, strict=True)), "given"
+    else:
+        found, how = overlays.watermarks(pairs), "found"
+    shape = _painted(clip.size, [])
+    for box, small in found:
+        shape |= _painted(clip.size, [box]) if small is None else _enlarged(small, clip.size)
+    yield from _erased(clip, lambda _: shape, [box for box, _ in found], how, context)
 
 
 def _started(given: Input, context: Context) -> tuple[Footage, list[Box]]:
@@ -109,19 +115,14 @@ def _add_letters(mask: Mask, pixels: Pixels, place: tuple[int, int, int, int]) -
 
 
 def _erased(
-    clip: Footage,
-    masks: Masks,
-    boxes: Sequence[Box],
-    how: str,
-    context: Context,
-    start: float = _LOOKED,
+    clip: Footage, masks: Masks, boxes: Sequence[Box], how: str, context: Context
 ) -> Iterator[Output]:
     notes = {
         "rectangles": how if boxes else "none found",
         "rect_vo_list": [_told(box) for box in boxes],
     }
     frames = _cleaned(clip, masks, boxes) if boxes else clip.frames()
-    yield from footage.written(frames, Cut.like(clip, notes=notes), context, start)
+    yield from footage.written(frames, Cut.like(clip, notes=notes), context, _LOOKED)
 
 
 def _cleaned(clip: Footage, masks: Masks, boxes: Sequence[Box]) -> Iterator[Pixels]:

@@ -194,11 +194,8 @@ def watermarks(pairs: Sequence[tuple[Pixels, Pixels]]) -> list[tuple[Box, Mask |
     watermarks", 2017); where the whole clip stands still, only lines of text in a corner count.
     Each comes with its shape, 255 or 0 in a small frame, where that is known.
     """
-    mean, size = _gradients([pair[0] for pair in pairs])
-    steady = np.hypot(*mean) / (size + 2.0)
-    fixed = (steady > 0.72) & (size > 9.0)
-    busy = int((size > 9.0).sum())
-    if len(pairs) < 3 or fixed.sum() > 0.35 * max(busy, 1):
+    fixed, mean = fixed_edges(pairs)
+    if fixed is None:
         corner = [one for pair in pairs for one in standing_lines(pair) if _cornered(one)]
         return [(one, None) for one in _joined(corner, len(pairs) // 2)]
     height, width = fixed.shape
@@ -215,10 +212,34 @@ def watermarks(pairs: Sequence[tuple[Pixels, Pixels]]) -> list[tuple[Box, Mask |
             and _at_side(box)
             and _many_ways(mean[0][part][fixed[part]], mean[1][part][fixed[part]])
         ):
-            shape = np.zeros(fixed.shape, np.uint8)
-            shape[part] = _filled(fixed[part])
-            out.append((box, shape))
+            out.append((box, shaped(fixed, box)))
     return out
+
+
+def fixed_edges(
+    pairs: Sequence[tuple[Pixels, Pixels]],
+) -> tuple[npt.NDArray[np.bool_] | None, tuple[FloatArray, FloatArray]]:
+    """Where edges never move, in a small frame, and the mean gradient, x and y.
+
+    None for the first where most of the clip stands still, which then tells nothing.
+    """
+    mean, size = _gradients([pair[0] for pair in pairs])
+    steady = np.hypot(*mean) / (size + 2.0)
+    fixed = (steady > 0.72) & (size > 9.0)
+    busy = int((size > 9.0).sum())
+    moves = len(pairs) >= 3 and fixed.sum() <= 0.35 * max(busy, 1)
+    return (fixed if moves else None), mean
+
+
+def shaped(fixed: npt.NDArray[np.bool_], box: Box) -> Mask | None:
+    """What edges that never move enclose within a box, 255 or 0; None where there is too little."""
+    left, top, right, bottom = box.pixels(fixed.shape)
+    part = np.s_[top:bottom, left:right]
+    if fixed[part].sum() < 0.02 * fixed[part].size:
+        return None
+    shape = np.zeros(fixed.shape, np.uint8)
+    shape[part] = _filled(fixed[part])
+    return shape
 
 
 def _many_ways(x: FloatArray, y: FloatArray) -> bool:
