@@ -78,7 +78,7 @@ class Region:
         masks = [one.mask for one in _window(self._coming, number - _AROUND, number + _AROUND)]
         if number < _AROUND:
             masks += list(self._gone)[number - _AROUND :]
-        return np.bitwise_or.reduce(masks)
+        return np.asarray(np.bitwise_or.reduce(masks), np.uint8)
 
     def _filled(self, now: _View, hidden: Mask, step: Matrix) -> _View:
         behind = _View(now.pixels.copy(), now.sure.copy(), now.around.copy())
@@ -89,7 +89,7 @@ class Region:
             total = self._coming[number].step @ total
             if number in _AHEAD and (behind.sure < _REAL).any():
                 later = _View(self._coming[number].pixels, _seen(self._hidden(number)))
-                _take(behind, now, later.carried(np.linalg.inv(total)))
+                _take(behind, now, later.carried(np.asarray(np.linalg.inv(total), np.float64)))
         empty = np.where(behind.sure == 0, 255, 0).astype(np.uint8)
         if empty.any():
             made = cv2.inpaint(behind.pixels, empty, 4, cv2.INPAINT_TELEA)

@@ -111,7 +111,7 @@ def _add_letters(mask: Mask, pixels: Pixels, place: tuple[int, int, int, int]) -
         keep[window] = marks[window]
     reach = 2 * max(2, round(height * 0.009)) + 1
     brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
-    mask[top:bottom, left:right] |= cv2.dilate(keep, brush)
+    mask[top:bottom, left:right] |= np.asarray(cv2.dilate(keep, brush), np.uint8)
 
 
 def _erased(

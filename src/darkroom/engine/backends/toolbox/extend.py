@@ -73,8 +73,8 @@ def steered(prompt: str) -> tuple[Steer, list[str]]:
             words.append(found[0].lower())
             right, down, closer = right + steer.right, down + steer.down, closer + steer.closer
             still = still or steer.still
-    bounded = (float(np.clip(one, -1, 1)) for one in (right, down, closer))
-    return Steer(*bounded, still=still), words
+    right, down, closer = (float(np.clip(one, -1, 1)) for one in (right, down, closer))
+    return Steer(right, down, closer, still), words
 
 
 def _frames(clip: Footage, size: Size, added: int, steer: Steer, paint: Any) -> Iterator[Pixels]:

@@ -195,7 +195,7 @@ def _comic(seed: int) -> Look:
         calm = cv2.LUT(tones.flat(luma, 34, 3), rise)
         pen = tones.lines(tones.flat(luma, 20, 1), 1.9 * unit, 4.0)
         level = cv2.LUT(calm, few)
-        dots = cv2.multiply(cv2.subtract(255, level), screen[0], scale=0.34, dtype=cv2.CV_8U)
+        dots = cv2.multiply(cv2.bitwise_not(level), screen[0], scale=0.34, dtype=cv2.CV_8U)
         printed = tones.inked(np.asarray(cv2.subtract(level, dots), np.uint8), pen, 0.9)
         red = tones.grown(tones.flat(tones.halved(red), 26, 2), luma)
         blue = tones.grown(tones.flat(tones.halved(blue), 26, 2), luma)

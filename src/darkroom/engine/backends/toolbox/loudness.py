@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from darkroom.engine.backends import sounds
 from darkroom.engine.backends.sounds import Samples
 
+Floats = npt.NDArray[np.float64]
 QUIETEST, LOUDEST = -24.0, -14.0  # LUFS, between which sounds are brought together
 GAIN_MAX = 15.0  # dB
 _BLOCK, _HOP = round(0.4 * sounds.RATE), round(0.1 * sounds.RATE)
@@ -24,7 +26,7 @@ def lufs(sound: Samples) -> float | None:
     """
     if len(sound) < _BLOCK:
         sound = np.pad(sound, ((0, _BLOCK - len(sound)), (0, 0)))
-    weight = _k_weighting(np.fft.rfftfreq(_BLOCK, 1 / sounds.RATE))
+    weight = _k_weighting(np.asarray(np.fft.rfftfreq(_BLOCK, 1 / sounds.RATE), np.float64))
     # A spectrum without its mirror: all but the ends count twice.
     weight = weight * 2 / _BLOCK**2
     powers = []
@@ -40,9 +42,7 @@ def lufs(sound: Samples) -> float | None:
     return float(-0.691 + 10 * np.log10(power[heard & (told > gate)].mean()))
 
 
-def _k_weighting(
-    frequencies: np.ndarray[tuple[int], np.dtype[np.float64]],
-) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _k_weighting(frequencies: Floats) -> Floats:
     """The power that K weighting leaves at each frequency: its two filters at 48 kHz."""
     z = np.exp(-2j * np.pi * frequencies / sounds.RATE)
     shelf = (1.53512485958697 - 2.69169618940638 * z + 1.19839281085285 * z**2) / (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -96,7 +97,7 @@ def _backdrop(pixels: Pixels, size: Size) -> Pixels:
 
 def _sound(
     parts: Sequence[Footage], counts: Sequence[int], fps: float, tell: footage.Progress
-) -> tuple[Samples | None, dict[str, object]]:
+) -> tuple[Samples | None, dict[str, Any]]:
     """All sounds in a row, each where its pictures are, equally loud; None where there are none."""
     given = []
     for number, one in enumerate(parts):
@@ -110,7 +111,7 @@ def _sound(
     for part, gain, start, end in zip(given, gains, [0, *ends[:-1]], ends, strict=True):
         if part is not None:
             _lay(out, part * np.float32(10 ** (gain / 20)), int(start), int(end))
-    notes = {
+    notes: dict[str, Any] = {
         "loudness": "BS.1770 (K weighting, gated)",
         "loudness_lufs": None if target is None else round(target, 1),
         "gains_db": [round(one, 1) for one in gains],

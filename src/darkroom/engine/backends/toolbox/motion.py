@@ -37,16 +37,18 @@ def camera(
     correlation tells a shift; where that is unsure too, nothing moved. What is `hidden` is not
     looked at; what is `near` is asked first (masks of the frames' shape, not 0 where they hold).
     """
-    seen = np.full(before.shape, 255, np.uint8) if hidden is None else cv2.bitwise_not(hidden)
+    seen: Grey = np.full(before.shape, 255, np.uint8)
+    if hidden is not None:
+        seen = np.where(hidden > 0, 0, 255).astype(np.uint8)
     if near is not None:
-        matrix = _agreed(before, after, cv2.bitwise_and(seen, near))
+        matrix = _agreed(before, after, np.minimum(seen, near))
         if matrix is not None:
             return matrix
     matrix = _agreed(before, after, seen)
     return _shift(before, after) if matrix is None else matrix
 
 
-def _agreed(before: Grey, after: Grey, seen: npt.NDArray[np.uint8]) -> Matrix | None:
+def _agreed(before: Grey, after: Grey, seen: Grey) -> Matrix | None:
     """The similarity that most corners follow; None where too few do."""
     points = cv2.goodFeaturesToTrack(before, POINTS_MAX, 0.01, 7, mask=seen)
     if points is None or len(points) < _POINTS_MIN:

@@ -65,7 +65,7 @@ def lines(pixels: Pixels, marks: Mask, height: int) -> list[tuple[int, int, int,
     whole frame.
     """
     count, _, stats, _ = cv2.connectedComponentsWithStats(marks, connectivity=8)
-    boxes = stats[1:count]
+    boxes = np.asarray(stats[1:count], np.int32)
     tall, wide, area = boxes[:, 3], boxes[:, 2], boxes[:, 4]
     filled = area / np.maximum(wide * tall, 1)
     good = (tall > 0.018 * height) & (tall < 0.10 * height) & (wide < 3.5 * tall)
@@ -258,12 +258,14 @@ def _filled(edges: npt.NDArray[np.bool_]) -> Mask:
 
 def _gradients(frames: Iterable[Pixels]) -> tuple[tuple[FloatArray, FloatArray], FloatArray]:
     """The mean gradient over the frames, x and y, and the mean of its size."""
-    x, y, size, count = np.float32(0), np.float32(0), np.float32(0), 0
+    x, y, size = (np.zeros((1, 1), np.float32) for _ in range(3))
+    count = 0
     for pixels in frames:
         tone = cv2.GaussianBlur(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), (0, 0), 0.8)
         dx = cv2.Sobel(tone, cv2.CV_32F, 1, 0, scale=0.25)
         dy = cv2.Sobel(tone, cv2.CV_32F, 0, 1, scale=0.25)
-        x, y, size, count = x + dx, y + dy, size + np.hypot(dx, dy), count + 1
+        x, y, size = x + dx, y + dy, size + np.hypot(dx, dy)
+        count += 1
     number = np.float32(max(count, 1))
     mean = (np.asarray(x / number, np.float32), np.asarray(y / number, np.float32))
     return mean, np.asarray(size / number, np.float32)

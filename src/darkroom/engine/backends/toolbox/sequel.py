@@ -10,7 +10,7 @@ import numpy as np
 
 from darkroom.engine.backends.pictures import Pixels
 from darkroom.engine.backends.toolbox.footage import FloatArray, Size
-from darkroom.engine.backends.toolbox.motion import Camera, Flow, Matrix, grey, grid
+from darkroom.engine.backends.toolbox.motion import Camera, Flow, Matrix, grey, grid, moved
 from darkroom.engine.backends.toolbox.steady import mixed
 
 _GLIDE_SECONDS = 2.2  # in which the camera's own motion fades
@@ -64,7 +64,8 @@ class Sequel:
             return self._drawn(self._tail[-1], seen)
         ahead = self._swing(seconds) * self._fps
         if ahead >= 0:
-            return self._drawn(self._tail[-1], seen - _at(self._fling, seen) * np.float32(ahead))
+            along = _at(self._fling, seen) * np.float32(ahead)
+            return self._drawn(self._tail[-1], np.asarray(seen - along, np.float32))
         return self._between(max(0.0, len(self._tail) - 1 + ahead), seen)
 
     def _between(self, at: float, seen: FloatArray) -> Pixels:
@@ -83,7 +84,7 @@ class Sequel:
         """
         if number == len(self._tail) - 1:
             return self._drawn(self._tail[number], places)
-        there = cv2.transform(places, self._there[number][:2].astype(np.float32))
+        there = moved(places, self._there[number])
         drawn = self._drawn(self._tail[number], there)
         width, height = self._size
         x, y = there[..., 0], there[..., 1]
@@ -107,8 +108,7 @@ class Sequel:
         """
         if number not in self._flows:
             small = [self._stilled(k) for k in (number, number + 1)]
-            flow = self._flow.between(*small)
-            flow = cv2.GaussianBlur(flow, (0, 0), 1.5)
+            flow = cv2.GaussianBlur(self._flow.between(*small), (0, 0), 1.5)
             flow *= np.float32(self._size[0] / small[0].shape[1])
             self._flows[number] = np.asarray(
                 cv2.resize(flow, (self._size[0] // 2, self._size[1] // 2)), np.float32

@@ -36,7 +36,8 @@ class Steady:
             return pixels
         red, green, blue = cv2.split(cv2.absdiff(pixels, expected))
         far = cv2.blur(cv2.max(cv2.max(red, green), blue), (5, 5))
-        self._last = mixed(pixels, expected, cv2.LUT(far, self._trust))
+        trust = np.asarray(cv2.LUT(far, self._trust), np.float32)
+        self._last = mixed(pixels, expected, trust)
         return self._last
 
     def _expected(self, small: Grey, pixels: Pixels) -> Pixels | None:
@@ -49,9 +50,9 @@ class Steady:
         if self._grid is None:
             self._grid = grid(size)
         places = cv2.add(spread(back, size, scale), self._grid)
-        carried = cv2.remap(
-            self._last, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )
+        x, y = cv2.split(places)
+        border = cv2.BORDER_REPLICATE
+        carried = cv2.remap(self._last, x, y, cv2.INTER_LINEAR, borderMode=border)
         return np.asarray(carried, np.uint8)
 
 

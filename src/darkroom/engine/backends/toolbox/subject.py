@@ -52,6 +52,10 @@ class Subject:
 
         `later` is a frame that comes soon after, or the same one at the clip's end.
         """
+        return _refined(self.outline(pixels, later), small(pixels), pixels)
+
+    def outline(self, pixels: Pixels, later: Pixels) -> FloatArray:
+        """The same at the size that is looked at, with a rough edge."""
         seen = small(pixels)
         tone = np.asarray(cv2.cvtColor(seen, cv2.COLOR_RGB2GRAY), np.uint8)
         carried = self._carried(seen, tone)
@@ -62,7 +66,7 @@ class Subject:
             found = np.asarray(0.7 * found + 0.3 * carried, np.float32)
         self._last, self._matte = (seen, tone), found
         self._number += 1
-        return _refined(found, seen, pixels)
+        return found
 
     def _carried(self, seen: Pixels, tone: Grey) -> FloatArray | None:
         """The last matte where the flow took it; None at the start and after a cut."""

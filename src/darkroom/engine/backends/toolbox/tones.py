@@ -23,7 +23,7 @@ _LEVELS = np.arange(256, dtype=np.float32)
 def planes(pixels: Pixels) -> Planes:
     """Luma, red difference and blue difference of RGB, each uint8 (height, width)."""
     luma, red, blue = cv2.split(cv2.cvtColor(pixels, cv2.COLOR_RGB2YCrCb))
-    return luma, red, blue
+    return np.asarray(luma, np.uint8), np.asarray(red, np.uint8), np.asarray(blue, np.uint8)
 
 
 def joined(luma: Plane, red: Plane, blue: Plane) -> Pixels:
@@ -55,7 +55,7 @@ def curve(inputs: Sequence[float], outputs: Sequence[float]) -> Curve:
         + t * t * (3 - 2 * t) * y[k + 1]
         + t * t * (t - 1) * step[k] * tangent[k + 1]
     )
-    return np.clip(cubic * 255 + 0.5, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(cubic * 255 + 0.5, 0, 255), np.uint8)
 
 
 def steps(count: int, softness: float) -> Curve:
@@ -67,7 +67,7 @@ def steps(count: int, softness: float) -> Curve:
     nearest = np.floor(at) + 0.5
     sharp = 1 + 9 * (1 - softness)
     bent = nearest + 0.5 * np.tanh((at - nearest) * sharp) / np.tanh(sharp / 2)
-    return np.clip(bent / count * 255 + 0.5, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(bent / count * 255 + 0.5, 0, 255), np.uint8)
 
 
 def vivid(plane: Plane, amount: float) -> Plane:
@@ -132,9 +132,8 @@ def lines(luma: Plane, width: float, faint: float) -> FloatArray:
     tone = luma.astype(np.float32)
     near = cv2.GaussianBlur(tone, (0, 0), max(0.6, width * 0.7))
     wide = cv2.GaussianBlur(tone, (0, 0), max(1.0, width * 1.3))
-    darker = cv2.subtract(wide, near)
-    ink = cv2.multiply(cv2.subtract(darker, faint), 1.0 / (1.3 * faint))
-    return np.asarray(1 - cv2.min(cv2.max(ink, 0.0), 1.0), np.float32)
+    ink = (wide - near - np.float32(faint)) * np.float32(1 / (1.3 * faint))
+    return np.asarray(1 - np.clip(ink, 0, 1), np.float32)
 
 
 def inked(luma: Plane, pen: FloatArray, depth: float) -> Plane:

@@ -53,8 +53,11 @@ class Enlarger:
     def larger(self, pixels: Pixels) -> Pixels:
         """The frame, RGB uint8 (height, width, 3), in the larger size."""
         luma, red, blue = tones.planes(self._calmed(pixels))
-        colour = [cv2.resize(one, self._size, interpolation=cv2.INTER_CUBIC) for one in (red, blue)]
-        return tones.joined(_sharp(luma, self._size), *colour)
+        red, blue = (
+            np.asarray(cv2.resize(one, self._size, interpolation=cv2.INTER_CUBIC), np.uint8)
+            for one in (red, blue)
+        )
+        return tones.joined(_sharp(luma, self._size), red, blue)
 
     def _calmed(self, pixels: Pixels) -> Pixels:
         """Where a frame differs from the last one by no more than noise does, half of each."""
