@@ -12,16 +12,17 @@ import numpy.typing as npt
 
 from darkroom.engine.backends.pictures import Pixels
 from darkroom.engine.backends.toolbox.footage import FloatArray
-from darkroom.engine.backends.toolbox.motion import Matrix, strength
+from darkroom.engine.backends.toolbox.motion import Matrix, enlarged, strength
 from darkroom.engine.backends.toolbox.overlays import Mask
 
 Rectangle = tuple[int, int, int, int]
-AHEAD_MAX = 40
-_AHEAD = (2, 5, 9, 15, 24, 40)
+AHEAD_MAX = 32
+_AHEAD = (2, 6, 14, 32)
 _AHEAD_BYTES_MAX = 96_000_000
 _AROUND = 3  # a mask holds for so many frames before and after its own
 _STILL = 0.06  # pixels
 _REAL, _GUESSED = 255, 80
+_QUARTER = 4
 _DISAGREES, _ELSEWHERE = 26.0, 22.0  # levels
 
 
@@ -88,8 +89,11 @@ class Region:
         for number in range(1, min(len(self._coming), self.ahead + 1)):
             total = self._coming[number].step @ total
             if number in _AHEAD and (behind.sure < _REAL).any():
-                later = _View(self._coming[number].pixels, _seen(self._hidden(number)))
-                _take(behind, now, later.carried(np.asarray(np.linalg.inv(total), np.float64)))
+                back = np.asarray(np.linalg.inv(total), np.float64)
+                seen = _seen(self._hidden(number))
+                # To move pixels is worth it only where they tell something new.
+                if (_sure_after(seen, back) > behind.sure).any():
+                    _take(behind, now, _View(self._coming[number].pixels, seen).carried(back))
         empty = np.where(behind.sure == 0, 255, 0).astype(np.uint8)
         if empty.any():
             made = cv2.inpaint(behind.pixels, empty, 4, cv2.INPAINT_TELEA)
@@ -110,35 +114,44 @@ def _seen(hidden: Mask) -> Mask:
 
 
 class _View:
-    """A region as far as it is known: its pixels, how sure each is, and what it lies among.
+    """A region as far as it is known: its pixels and how sure each is.
 
-    `around` is the mean of what was seen around a pixel when it was seen itself.
+    `around`, at a quarter of the size, is the mean of what was seen around each place when the
+    place was seen itself.
     """
 
-    def __init__(self, pixels: Pixels, sure: Mask, around: Pixels | None = None) -> None:
+    def __init__(self, pixels: Pixels, sure: Mask, around: FloatArray | None = None) -> None:
         self.pixels, self.sure = pixels, sure
-        self.around = _around(pixels, sure) if around is None else around
+        if around is None:
+            reach = max(2.5, min(sure.shape) / 16) / _QUARTER
+            weight = np.asarray((sure == _REAL) * np.uint8(255), np.uint8)
+            around = _means(pixels, weight, reach)
+        self.around = around
 
     def carried(self, matrix: Matrix) -> _View:
         """The view moved by a similarity; sure of nothing outside."""
         size = (self.pixels.shape[1], self.pixels.shape[0])
         if strength(matrix, size) < _STILL:
             return self
-        # A pixel is as sure as the least sure of those that it is mixed from.
-        least = cv2.erode(self.sure, np.ones((3, 3), np.uint8))
-        cubic, near = (
-            cv2.warpAffine(one, matrix[:2], size, flags=way, borderMode=cv2.BORDER_REPLICATE)
-            for one, way in ((self.pixels, cv2.INTER_CUBIC), (self.around, cv2.INTER_NEAREST))
+        border = cv2.BORDER_REPLICATE
+        pixels = cv2.warpAffine(
+            self.pixels, matrix[:2], size, flags=cv2.INTER_CUBIC, borderMode=border
         )
-        sure = cv2.warpAffine(least, matrix[:2], size, flags=cv2.INTER_NEAREST)
-        return _View(np.asarray(cubic), np.asarray(sure), np.asarray(near))
+        small = enlarged(matrix, 1 / _QUARTER)[:2]
+        around = cv2.warpAffine(
+            self.around, small, self.around.shape[1::-1], flags=cv2.INTER_NEAREST, borderMode=border
+        )
+        sure = _sure_after(self.sure, matrix)
+        return _View(np.asarray(pixels, np.uint8), sure, np.asarray(around, np.float32))
 
 
-def _around(pixels: Pixels, sure: Mask) -> Pixels:
-    weight = (sure == _REAL).astype(np.float32)
-    reach = max(2.5, min(sure.shape) / 16)
-    total = _blur(pixels * weight[..., None], reach)
-    return np.asarray(total / (_blur(weight, reach) + np.float32(1e-3))[..., None], np.uint8)
+def _sure_after(sure: Mask, matrix: Matrix) -> Mask:
+    """How sure pixels are after a similarity: as the least sure of those they are mixed from."""
+    size = (sure.shape[1], sure.shape[0])
+    if strength(matrix, size) < _STILL:
+        return sure
+    least = cv2.erode(sure, np.ones((3, 3), np.uint8))
+    return np.asarray(cv2.warpAffine(least, matrix[:2], size, flags=cv2.INTER_NEAREST), np.uint8)
 
 
 def _take(behind: _View, now: _View, other: _View) -> None:
@@ -148,34 +161,50 @@ def _take(behind: _View, now: _View, other: _View) -> None:
     the same thing at all: where they do not, or a pixel lay among other things then, the other
     frame is not believed.
     """
-    both = ((now.sure > 0) & (other.sure > 0)).astype(np.float32)
-    apart = cv2.subtract(now.pixels, other.pixels, dtype=cv2.CV_32F) * both[..., None]
-    reach = max(2.0, min(both.shape) / 24)
-    weight = _blur(both, reach) + np.float32(1e-3)
-    light = _blur(apart, reach) / weight[..., None]
-    wrong = _blur(_largest(np.abs(apart)), reach) / weight
-    moved = _largest(cv2.absdiff(now.around, other.around))
-    better = (other.sure > behind.sure) & (moved < _ELSEWHERE)
-    better &= (wrong < _DISAGREES) | (weight < 0.02)
-    evened = np.clip(other.pixels[better] + light[better] + 0.5, 0, 255)
-    behind.pixels[better] = evened.astype(np.uint8)
-    behind.sure[better] = other.sure[better]
-    behind.around[better] = other.around[better]
+    gain = other.sure > behind.sure
+    if not gain.any():
+        return
+    reach = max(2.0, min(gain.shape) / 24) / _QUARTER
+    both = np.asarray(((now.sure > 0) & (other.sure > 0)) * np.uint8(255), np.uint8)
+    weight = _weights(both, reach)
+    light = _means(now.pixels, both, reach) - _means(other.pixels, both, reach)
+    wrong = _means(_largest(cv2.absdiff(now.pixels, other.pixels)), both, reach)
+    moved = _largest(np.abs(now.around - other.around))
+    good = (moved < _ELSEWHERE) & ((wrong < _DISAGREES) | (weight < 0.02))
+    size = (gain.shape[1], gain.shape[0])
+    better = gain & (cv2.resize(good.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0)
+    mask = np.asarray(better * np.uint8(255), np.uint8)
+    evened = cv2.add(other.pixels, cv2.resize(light, size), dtype=cv2.CV_8U)
+    cv2.copyTo(evened, mask, behind.pixels)
+    cv2.copyTo(other.sure, mask, behind.sure)
+    small = cv2.resize(mask, good.shape[::-1], interpolation=cv2.INTER_AREA) > 96
+    behind.around[small] = other.around[small]
+
+
+def _quarter(field: Mask) -> FloatArray:
+    """A field of uint8 at a quarter of its size, float32."""
+    size = (max(4, field.shape[1] // _QUARTER), max(4, field.shape[0] // _QUARTER))
+    return np.asarray(cv2.resize(field, size, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _weights(mask: Mask, sigma: float) -> FloatArray:
+    """How much of what lies around a place the mask holds, at a quarter of the size, 0 to 1."""
+    soft = cv2.GaussianBlur(_quarter(mask), (0, 0), max(0.6, sigma))
+    return np.asarray(soft / np.float32(255) + np.float32(1e-3), np.float32)
+
+
+def _means(field: Mask, mask: Mask, sigma: float) -> FloatArray:
+    """The mean around each place over what the mask holds, at a quarter of the size."""
+    total = _quarter(np.asarray(cv2.copyTo(field, mask), np.uint8))
+    total = np.asarray(cv2.GaussianBlur(total, (0, 0), max(0.6, sigma)), np.float32)
+    weight = _weights(mask, sigma)
+    return total / (weight[..., None] if total.ndim == 3 else weight)
 
 
 def _largest(field: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """The largest of the three channels."""
     red, green, blue = cv2.split(field)
     return np.asarray(cv2.max(cv2.max(red, green), blue))
-
-
-def _blur(field: FloatArray, sigma: float) -> FloatArray:
-    """A wide blur by way of a copy at a quarter of the size."""
-    height, width = field.shape[:2]
-    size = (max(4, width // 4), max(4, height // 4))
-    small = cv2.resize(field, size, interpolation=cv2.INTER_AREA)
-    small = cv2.GaussianBlur(small, (0, 0), max(0.6, sigma / 4))
-    return np.asarray(cv2.resize(small, (width, height)), np.float32)
 
 
 def regions(rectangles: list[Rectangle], size: tuple[int, int]) -> list[Region]:

@@ -225,7 +225,7 @@ def fixed_edges(
     """
     mean, size = _gradients([pair[0] for pair in pairs])
     steady = np.hypot(*mean) / (size + 2.0)
-    fixed = (steady > 0.72) & (size > 9.0)
+    fixed = (steady > 0.85) & (size > 9.0)
     busy = int((size > 9.0).sum())
     moves = len(pairs) >= 3 and fixed.sum() <= 0.35 * max(busy, 1)
     return (fixed if moves else None), mean

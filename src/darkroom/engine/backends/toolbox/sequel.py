@@ -108,7 +108,7 @@ class Sequel:
         """
         if number not in self._flows:
             small = [self._stilled(k) for k in (number, number + 1)]
-            flow = cv2.GaussianBlur(self._flow.between(*small), (0, 0), 1.5)
+            flow = np.asarray(cv2.GaussianBlur(self._flow.between(*small), (0, 0), 1.5), np.float32)
             flow *= np.float32(self._size[0] / small[0].shape[1])
             self._flows[number] = np.asarray(
                 cv2.resize(flow, (self._size[0] // 2, self._size[1] // 2)), np.float32
