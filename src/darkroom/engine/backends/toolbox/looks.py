@@ -63,7 +63,7 @@ def _shade(shape: tuple[int, ...]) -> FloatArray:
 
 def _anime(seed: int) -> Look:
     """A drawn film: flat clear colours in few tones, bright skies, clean dark lines."""
-    rise = tones.curve((0, 0.2, 0.5, 0.8, 1), (0.05, 0.24, 0.60, 0.89, 1.0))
+    rise = tones.curve((0, 0.2, 0.5, 0.8, 1), (0.05, 0.235, 0.57, 0.87, 1.0))
     few = tones.steps(9, 0.45)
 
     def paint(pixels: Pixels) -> Pixels:
@@ -77,8 +77,8 @@ def _anime(seed: int) -> Look:
         level = cv2.LUT(cv2.LUT(calm, rise), few)
         red = tones.grown(tones.flat(tones.halved(red), 22, 2), luma)
         blue = tones.grown(tones.flat(tones.halved(blue), 22, 2), luma)
-        red = tones.tinted(tones.vivid(red, 1.62), luma, -2.0, 1.0)
-        blue = tones.tinted(tones.vivid(blue, 1.62), luma, 7.0, -2.0)
+        red = tones.tinted(tones.vivid(red, 1.48), luma, -2.0, 1.0)
+        blue = tones.tinted(tones.vivid(blue, 1.48), luma, 7.0, -2.0)
         return tones.joined(tones.inked(np.asarray(level, np.uint8), pen, 0.78), red, blue)
 
     return paint
@@ -97,7 +97,7 @@ def _pastel(seed: int) -> Look:
         luma, red, blue = tones.planes(brushed(pixels, 4.0 * unit))
         pen = tones.lines(luma, 1.6 * max(unit, 0.5), 4.0)
         lifted = tones.inked(np.asarray(cv2.LUT(luma, rise), np.uint8), pen, 0.30)
-        lit = cv2.add(lifted, tones.glow(luma, 22 * unit, 0.62, 0.16))
+        lit = tones.lit(lifted, tones.glow(luma, 22 * unit, 0.62, 0.2))
         lit = cv2.multiply(lit, sheet[0], dtype=cv2.CV_8U)
         red = tones.tinted(tones.vivid(red, 1.28), luma, 2.5, 2.5)
         blue = tones.tinted(tones.vivid(blue, 1.28), luma, 7.0, -2.5)
@@ -152,7 +152,7 @@ def _rendered(seed: int) -> Look:
         calm = tones.flat(luma, 30, 3)
         around = tones.blurred(calm, 16 * unit)
         round_ = cv2.LUT(cv2.addWeighted(calm, 1.3, around, -0.3, 0.0), rise)
-        lit = cv2.add(round_, tones.glow(luma, 18 * unit, 0.7, 0.3))
+        lit = tones.lit(np.asarray(round_, np.uint8), tones.glow(luma, 18 * unit, 0.7, 0.36))
         red = tones.grown(tones.flat(tones.halved(red), 24, 2), luma)
         blue = tones.grown(tones.flat(tones.halved(blue), 24, 2), luma)
         red = tones.tinted(tones.vivid(red, 1.5), luma, 0.0, 4.0)
@@ -164,14 +164,13 @@ def _rendered(seed: int) -> Look:
 
 def _cyberpunk(seed: int) -> Look:
     """A city at night: deep shadows in teal, lights in magenta that spill far."""
-    rise = tones.curve((0, 0.25, 0.55, 0.85, 1), (0.0, 0.13, 0.44, 0.86, 1.0))
+    rise = tones.curve((0, 0.25, 0.55, 0.85, 1), (0.0, 0.12, 0.40, 0.78, 0.97))
 
     def paint(pixels: Pixels) -> Pixels:
         luma, red, blue = tones.planes(pixels)
         unit = tones.unit(luma)
-        lit = cv2.LUT(luma, rise)
         halo = tones.glow(luma, 26 * unit, 0.5, 0.42)
-        lit = cv2.add(lit, halo)
+        lit = tones.lit(np.asarray(cv2.LUT(luma, rise), np.uint8), halo)
         red = tones.tinted(tones.vivid(red, 1.35), luma, -22.0, 24.0)
         blue = tones.tinted(tones.vivid(blue, 1.35), luma, 20.0, 16.0)
         red = np.asarray(cv2.addWeighted(red, 1.0, halo, 0.35, 0.0), np.uint8)

@@ -123,6 +123,12 @@ def glow(luma: Plane, sigma: float, above: float, amount: float) -> Plane:
     return blurred(np.asarray(cv2.LUT(luma, table.astype(np.uint8)), np.uint8), sigma)
 
 
+def lit(luma: Plane, light: Plane) -> Plane:
+    """The luma with light on top, which what is bright already takes less of."""
+    more = cv2.multiply(cv2.bitwise_not(luma), light, scale=1 / 255)
+    return np.asarray(cv2.add(luma, more), np.uint8)
+
+
 def lines(luma: Plane, width: float, faint: float) -> FloatArray:
     """Where a pen would draw: 1 is paper, 0 is ink, float32 (height, width).
 
