@@ -1,0 +1,88 @@
+"""The tools that work on one picture, by kind: read it, do the work, write what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import cv2
+import numpy as np
+
+from darkroom.domain.kinds import image_tools
+from darkroom.engine.backends import pictures
+from darkroom.engine.backends.contract import Context, Input, Output
+from darkroom.engine.backends.pictures import Pixels
+from darkroom.engine.backends.toolbox.background import cut_out
+from darkroom.engine.backends.toolbox.canvas import expand
+from darkroom.engine.backends.toolbox.cutout import outline
+from darkroom.engine.backends.toolbox.reframe import reframe
+from darkroom.errors import BadInput
+
+_SIDE_MIN = 16
+
+
+def _picture(given: Input, field: str = "img_url", *, alpha: bool = False) -> Pixels:
+    paths = given.files.get(field, ())
+    if not paths:
+        raise BadInput(f"{given.kind} needs a picture in {field}.")
+    return pictures.read(paths[0], alpha=alpha)
+
+
+def _written(pixels: Pixels, context: Context, **notes: Any) -> Output:
+    output = pictures.write(
+        pixels,
+        context.folder / "picture.png",
+        software="Darkroom toolbox",
+        seed=context.seed,
+        source=pictures.EDITED,
+        notes=notes,
+    )
+    context.progress(1.0)
+    return output
+
+
+def _within(context: Context, start: float, end: float) -> Callable[[float], None]:
+    """A part of the whole progress, for a step that tells its own from 0 to 1."""
+    return lambda part: context.progress(start + (end - start) * part)
+
+
+def _bg_remove(given: Input, context: Context) -> Iterator[Output]:
+    context.progress(0.0)
+    subject = cut_out(_picture(given, alpha=True), context.progress)
+    shown = float(np.mean(subject[..., 3]) / 255)
+    yield _written(subject, context, method="GrabCut", subject_share=round(shown, 3))
+
+
+def _expand(given: Input, context: Context) -> Iterator[Output]:
+    context.progress(0.0)
+    size, canvas, place = (
+        image_tools.numbers(given.fields[field])
+        for field in ("original_image_size", "canvas_size", "original_image_location")
+    )
+    picture = _picture(given)
+    if min(*size, *canvas) < _SIDE_MIN:
+        raise BadInput(f"The picture and its canvas need sides of {_SIDE_MIN} pixels at least.")
+    way = cv2.INTER_AREA if size[0] < picture.shape[1] else cv2.INTER_CUBIC
+    sized = np.asarray(cv2.resize(picture, size, interpolation=way), np.uint8)
+    front = outline(sized)
+    context.progress(0.1)
+    heard = _within(context, 0.1, 0.95)
+    whole = expand(sized, canvas, place, context.seed, heard, front)
+    yield _written(whole, context, method="patch synthesis")
+
+
+def _reframe(given: Input, context: Context) -> Iterator[Output]:
+    context.progress(0.0)
+    picture = _picture(given)
+    if min(picture.shape[:2]) < _SIDE_MIN:
+        raise BadInput(f"The picture needs sides of {_SIDE_MIN} pixels at least.")
+    ratio = image_tools.numbers(given.fields["aspect_ratio"])
+    made = reframe(picture, ratio, context.seed, _within(context, 0.0, 0.95))
+    yield _written(made.pixels, context, widened=made.widened)
+
+
+PICTURE_TOOLS: Mapping[str, Callable[[Input, Context], Iterator[Output]]] = {
+    "image-bg-remove": _bg_remove,
+    "image-expand": _expand,
+    "image-reframe": _reframe,
+}
