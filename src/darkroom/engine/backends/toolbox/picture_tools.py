@@ -11,8 +11,9 @@ import numpy as np
 from darkroom.domain.kinds import image_tools
 from darkroom.engine.backends import pictures
 from darkroom.engine.backends.contract import Context, Input, Output
+from darkroom.engine.backends.painter.compose import paint
 from darkroom.engine.backends.pictures import Pixels
-from darkroom.engine.backends.toolbox.background import cut_out
+from darkroom.engine.backends.toolbox.background import cut_out, on_colour, on_scene
 from darkroom.engine.backends.toolbox.canvas import expand
 from darkroom.engine.backends.toolbox.cutout import outline
 from darkroom.engine.backends.toolbox.reframe import reframe
@@ -53,6 +54,21 @@ def _bg_remove(given: Input, context: Context) -> Iterator[Output]:
     yield _written(subject, context, method="GrabCut", subject_share=round(shown, 3))
 
 
+def _bg_change(given: Input, context: Context) -> Iterator[Output]:
+    context.progress(0.0)
+    subject = cut_out(_picture(given, alpha=True), _within(context, 0.0, 0.4))
+    prompt, colour = str(given.fields.get("prompt") or ""), given.fields.get("bg_color")
+    if colour:
+        yield _written(on_colour(subject, colour), context, ground=colour)
+        return
+    height, width = subject.shape[:2]
+    painting = paint(prompt, width, height, context.seed, progress=_within(context, 0.4, 0.85))
+    scene = painting.scene
+    made = on_scene(subject, painting.pixels)
+    words = {"words_used": list(scene.words_used), "words_ignored": list(scene.words_ignored)}
+    yield _written(made, context, ground=scene.subject, **words)
+
+
 def _expand(given: Input, context: Context) -> Iterator[Output]:
     context.progress(0.0)
     size, canvas, place = (
@@ -82,6 +98,7 @@ def _reframe(given: Input, context: Context) -> Iterator[Output]:
 
 
 PICTURE_TOOLS: Mapping[str, Callable[[Input, Context], Iterator[Output]]] = {
+    "image-bg-change": _bg_change,
     "image-bg-remove": _bg_remove,
     "image-expand": _expand,
     "image-reframe": _reframe,
