@@ -17,9 +17,11 @@ from darkroom.engine.backends.toolbox.background import cut_out, on_colour, on_s
 from darkroom.engine.backends.toolbox.canvas import expand
 from darkroom.engine.backends.toolbox.cutout import outline
 from darkroom.engine.backends.toolbox.reframe import reframe
+from darkroom.engine.backends.toolbox.upscale import upscale
 from darkroom.errors import BadInput
 
 _SIDE_MIN = 16
+_LARGE_PIXELS_MAX = 4096 * 4096
 
 
 def _picture(given: Input, field: str = "img_url", *, alpha: bool = False) -> Pixels:
@@ -97,9 +99,24 @@ def _reframe(given: Input, context: Context) -> Iterator[Output]:
     yield _written(made.pixels, context, widened=made.widened)
 
 
+def _upscale(given: Input, context: Context) -> Iterator[Output]:
+    context.progress(0.0)
+    picture = _picture(given, alpha=True)
+    if 4 * picture.shape[0] * picture.shape[1] > _LARGE_PIXELS_MAX:
+        raise BadInput(
+            "The picture is too large to be doubled: send one of at most 4.19 megapixels, such as "
+            "2048x2048; the result has at most 16.7."
+        )
+    if picture[..., 3].min() == 255:
+        picture = np.ascontiguousarray(picture[..., :3])
+    large = upscale(picture, _within(context, 0.0, 0.95))
+    yield _written(large, context, method="iterative back-projection", factor=2)
+
+
 PICTURE_TOOLS: Mapping[str, Callable[[Input, Context], Iterator[Output]]] = {
     "image-bg-change": _bg_change,
     "image-bg-remove": _bg_remove,
     "image-expand": _expand,
     "image-reframe": _reframe,
+    "image-upscale": _upscale,
 }
