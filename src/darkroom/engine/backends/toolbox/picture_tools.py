@@ -17,6 +17,7 @@ from darkroom.engine.backends.toolbox.background import cut_out, on_colour, on_s
 from darkroom.engine.backends.toolbox.canvas import expand
 from darkroom.engine.backends.toolbox.cutout import outline
 from darkroom.engine.backends.toolbox.reframe import reframe
+from darkroom.engine.backends.toolbox.repair import repair
 from darkroom.engine.backends.toolbox.upscale import upscale
 from darkroom.errors import BadInput
 
@@ -99,6 +100,18 @@ def _reframe(given: Input, context: Context) -> Iterator[Output]:
     yield _written(made.pixels, context, widened=made.widened)
 
 
+def _repair(given: Input, context: Context) -> Iterator[Output]:
+    context.progress(0.0)
+    made = repair(_picture(given), _within(context, 0.0, 0.95))
+    yield _written(
+        made.pixels,
+        context,
+        damaged_share=round(made.damaged, 4),
+        grain=round(made.grain, 2),
+        fading_undone=made.faded,
+    )
+
+
 def _upscale(given: Input, context: Context) -> Iterator[Output]:
     context.progress(0.0)
     picture = _picture(given, alpha=True)
@@ -118,5 +131,6 @@ PICTURE_TOOLS: Mapping[str, Callable[[Input, Context], Iterator[Output]]] = {
     "image-bg-remove": _bg_remove,
     "image-expand": _expand,
     "image-reframe": _reframe,
+    "image-repair": _repair,
     "image-upscale": _upscale,
 }
