@@ -161,7 +161,7 @@ def _lettered(frames: list[Pixels], text: str, at: tuple[int, int]) -> list[Pixe
     out = []
     for pixels in frames:
         shown = pixels.copy()
-        for colour, width in (((0, 0, 0), 4), ((255, 255, 255), 1)):
+        for colour, width in (((0, 0, 0), 5), ((255, 255, 255), 2)):
             cv2.putText(shown, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.55, colour, width, cv2.LINE_AA)
         out.append(shown)
     return out

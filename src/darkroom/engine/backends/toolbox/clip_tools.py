@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from darkroom.engine.backends.contract import Context, Input, Output
 from darkroom.engine.backends.toolbox.background_remove import remove_background
 from darkroom.engine.backends.toolbox.character import replace_character
+from darkroom.engine.backends.toolbox.enlarge import enlarge
 from darkroom.engine.backends.toolbox.erase import erase_subtitles, remove_watermark
 from darkroom.engine.backends.toolbox.extend import extend
 from darkroom.engine.backends.toolbox.face_change import change_face
@@ -14,7 +15,6 @@ from darkroom.engine.backends.toolbox.lips_change import change_lips
 from darkroom.engine.backends.toolbox.magic import magic
 from darkroom.engine.backends.toolbox.merge import merge
 from darkroom.engine.backends.toolbox.subtitle_translate import translate_subtitles
-from darkroom.engine.backends.toolbox.upscale import upscale
 
 Tool = Callable[[Input, Context], Iterator[Output]]
 
@@ -28,6 +28,6 @@ CLIP_TOOLS: Mapping[str, Tool] = {
     "video-merge": merge,
     "video-subtitle-erase": erase_subtitles,
     "video-subtitle-translate": translate_subtitles,
-    "video-upscaler": upscale,
+    "video-upscaler": enlarge,
     "video-watermark-remove": remove_watermark,
 }
