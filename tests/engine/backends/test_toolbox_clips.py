@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -166,7 +167,7 @@ def test_the_looks_differ_and_do_not_flicker(tmp_path: Path) -> None:
         assert np.abs(np.diff(frames[2:], axis=0)).mean() < 3
         seen[style] = frames[-1]
     looks = list(seen.values())
-    assert all(np.abs(a - b).mean() > 6 for a, b in zip(looks, looks[1:], strict=False))
+    assert all(np.abs(a - b).mean() > 6 for a, b in itertools.pairwise(looks))
 
 
 def test_an_upscaled_clip_is_sharper_than_a_stretched_one(tmp_path: Path) -> None:

@@ -93,8 +93,11 @@ class Subject:
             front = np.asarray(
                 cv2.resize(self._guess(seen).astype(np.uint8), seen.shape[1::-1]) > 0, np.bool_
             )
-        marks = _marks(front.astype(np.float32), 7)
-        return _cut(seen, marks, self._models, 2, cv2.GC_INIT_WITH_MASK)
+        if float(front.mean()) < _LOST:
+            front = _middle(seen.shape)
+        begun = front.astype(np.float32)
+        found = _cut(seen, _marks(begun, 7), self._models, 2, cv2.GC_INIT_WITH_MASK)
+        return begun if float(found.mean()) < _LOST else found
 
     def _followed(self, seen: Pixels, carried: FloatArray, later: Pixels) -> FloatArray:
         marks = _marks(carried, 6)
@@ -153,6 +156,15 @@ def with_later(frames: Iterator[Pixels]) -> Iterator[tuple[Pixels, Pixels]]:
     while coming:
         last = coming[-1]
         yield coming.popleft(), last
+
+
+def _middle(shape: tuple[int, ...]) -> Flags:
+    """An oval in the middle of the frame: where nothing tells what a subject is."""
+    drawn = np.zeros(shape[:2], np.uint8)
+    height, width = drawn.shape
+    axes = (round(width * 0.26), round(height * 0.4))
+    cv2.ellipse(drawn, (width // 2, round(height * 0.55)), axes, 0, 0, 360, 1, cv2.FILLED)
+    return np.asarray(drawn > 0, np.bool_)
 
 
 def _moving(seen: Pixels, later: Pixels, flow: Flow) -> Flags | None:
