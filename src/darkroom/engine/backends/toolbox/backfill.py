@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from darkroom.engine.backends.pictures import Pixels
-from darkroom.engine.backends.toolbox.footage import FloatArray
+from darkroom.engine.backends.toolbox.fill import Wish, fill
+from darkroom.engine.backends.toolbox.footage import FloatArray, Progress
 from darkroom.engine.backends.toolbox.motion import Matrix, enlarged, strength
 from darkroom.engine.backends.toolbox.overlays import Mask
 
@@ -23,6 +24,7 @@ _AROUND = 3  # a mask holds for so many frames before and after its own
 _STILL = 0.06  # pixels
 _REAL, _GUESSED = 255, 80
 _QUARTER = 4
+_PIECED_DEPTH, _PIECED_EVERY = 0.035, 20  # of the region; frames
 _DISAGREES, _ELSEWHERE = 26.0, 22.0  # levels
 
 
@@ -41,14 +43,16 @@ class Region:
     Frames are shown some time before they are filled: what will be seen later is known then.
     """
 
-    def __init__(self, rectangle: Rectangle) -> None:
-        self.rectangle = rectangle
+    def __init__(self, rectangle: Rectangle, seed: int, tell: Progress) -> None:
+        """`tell` is called during long work."""
+        self.rectangle, self._seed, self._tell = rectangle, seed, tell
         left, top, right, bottom = rectangle
         self._size = (right - left, bottom - top)
         self.ahead = min(AHEAD_MAX, _AHEAD_BYTES_MAX // (self._size[0] * self._size[1] * 4) + 1)
         self._coming: deque[_Glimpse] = deque()
         self._gone: deque[Mask] = deque(maxlen=_AROUND)
         self._memory: _View | None = None
+        self._since = _PIECED_EVERY
 
     def show(self, frame: Pixels, mask: Mask, step: Matrix) -> None:
         """Show a coming frame, its mask (255 where hidden) and how the scene moved since the last.
@@ -96,13 +100,25 @@ class Region:
                     _take(behind, now, _View(self._coming[number].pixels, seen).carried(back))
         empty = np.where(behind.sure == 0, 255, 0).astype(np.uint8)
         if empty.any():
-            made = cv2.inpaint(behind.pixels, empty, 4, cv2.INPAINT_TELEA)
-            behind.pixels[:] = made
+            behind.pixels[:] = self._made_up(behind.pixels, empty)
             behind.sure[empty > 0] = _GUESSED
         share = cv2.GaussianBlur(hidden, (0, 0), 1.2).astype(np.float32) / 255
         share = np.maximum(share, (hidden > 0).astype(np.float32) * np.float32(0.999))
         mixed = cv2.blendLinear(behind.pixels, now.pixels, share, 1 - share)
         return _View(np.asarray(mixed, np.uint8), behind.sure, behind.around)
+
+    def _made_up(self, pixels: Pixels, empty: Mask) -> Pixels:
+        """What no frame shows: strokes are closed from their borders, large parts from pieces.
+
+        Pieces take long, so once in a while; in between what was made up goes on.
+        """
+        self._since += 1
+        deep = float(cv2.distanceTransform(empty, cv2.DIST_L2, 3).max())
+        if deep > _PIECED_DEPTH * min(self._size) and self._since > _PIECED_EVERY:
+            self._since = 0
+            hole = np.asarray(empty > 0, np.bool_)
+            return fill(pixels, hole, Wish(self._seed), self._tell)
+        return np.asarray(cv2.inpaint(pixels, empty, 4, cv2.INPAINT_TELEA), np.uint8)
 
 
 def _window(coming: deque[_Glimpse], first: int, last: int) -> list[_Glimpse]:
@@ -207,11 +223,8 @@ def _largest(field: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return np.asarray(cv2.max(cv2.max(red, green), blue))
 
 
-def regions(rectangles: list[Rectangle], size: tuple[int, int]) -> list[Region]:
-    """Regions around rectangles of a frame (width, height), with a margin to learn from.
-
-    Those that overlap become one.
-    """
+def regions(rectangles: list[Rectangle], size: tuple[int, int]) -> list[Rectangle]:
+    """Rectangles of a frame (width, height) with a margin to learn from, joined where they meet."""
     width, height = size
     margin = max(12, round(min(size) * 0.1))
     boxes = [
@@ -231,4 +244,4 @@ def regions(rectangles: list[Rectangle], size: tuple[int, int]) -> list[Region]:
                 break
         else:
             merged.append(one)
-    return [Region(one) for one in sorted(merged)]
+    return sorted(merged)

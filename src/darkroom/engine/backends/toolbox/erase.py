@@ -121,15 +121,20 @@ def _erased(
         "rectangles": how if boxes else "none found",
         "rect_vo_list": [_told(box) for box in boxes],
     }
-    frames = _cleaned(clip, masks, boxes) if boxes else clip.frames()
-    yield from footage.written(frames, Cut.like(clip, notes=notes), context, _LOOKED)
+    watch = footage.Watch(context, _LOOKED)
+    frames = _cleaned(clip, masks, boxes, watch) if boxes else clip.frames()
+    yield from footage.written(frames, Cut.like(clip, notes=notes), watch, _LOOKED)
 
 
-def _cleaned(clip: Footage, masks: Masks, boxes: Sequence[Box]) -> Iterator[Pixels]:
+def _cleaned(
+    clip: Footage, masks: Masks, boxes: Sequence[Box], watch: footage.Watch
+) -> Iterator[Pixels]:
     """The frames without what the masks hide; a second reading runs ahead and sees what comes."""
     shape = clip.size[::-1]
     places = [box.pixels(shape) for box in boxes]
-    regions = backfill.regions(places, clip.size)
+    regions = [
+        backfill.Region(one, watch.seed, watch.again) for one in backfill.regions(places, clip.size)
+    ]
     ahead, shown = min(one.ahead for one in regions), 0
     camera = motion.Camera(clip.size, places)
     future = clip.frames()

@@ -113,6 +113,24 @@ def part(context: Context, start: float, end: float) -> Progress:
     return lambda done: context.progress(start + (end - start) * min(max(done, 0.0), 1.0))
 
 
+class Watch:
+    """A context that can tell once more what it told last, amid a long piece of work."""
+
+    def __init__(self, context: Context, last: float) -> None:
+        """`last` is what was told already."""
+        self.folder, self.seed = context.folder, context.seed
+        self._context, self._last = context, last
+
+    def progress(self, fraction: float) -> None:
+        """Tell how much is done; raises `Canceled` when the task should stop here."""
+        self._last = fraction
+        self._context.progress(fraction)
+
+    def again(self, _: float = 0.0) -> None:
+        """Tell the same again, whatever a part of the work says of itself."""
+        self._context.progress(self._last)
+
+
 @dataclass(frozen=True, slots=True)
 class Cut:
     """A clip to be written: so many frames of a size and rate, beside a sound, and its notes."""

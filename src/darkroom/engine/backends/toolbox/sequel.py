@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -20,6 +21,9 @@ _PUSH = 0.04  # how much larger the scene has become at the end: a camera is nev
 _PANNED, _ZOOMED = 0.10, 0.18  # parts of the frame, and log scale, that words ask for at most
 _BAND = 0.45  # of the frame, that is drawn out where the camera sees more than was ever seen
 _SWING, _OVERSHOOT = 0.75, 0.25  # seconds: how far things swing to and fro, how far on at first
+_OVER_SECONDS, _LOOP_SECONDS_MIN = 0.4, 0.5  # in which a loop's end goes over into its start
+_PACE_MIN, _ALIKE = 0.25, 1.6  # levels a frame; of the pace, that frames of one moment differ
+_TEXTURE_PART, _TEXTURE_ONE_WAY = 0.12, 0.6
 _FLOW_SIDE = 480
 _SPEED_STEPS = 10
 
@@ -55,6 +59,7 @@ class Sequel:
         last = range(max(0, len(tail) - 4), len(tail) - 1)
         fields = [self._local(k) for k in last]
         self._fling = np.asarray(np.mean(fields, axis=0), np.float32) if fields else None
+        self._again = self._returning()
 
     def frame(self, number: int) -> Pixels:
         """The frame that comes `number` + 1 frames after the last one of the clip."""
@@ -62,11 +67,66 @@ class Sequel:
         seen = self._seen(seconds)
         if self._fling is None:
             return self._drawn(self._tail[-1], seen)
+        if self._again is not None:
+            return self._looped(number, seen, self._again)
         ahead = self._swing(seconds) * self._fps
         if ahead >= 0:
-            along = _at(self._fling, seen) * np.float32(ahead)
-            return self._drawn(self._tail[-1], np.asarray(seen - along, np.float32))
+            return self._flung(ahead, seen)
         return self._between(max(0.0, len(self._tail) - 1 + ahead), seen)
+
+    def _flung(self, ahead: float, seen: FloatArray) -> Pixels:
+        """The last frame, each thing in it carried on by its own motion for so many frames."""
+        if self._fling is None:
+            return self._drawn(self._tail[-1], seen)
+        along = _at(self._fling, seen) * np.float32(ahead)
+        return self._drawn(self._tail[-1], np.asarray(seen - along, np.float32))
+
+    def _looped(self, number: int, seen: FloatArray, again: int) -> Pixels:
+        """The tail from frame `again` on, over and over; its end goes over into that frame."""
+        period = len(self._tail) - 1 - again
+        gone = number % period
+        fade = min(round(_OVER_SECONDS * self._fps), period // 2)
+        drawn = self._aligned(again + 1 + gone, seen, seen)
+        if gone + 1 >= fade:
+            return drawn
+        share = (gone + 1) / fade
+        share = share * share * (3 - 2 * share)
+        carried = self._flung(gone + 1, seen)
+        return np.asarray(cv2.addWeighted(carried, 1 - share, drawn, share, 0.0), np.uint8)
+
+    def _returning(self) -> int | None:
+        """The frame of the tail that looks most as the last one does, if what moves may go on there.
+
+        It may where it comes back by itself, as in Schödl et al., "Video textures", 2000, or where
+        many small things go many ways, as water and leaves do. What goes one way would jump.
+        """
+        count = len(self._tail)
+        last = count - 1 - round(_LOOP_SECONDS_MIN * self._fps)
+        if last < 1:
+            return None
+        still = [self._stilled(k).astype(np.float32) for k in range(count)]
+        edge = max(2, still[0].shape[1] // 10)
+        still = [one[edge:-edge, edge:-edge] for one in still]
+        pace = float(np.mean([np.abs(a - b).mean() for a, b in pairwise(still)]))
+        apart = [
+            float(np.abs(still[k] - still[-1]).mean() + np.abs(still[k - 1] - still[-2]).mean()) / 2
+            for k in range(1, last + 1)
+        ]
+        best = int(np.argmin(apart)) + 1
+        if pace < _PACE_MIN:
+            return None
+        comes_back = apart[best - 1] < _ALIKE * pace
+        return best if comes_back or self._is_texture(best) else None
+
+    def _is_texture(self, number: int) -> bool:
+        """Whether much of the frame moves, and not all the same way."""
+        field = self._local(number)
+        far = np.hypot(field[..., 0], field[..., 1])
+        moving = far > 0.15 * self._size[0] / 640
+        if float(moving.mean()) < _TEXTURE_PART:
+            return False
+        mean = field[moving].mean(axis=0)
+        return bool(np.hypot(*mean) < _TEXTURE_ONE_WAY * far[moving].mean())
 
     def _between(self, at: float, seen: FloatArray) -> Pixels:
         """The tail's picture at a time between two of its frames, from where the camera is now."""
