@@ -19,7 +19,7 @@ from darkroom.engine.backends.toolbox.looks import look
 from darkroom.engine.backends.toolbox.sequel import Sequel, Steer
 
 SHORTER = {"360p": 360, "540p": 540, "720p": 720, "1080p": 1080}
-_TAIL_SECONDS = 1.3
+_TAIL_SECONDS = 1.9
 _TAIL_BYTES_MAX = 200_000_000
 _STYLE_SECONDS = 1.0  # in which a style comes in
 _GO = (

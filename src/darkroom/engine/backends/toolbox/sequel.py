@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import cv2
 import numpy as np
 
 from darkroom.engine.backends.pictures import Pixels
 from darkroom.engine.backends.toolbox.footage import FloatArray, Size
-from darkroom.engine.backends.toolbox.motion import Camera, Flow, Matrix, grey, grid, moved
+from darkroom.engine.backends.toolbox.motion import (
+    Camera,
+    Flow,
+    Matrix,
+    grey,
+    grid,
+    moved,
+    strength,
+)
 from darkroom.engine.backends.toolbox.steady import mixed
 
 _GLIDE_SECONDS = 2.2  # in which the camera's own motion fades
@@ -20,11 +27,13 @@ _TURNED_MAX = 0.05  # radians
 _PUSH = 0.04  # how much larger the scene has become at the end: a camera is never quite still
 _PANNED, _ZOOMED = 0.10, 0.18  # parts of the frame, and log scale, that words ask for at most
 _BAND = 0.45  # of the frame, that is drawn out where the camera sees more than was ever seen
-_SWING, _OVERSHOOT = 0.75, 0.25  # seconds: how far things swing to and fro, how far on at first
-_OVER_SECONDS, _LOOP_SECONDS_MIN = 0.4, 0.5  # in which a loop's end goes over into its start
-_PACE_MIN, _ALIKE = 0.25, 1.6  # levels a frame; of the pace, that frames of one moment differ
-_TEXTURE_PART, _TEXTURE_ONE_WAY = 0.12, 0.6
+_SWING, _OVERSHOOT = 0.75, 0.2  # seconds: how far things swing to and fro, how far on at first
+_OVER_SECONDS, _LOOP_SECONDS_MIN = 0.4, 0.8  # in which a loop's end goes over into its start
+_ACTIVE, _ACTIVE_PART = 1.0, 0.01  # levels a frame; of the frame
+_ALIKE = 1.6  # of the change from frame to frame, by which frames of one moment differ
+_TEXTURE_PART, _SLOW = 0.05, 0.045  # of the frame; of its width a second
 _FLOW_SIDE = 480
+_STILL = 0.0006  # of the frame's width, by which a camera that stands still may tremble
 _SPEED_STEPS = 10
 
 
@@ -49,6 +58,8 @@ class Sequel:
         self._places = grid(half) * np.float32(2) + np.float32(0.5)
         camera = Camera(self._size)
         steps = [camera.step(one) for one in tail][1:]
+        if max((strength(one, self._size) for one in steps), default=0) < _STILL * self._size[0]:
+            steps = [np.eye(3)] * len(steps)
         self._speed = _speed(steps, self._size) * fps
         # From a place in the last frame to the same thing's place in each frame of the tail.
         self._there = [np.eye(3)]
@@ -56,9 +67,7 @@ class Sequel:
             self._there.insert(0, np.asarray(np.linalg.inv(step) @ self._there[0], np.float64))
         self._flow = Flow()
         self._flows: dict[int, FloatArray] = {}
-        last = range(max(0, len(tail) - 4), len(tail) - 1)
-        fields = [self._local(k) for k in last]
-        self._fling = np.asarray(np.mean(fields, axis=0), np.float32) if fields else None
+        self._fling = None if len(tail) < 3 else self._leading(self._local(len(tail) - 2))
         self._again = self._returning()
 
     def frame(self, number: int) -> Pixels:
@@ -81,6 +90,20 @@ class Sequel:
         along = _at(self._fling, seen) * np.float32(ahead)
         return self._drawn(self._tail[-1], np.asarray(seen - along, np.float32))
 
+    def _leading(self, field: FloatArray) -> FloatArray:
+        """The field with what is close before a moving thing moving as that does.
+
+        A thing's own places then come from within it, and it keeps its shape as it goes on.
+        """
+        size = (max(8, field.shape[1] // 4), max(8, field.shape[0] // 4))
+        small = cv2.resize(field, size, interpolation=cv2.INTER_AREA)
+        weight = (small * small).sum(axis=2) + np.float32(1e-3)
+        far = float(np.sqrt(np.quantile(weight, 0.98))) * _OVERSHOOT * self._fps
+        sigma = max(1.0, far / 8)  # of pixels at an eighth of the frame's size
+        total = cv2.GaussianBlur(small * weight[..., None], (0, 0), sigma)
+        led = total / cv2.GaussianBlur(weight, (0, 0), sigma)[..., None]
+        return np.asarray(cv2.resize(led, field.shape[1::-1]), np.float32)
+
     def _looped(self, number: int, seen: FloatArray, again: int) -> Pixels:
         """The tail from frame `again` on, over and over; its end goes over into that frame."""
         period = len(self._tail) - 1 - again
@@ -95,38 +118,38 @@ class Sequel:
         return np.asarray(cv2.addWeighted(carried, 1 - share, drawn, share, 0.0), np.uint8)
 
     def _returning(self) -> int | None:
-        """The frame of the tail that looks most as the last one does, if what moves may go on there.
+        """The frame of the tail that is most like the last one, if what moves may go on from there.
 
         It may where it comes back by itself, as in Schödl et al., "Video textures", 2000, or where
-        many small things go many ways, as water and leaves do. What goes one way would jump.
+        many small things move and none goes far, as water and leaves do. What goes away would jump.
         """
         count = len(self._tail)
         last = count - 1 - round(_LOOP_SECONDS_MIN * self._fps)
         if last < 1:
             return None
-        still = [self._stilled(k).astype(np.float32) for k in range(count)]
-        edge = max(2, still[0].shape[1] // 10)
-        still = [one[edge:-edge, edge:-edge] for one in still]
-        pace = float(np.mean([np.abs(a - b).mean() for a, b in pairwise(still)]))
-        apart = [
-            float(np.abs(still[k] - still[-1]).mean() + np.abs(still[k - 1] - still[-2]).mean()) / 2
-            for k in range(1, last + 1)
-        ]
-        best = int(np.argmin(apart)) + 1
-        if pace < _PACE_MIN:
+        still = np.stack([self._stilled(k) for k in range(count)]).astype(np.float32)
+        changes = np.abs(np.diff(still, axis=0)).mean(axis=0)
+        active = changes > _ACTIVE
+        edge = max(2, active.shape[1] // 8)
+        active[:, :edge] = active[:, -edge:] = active[:edge] = active[-edge:] = False
+        part = float(active.mean())
+        if part < _ACTIVE_PART:
             return None
-        comes_back = apart[best - 1] < _ALIKE * pace
-        return best if comes_back or self._is_texture(best) else None
+        seen = still[:, active]
+        moves = np.abs(seen[1 : last + 1] - seen[-1]).mean(axis=1)
+        before = np.abs(seen[:last] - seen[-2]).mean(axis=1)
+        best = int(np.argmin(moves + before)) + 1
+        comes_back = moves[best - 1] < _ALIKE * changes[active].mean()
+        texture = part > _TEXTURE_PART and self._is_slow(active)
+        return best if comes_back or texture else None
 
-    def _is_texture(self, number: int) -> bool:
-        """Whether much of the frame moves, and not all the same way."""
-        field = self._local(number)
-        far = np.hypot(field[..., 0], field[..., 1])
-        moving = far > 0.15 * self._size[0] / 640
-        if float(moving.mean()) < _TEXTURE_PART:
-            return False
-        mean = field[moving].mean(axis=0)
-        return bool(np.hypot(*mean) < _TEXTURE_ONE_WAY * far[moving].mean())
+    def _is_slow(self, active: np.ndarray[tuple[int, int], np.dtype[np.bool_]]) -> bool:
+        """Whether nothing that moves goes far in the time of a loop."""
+        size = active.shape[::-1]
+        fields = [self._local(k) for k in range(0, len(self._tail) - 1, 4)]
+        near = [cv2.resize(one, size, interpolation=cv2.INTER_AREA)[active] for one in fields]
+        paces = np.hypot(*np.concatenate(near).T) * self._fps / self._size[0]
+        return float(np.quantile(paces, 0.95)) < _SLOW
 
     def _between(self, at: float, seen: FloatArray) -> Pixels:
         """The tail's picture at a time between two of its frames, from where the camera is now."""
