@@ -19,6 +19,7 @@ _SIDE_MAX = 448
 _SIDE_MIN = 40
 _GUESS_DEPTH = 40.0  # of the hole at the first size, pixels, where there is a guess to begin from
 _STRIP = 256
+_EVEN = 2.0
 _JOIN_SIDE, _JOIN_DEPTH, _JOINED_MAX = 1200, 40.0, 64.0
 _ROUNDS_COARSE, _ROUNDS_GUESSED, _ROUNDS_FINE = 8, 3, 2
 
@@ -136,6 +137,10 @@ def _enlarged(pixels: Pixels, hole: Flags, layer: Layer, field: Field) -> Pixels
             part = slice(top + int(rows[0]), top + int(rows[-1]) + 1)
             np.copyto(copied[part], _copied(pixels, shift, part), where=hole[part][..., None])
     off = layer.image - cv2.resize(copied, small, interpolation=cv2.INTER_AREA)
+    off[~layer.hole] = 0
+    # Only the wide differences: the narrow ones are the detail.
+    share = cv2.GaussianBlur(layer.hole.astype(np.float32), (0, 0), _EVEN)
+    off = cv2.GaussianBlur(off, (0, 0), _EVEN) / np.maximum(share, 1e-3)[..., None]
     off[~layer.hole] = 0
     for top in range(0, size[1], _STRIP):
         part = slice(top, min(size[1], top + _STRIP))
