@@ -14,6 +14,10 @@ from darkroom.engine.backends.toolbox.salience import Flags, Floats
 Progress = Callable[[float], None]
 
 _STAY = 3e5
+_EDGE, _EDGE_MAX = (
+    0.25,
+    0.3,
+)  # how deep edges darken, of the picture; how much at most, in logarithms
 _SUBJECT_MAX = 0.65  # of the picture; more than that is no subject on a ground
 # How much of a side a subject takes that is cut off by it; a head may just touch the top.
 _TOUCHES, _TOUCHES_TOP = 0.04, 0.3
@@ -53,7 +57,38 @@ def expand(
         guess[strip] = np.where(cut, own[strip], guess[strip])
     guess[top : top + high, left : left + wide] = picture
     wish = Wish(seed, guess=guess, stay=_STAY)
-    return fill(guess, hole, wish, lambda part: progress(0.4 + 0.6 * part))
+    whole = fill(guess, hole, wish, lambda part: progress(0.4 + 0.6 * part))
+    light = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    beside = _levelled(light, across - np.arange(width, dtype=np.float32) + left, across)
+    above = _levelled(light.T, down - np.arange(height, dtype=np.float32) + top, down)
+    for y in range(height):
+        outside = hole[y]
+        lit = whole[y, outside] * (beside[outside] * above[y])[:, None]
+        whole[y, outside] = np.clip(lit + 0.5, 0, 255)
+    return whole
+
+
+def _levelled(light: Pixels, moved: Floats, inward: Floats) -> Floats:
+    """What to multiply the surround with, place by place along one axis, so that it goes on as
+    light as the picture's edge is. Mirrored alone, the darkening of most pictures towards their
+    edges would draw a frame; `inward` are the places mirrored from, `moved` how far inwards."""
+    own = light.shape[1]
+    deep = max(2, round(own * _EDGE))
+    factor = np.ones(len(inward), np.float32)
+    logs = np.log(cv2.blur(light, (3, 9)).astype(np.float32) + 8)
+    for side, beyond in ((logs[:, :deep], moved > 0), (logs[:, ::-1][:, :deep], moved < 0)):
+        rising = np.median(side - side[:, :1], axis=0)
+        rising = np.clip(
+            cv2.GaussianBlur(rising[None], (0, 0), deep / 12)[0], -_EDGE_MAX, _EDGE_MAX
+        )
+        rising -= rising[0]
+        if not beyond.any():
+            continue
+        inside = inward[beyond] if moved[beyond][0] > 0 else own - 1 - inward[beyond]
+        gained = np.interp(inside, np.arange(deep), rising)
+        far = np.abs(moved[beyond]) - inside
+        factor[beyond] = np.exp(-gained * np.exp(-np.maximum(far, 0) / (0.6 * own)))
+    return factor
 
 
 def _inward(length: int, start: int, own: int, deep: tuple[float, float]) -> Floats:
@@ -90,8 +125,10 @@ def _cut_off(
 
 
 def _widened(front: Flags, size: tuple[int, int]) -> Flags:
-    """The subject at full size (width, height) with its rim; nothing if that is nearly all."""
+    """The subject at full size (width, height) with its rim; nothing if that is nearly all of
+    the picture or goes from side to side: then it is a scene."""
     grown = cv2.dilate(front.astype(np.uint8), np.ones((9, 9), np.uint8))
-    if grown.mean() > _SUBJECT_MAX:
+    both_sides = min(front[:, 0].mean(), front[:, -1].mean()) > _TOUCHES
+    if both_sides or grown.mean() > _SUBJECT_MAX:
         grown[:] = 0
     return np.asarray(cv2.resize(grown, size, interpolation=cv2.INTER_NEAREST) > 0, np.bool_)

@@ -19,8 +19,11 @@ _SIDE_MAX = 448
 _SIDE_MIN = 40
 _GUESS_DEPTH = 40.0  # of the hole at the first size, pixels, where there is a guess to begin from
 _STRIP = 256
+_EVEN = 2.0
+_NEAR = 5
 _JOIN_SIDE, _JOIN_DEPTH, _JOINED_MAX = 1200, 40.0, 64.0
-_ROUNDS_COARSE, _ROUNDS_GUESSED, _ROUNDS_FINE = 8, 3, 2
+_HOLE_SMALL = 12_000  # pixels; a hole of fewer is cheap
+_ROUNDS_COARSE, _ROUNDS_GUESSED, _ROUNDS_FINE, _ROUNDS_SMALL = 8, 3, 2, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,7 @@ def _layer(begun: Pixels, hole: Flags, scale: float, coarsest: bool, wish: Wish)
     small = cv2.resize(begun, size, interpolation=cv2.INTER_AREA).astype(np.float32)
     part = cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA)
     closed = np.asarray(part > 1e-3, np.bool_)
-    rounds = _ROUNDS_FINE
+    rounds = _ROUNDS_FINE if closed.sum() > _HOLE_SMALL else _ROUNDS_SMALL
     if coarsest:
         rounds = _ROUNDS_COARSE if wish.guess is None else _ROUNDS_GUESSED
     return Layer(small, closed, _usable(closed), wish.stay, rounds)
@@ -137,6 +140,10 @@ def _enlarged(pixels: Pixels, hole: Flags, layer: Layer, field: Field) -> Pixels
             np.copyto(copied[part], _copied(pixels, shift, part), where=hole[part][..., None])
     off = layer.image - cv2.resize(copied, small, interpolation=cv2.INTER_AREA)
     off[~layer.hole] = 0
+    # Only the wide differences: the narrow ones are the detail.
+    share = cv2.GaussianBlur(layer.hole.astype(np.float32), (0, 0), _EVEN)
+    off = cv2.GaussianBlur(off, (0, 0), _EVEN) / np.maximum(share, 1e-3)[..., None]
+    off[~layer.hole] = 0
     for top in range(0, size[1], _STRIP):
         part = slice(top, min(size[1], top + _STRIP))
         if not hole[part].any():
@@ -156,11 +163,10 @@ def _join(pixels: Pixels, hole: Flags) -> None:
     rim = hole & (cv2.dilate((~hole).astype(np.uint8), disc) > 0)
     if not rim.any():
         return
-    open_pixels = (~hole).astype(np.float32)
-    sums = cv2.blur(pixels * open_pixels[..., None], (3, 3))[rim]
-    known = sums / np.maximum(cv2.blur(open_pixels, (3, 3))[rim], 1e-6)[:, None]
+    # Means on both sides, so that texture is not taken for a step.
+    known, own = (_near_mean(pixels, side, rim) for side in (~hole, hole))
     differs = np.zeros((*hole.shape, 3), np.float32)
-    differs[rim] = np.clip(known - pixels[rim], -_JOINED_MAX, _JOINED_MAX)
+    differs[rim] = np.clip(known - own, -_JOINED_MAX, _JOINED_MAX)
     scale = min(1.0, _JOIN_SIDE / max(hole.shape))
     size = (max(4, round(hole.shape[1] * scale)), max(4, round(hole.shape[0] * scale)))
     share = cv2.resize(rim.astype(np.float32), size, interpolation=cv2.INTER_AREA)
@@ -175,6 +181,13 @@ def _join(pixels: Pixels, hole: Flags) -> None:
         more = cv2.remap(carried, *_cells(part, hole.shape[::-1], size), cv2.INTER_LINEAR)
         joined = np.clip(pixels[part] + more + np.float32(0.5), 0, 255).astype(np.uint8)
         np.copyto(pixels[part], joined, where=hole[part][..., None])
+
+
+def _near_mean(pixels: Pixels, side: Flags, rim: Flags) -> Floats:
+    """The mean colour (n, 3) of the pixels of one side around each pixel of the rim."""
+    share = side.astype(np.float32)
+    total = cv2.blur(pixels * share[..., None], (_NEAR, _NEAR))[rim]
+    return np.asarray(total / np.maximum(cv2.blur(share, (_NEAR, _NEAR))[rim], 1e-6)[:, None])
 
 
 def _cells(part: slice, size: tuple[int, int], small: tuple[int, int]) -> tuple[Floats, Floats]:

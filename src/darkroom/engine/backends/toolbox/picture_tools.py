@@ -16,6 +16,9 @@ from darkroom.engine.backends.pictures import Pixels
 from darkroom.engine.backends.toolbox.background import cut_out, on_colour, on_scene
 from darkroom.engine.backends.toolbox.canvas import expand
 from darkroom.engine.backends.toolbox.cutout import outline
+from darkroom.engine.backends.toolbox.erasure import erase
+from darkroom.engine.backends.toolbox.lettering import lettering, outlined
+from darkroom.engine.backends.toolbox.marks import mark
 from darkroom.engine.backends.toolbox.reframe import reframe
 from darkroom.engine.backends.toolbox.repair import repair
 from darkroom.engine.backends.toolbox.upscale import upscale
@@ -112,6 +115,26 @@ def _repair(given: Input, context: Context) -> Iterator[Output]:
     )
 
 
+def _text_erase(given: Input, context: Context) -> Iterator[Output]:
+    context.progress(0.0)
+    picture = _picture(given)
+    text = lettering(picture)
+    context.progress(0.3)
+    clean = erase(picture, text.mask, context.seed, _within(context, 0.3, 0.95))
+    yield _written(clean, context, lines_found=len(text.lines))
+
+
+def _translate(given: Input, context: Context) -> Iterator[Output]:
+    context.progress(0.0)
+    picture = _picture(given)
+    text = lettering(picture)
+    shown = mark(outlined(picture, text), "SANDBOX · translation needs a model")
+    language = given.fields["target_lang"]
+    yield _written(
+        shown, context, stand_in=True, lines_found=len(text.lines), language_ignored=language
+    )
+
+
 def _upscale(given: Input, context: Context) -> Iterator[Output]:
     context.progress(0.0)
     picture = _picture(given, alpha=True)
@@ -132,5 +155,7 @@ PICTURE_TOOLS: Mapping[str, Callable[[Input, Context], Iterator[Output]]] = {
     "image-expand": _expand,
     "image-reframe": _reframe,
     "image-repair": _repair,
+    "image-text-erase": _text_erase,
+    "image-translate": _translate,
     "image-upscale": _upscale,
 }

@@ -18,8 +18,8 @@ _STRIP = 256
 _DENOISED_PIXELS_MAX = 1_600_000
 _GAIN_MAX = 2.6  # of contrast
 _GRAIN_MIN = 2.2  # standard deviation of grey levels; finer grain is left
-# A faded picture has neither the depth nor the span, of 255, that its channels had together.
-_DEPTH_MIN, _SPAN_MAX = 50, 190
+# Of 255: a faded picture has lost its black, the white of one channel at least, and its span.
+_DEPTH_MIN, _WHITE_MAX, _SPAN_MAX = 50, 220, 190
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +119,10 @@ def _unfaded(picture: Pixels) -> tuple[Pixels, bool]:
 
 
 def _is_faded(picture: Pixels) -> bool:
-    """Whether no channel is really dark, and all together span little of the range."""
+    """Whether no channel is really dark, one never bright, and all together span little."""
     low, high = np.percentile(_thinned(picture).reshape(-1, 3), (0.5, 99.5), axis=0)
-    return bool(low.min() > _DEPTH_MIN and high.max() - low.min() < _SPAN_MAX)
+    lost = low.min() > _DEPTH_MIN and high.min() < _WHITE_MAX
+    return bool(lost and high.max() - low.min() < _SPAN_MAX)
 
 
 def _thinned(picture: Pixels) -> Pixels:
