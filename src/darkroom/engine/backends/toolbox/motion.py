@@ -54,15 +54,15 @@ def _agreed(before: Grey, after: Grey, seen: Grey) -> Matrix | None:
     if points is None or len(points) < _POINTS_MIN:
         return None
     moved, found, _ = cv2.calcOpticalFlowPyrLK(
-        before, after, points, np.empty_like(points), winSize=(15, 15), maxLevel=3
+        before, after, points, np.empty_like(points), winSize=(21, 21), maxLevel=3
     )
     good = found.ravel() == 1
     if good.sum() < _POINTS_MIN:
         return None
     matrix, inliers = cv2.estimateAffinePartial2D(
-        points[good], moved[good], ransacReprojThreshold=0.7, confidence=0.999
+        points[good], moved[good], ransacReprojThreshold=max(before.shape) / 300, confidence=0.999
     )
-    if matrix is None or inliers.sum() < max(_POINTS_MIN, 0.25 * good.sum()):
+    if matrix is None or inliers.sum() < max(_POINTS_MIN, 0.2 * good.sum()):
         return None
     return np.vstack([matrix, [0, 0, 1]])
 
