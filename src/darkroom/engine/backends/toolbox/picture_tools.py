@@ -1,0 +1,161 @@
+"""The tools that work on one picture, by kind: read it, do the work, write what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import cv2
+import numpy as np
+
+from darkroom.domain.kinds import image_tools
+from darkroom.engine.backends import pictures
+from darkroom.engine.backends.contract import Context, Input, Output
+from darkroom.engine.backends.painter.compose import paint
+from darkroom.engine.backends.pictures import Pixels
+from darkroom.engine.backends.toolbox.background import cut_out, on_colour, on_scene
+from darkroom.engine.backends.toolbox.canvas import expand
+from darkroom.engine.backends.toolbox.cutout import outline
+from darkroom.engine.backends.toolbox.erasure import erase
+from darkroom.engine.backends.toolbox.lettering import lettering, outlined
+from darkroom.engine.backends.toolbox.marks import mark
+from darkroom.engine.backends.toolbox.reframe import reframe
+from darkroom.engine.backends.toolbox.repair import repair
+from darkroom.engine.backends.toolbox.upscale import upscale
+from darkroom.errors import BadInput
+
+_SIDE_MIN = 16
+_LARGE_PIXELS_MAX = 4096 * 4096
+
+
+def _picture(given: Input, field: str = "img_url", *, alpha: bool = False) -> Pixels:
+    paths = given.files.get(field, ())
+    if not paths:
+        raise BadInput(f"{given.kind} needs a picture in {field}.")
+    return pictures.read(paths[0], alpha=alpha)
+
+
+def _written(pixels: Pixels, context: Context, **notes: Any) -> Output:
+    output = pictures.write(
+        pixels,
+        context.folder / "picture.png",
+        software="Darkroom toolbox",
+        seed=context.seed,
+        source=pictures.EDITED,
+        notes=notes,
+    )
+    context.progress(1.0)
+    return output
+
+
+def _within(context: Context, start: float, end: float) -> Callable[[float], None]:
+    """A part of the whole progress, for a step that tells its own from 0 to 1."""
+    return lambda part: context.progress(start + (end - start) * part)
+
+
+def _bg_remove(given: Input, context: Context) -> Iterator[Output]:
+    context.progress(0.0)
+    subject = cut_out(_picture(given, alpha=True), context.progress)
+    shown = float(np.mean(subject[..., 3]) / 255)
+    yield _written(subject, context, method="GrabCut", subject_share=round(shown, 3))
+
+
+def _bg_change(given: Input, context: Context) -> Iterator[Output]:
+    context.progress(0.0)
+    subject = cut_out(_picture(given, alpha=True), _within(context, 0.0, 0.4))
+    prompt, colour = str(given.fields.get("prompt") or ""), given.fields.get("bg_color")
+    if colour:
+        yield _written(on_colour(subject, colour), context, ground=colour)
+        return
+    height, width = subject.shape[:2]
+    painting = paint(prompt, width, height, context.seed, progress=_within(context, 0.4, 0.85))
+    scene = painting.scene
+    made = on_scene(subject, painting.pixels)
+    words = {"words_used": list(scene.words_used), "words_ignored": list(scene.words_ignored)}
+    yield _written(made, context, ground=scene.subject, **words)
+
+
+def _expand(given: Input, context: Context) -> Iterator[Output]:
+    context.progress(0.0)
+    size, canvas, place = (
+        image_tools.numbers(given.fields[field])
+        for field in ("original_image_size", "canvas_size", "original_image_location")
+    )
+    picture = _picture(given)
+    if min(*size, *canvas) < _SIDE_MIN:
+        raise BadInput(f"The picture and its canvas need sides of {_SIDE_MIN} pixels at least.")
+    way = cv2.INTER_AREA if size[0] < picture.shape[1] else cv2.INTER_CUBIC
+    sized = np.asarray(cv2.resize(picture, size, interpolation=way), np.uint8)
+    front = outline(sized)
+    context.progress(0.1)
+    heard = _within(context, 0.1, 0.95)
+    whole = expand(sized, canvas, place, context.seed, heard, front)
+    yield _written(whole, context, method="patch synthesis")
+
+
+def _reframe(given: Input, context: Context) -> Iterator[Output]:
+    context.progress(0.0)
+    picture = _picture(given)
+    if min(picture.shape[:2]) < _SIDE_MIN:
+        raise BadInput(f"The picture needs sides of {_SIDE_MIN} pixels at least.")
+    ratio = image_tools.numbers(given.fields["aspect_ratio"])
+    made = reframe(picture, ratio, context.seed, _within(context, 0.0, 0.95))
+    yield _written(made.pixels, context, widened=made.widened)
+
+
+def _repair(given: Input, context: Context) -> Iterator[Output]:
+    context.progress(0.0)
+    made = repair(_picture(given), _within(context, 0.0, 0.95))
+    yield _written(
+        made.pixels,
+        context,
+        damaged_share=round(made.damaged, 4),
+        grain=round(made.grain, 2),
+        fading_undone=made.faded,
+    )
+
+
+def _text_erase(given: Input, context: Context) -> Iterator[Output]:
+    context.progress(0.0)
+    picture = _picture(given)
+    text = lettering(picture)
+    context.progress(0.3)
+    clean = erase(picture, text.mask, context.seed, _within(context, 0.3, 0.95))
+    yield _written(clean, context, lines_found=len(text.lines))
+
+
+def _translate(given: Input, context: Context) -> Iterator[Output]:
+    context.progress(0.0)
+    picture = _picture(given)
+    text = lettering(picture)
+    shown = mark(outlined(picture, text), "SANDBOX · translation needs a model")
+    language = given.fields["target_lang"]
+    yield _written(
+        shown, context, stand_in=True, lines_found=len(text.lines), language_ignored=language
+    )
+
+
+def _upscale(given: Input, context: Context) -> Iterator[Output]:
+    context.progress(0.0)
+    picture = _picture(given, alpha=True)
+    if 4 * picture.shape[0] * picture.shape[1] > _LARGE_PIXELS_MAX:
+        raise BadInput(
+            "The picture is too large to be doubled: send one of at most 4.19 megapixels, such as "
+            "2048x2048; the result has at most 16.7."
+        )
+    if picture[..., 3].min() == 255:
+        picture = np.ascontiguousarray(picture[..., :3])
+    large = upscale(picture, _within(context, 0.0, 0.95))
+    yield _written(large, context, method="iterative back-projection", factor=2)
+
+
+PICTURE_TOOLS: Mapping[str, Callable[[Input, Context], Iterator[Output]]] = {
+    "image-bg-change": _bg_change,
+    "image-bg-remove": _bg_remove,
+    "image-expand": _expand,
+    "image-reframe": _reframe,
+    "image-repair": _repair,
+    "image-text-erase": _text_erase,
+    "image-translate": _translate,
+    "image-upscale": _upscale,
+}
