@@ -100,7 +100,8 @@ def _off_line(row: list[Letter]) -> Floats:
     slope, start = _base(row)
     feet = np.array([one.foot for one in row], np.float64)
     places = np.array([one.left for one in row], np.float64)
-    return np.abs(feet - slope * places - start) / float(np.median([one.height for one in row]))
+    tall = float(np.median([one.height for one in row]))
+    return np.asarray(np.abs(feet - slope * places - start) / tall, np.float32)
 
 
 def _base(row: list[Letter]) -> tuple[float, float]:

@@ -41,7 +41,8 @@ def repair(picture: Pixels, progress: Progress) -> Repaired:
     share = float(harm.mean())
     whole = picture
     if share > 0:
-        whole = cv2.inpaint(picture, harm.astype(np.uint8), _REACH, cv2.INPAINT_TELEA)
+        mask = harm.astype(np.uint8)
+        whole = np.asarray(cv2.inpaint(picture, mask, _REACH, cv2.INPAINT_TELEA), np.uint8)
     progress(0.4)
     smooth = _without_grain(whole, grain) if grain > _GRAIN_MIN else whole
     progress(0.85)
