@@ -9,7 +9,7 @@ import cv2
 
 from darkroom.engine.backends import clips, pictures
 from darkroom.engine.backends.contract import Context, Input, Output
-from darkroom.engine.backends.film import scripts
+from darkroom.engine.backends.film import effects, scripts
 from darkroom.engine.backends.film.ambience import ambience
 from darkroom.engine.backends.film.plan import Plan
 from darkroom.engine.backends.sounds import Samples
@@ -29,7 +29,7 @@ class Film:
     """Darkroom's own procedural film maker."""
 
     name: ClassVar[str] = "film"
-    kinds: ClassVar[frozenset[str]] = frozenset(_SCRIPTS)
+    kinds: ClassVar[frozenset[str]] = frozenset(_SCRIPTS) | {"effect-template"}
 
     def setup(self, model: str) -> None:
         """Loads nothing: the film maker has no weights."""
@@ -39,6 +39,8 @@ class Film:
         # One film uses one core: the worker decides how many run at a time.
         cv2.setNumThreads(1)
         context.progress(0.0)
+        if given.kind == "effect-template":
+            given = effects.as_clip(given)
         plan = _SCRIPTS[given.kind](given, context, lambda part: context.progress(_BUILT * part))
         sound = plan.sound
         if sound is None and given.fields.get("generate_audio") in (True, "true"):

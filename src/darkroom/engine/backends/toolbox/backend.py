@@ -8,11 +8,12 @@ from typing import ClassVar
 import cv2
 
 from darkroom.engine.backends.contract import Context, Input, Output
+from darkroom.engine.backends.toolbox.clip_tools import CLIP_TOOLS
 from darkroom.engine.backends.toolbox.picture_tools import PICTURE_TOOLS
 
 Tool = Callable[[Input, Context], Iterator[Output]]
 
-_TOOLS: Mapping[str, Tool] = {**PICTURE_TOOLS}
+_TOOLS: Mapping[str, Tool] = {**PICTURE_TOOLS, **CLIP_TOOLS}
 
 
 class Toolbox:
