@@ -16,6 +16,8 @@ from darkroom.engine.backends.pictures import Pixels
 Mask = npt.NDArray[np.bool_]
 # What lies behind is filled at this many pixels across, and enlarged.
 _FILL_WIDTH = 400
+# How far a plate goes on behind nearer ones, in picture widths: no camera sees farther.
+_REACH = 0.11
 
 
 def cut(
@@ -37,7 +39,8 @@ def cut(
             continue
         cover, colour = own, rgb
         if hidden.any():
-            cover = own | (hidden & _goes_on(own, hidden))
+            away = cv2.distanceTransform((~own).astype(np.uint8), cv2.DIST_L2, 3)
+            cover = own | (hidden & _goes_on(own, hidden) & (away < _REACH * rgb.shape[1]))
             colour = filled(rgb, own, hidden)
         plates.append(Plate(_covered(colour, cover), _spread(near, own)))
         progress(len(plates) / count)
@@ -127,7 +130,7 @@ def _mirrored(rgb: Pixels, beyond: Pixels, gap: Pixels) -> Pixels:
     rows, columns = np.nonzero(gap == 0)
     row_of, column_of = (np.zeros(int(label.max()) + 1, np.int32) for _ in range(2))
     row_of[label[rows, columns]], column_of[label[rows, columns]] = rows, columns
-    reach = 0.12 * width
+    reach = _REACH * width
     y, x = np.nonzero((gap > 0) & (away < reach))
     place = label[y, x]
     at_y = np.clip(2 * row_of[place] - y, 0, height - 1)

@@ -10,7 +10,7 @@ from darkroom.engine.backends.film import depths, plates
 from darkroom.engine.backends.film.airs import Air
 from darkroom.engine.backends.film.camera import Move
 from darkroom.engine.backends.film.framing import covering
-from darkroom.engine.backends.film.shots import StageShot, StillSky
+from darkroom.engine.backends.film.shots import StageShot, StillSky, sky_end
 from darkroom.engine.backends.film.stage import Frame
 from darkroom.engine.backends.film.winds import Ripples
 from darkroom.engine.backends.painter import noise
@@ -60,6 +60,7 @@ def portray(
         1.0,
         land,
         airs=airs,
+        sky_end=sky_end(seen.near),
     )
     names = {
         "sky": seen.is_sky, "water": seen.water is not None, "subject": seen.has_subject,

@@ -11,7 +11,7 @@ import numpy as np
 from darkroom.engine.backends.film import airs, flows, plates
 from darkroom.engine.backends.film.camera import Move
 from darkroom.engine.backends.film.seas import SeaShot
-from darkroom.engine.backends.film.shots import Shade, Shot, StageShot, StillSky
+from darkroom.engine.backends.film.shots import Shade, Shot, StageShot, StillSky, sky_end
 from darkroom.engine.backends.film.skies import Lights, Skies
 from darkroom.engine.backends.film.stage import Frame, Plate
 from darkroom.engine.backends.film.windows import Windows
@@ -92,6 +92,7 @@ def _staged(
     )
     _set_moving(land, scene, survey, near)
     shot = StageShot(cut, film.move, StillSky(backdrop, survey.line, 0.0), 1.0, land)
+    shot.sky_end = sky_end(near)
     shot.airs, shot.shade = above, _shade(scene, near)
     if scene.subject == "city" and scene.time in ("night", "dusk"):
         shot.windows = Windows(land, _shore(survey, canvas[1]), scene.seed)

@@ -25,7 +25,7 @@ from darkroom.engine.backends.painter.weather import add_weather
 from darkroom.engine.backends.pictures import Pixels
 
 # A frame is painted with at most so many pixels, and enlarged; fewer where waves hide each other.
-_PIXELS_MAX, _STORM_PIXELS_MAX = 330_000, 230_000
+_PIXELS_MAX, _STORM_PIXELS_MAX = 290_000, 230_000
 _KEYS_A_SECOND = 3
 _STANDING = frozenset({"island", "hills", "boat", "lighthouse", "cabin", "palm"})
 # How far the camera goes over the water, metres, where the nearest thing would cross the picture.

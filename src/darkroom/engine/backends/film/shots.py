@@ -117,15 +117,14 @@ class StageShot:
     airs: Sequence[Air] = ()
     glow: Pixels | None = None
     windows: Windows | None = None
+    sky_end: float | None = None  # the canvas row below which no sky shows
 
     def frame(self, seconds: float, share: float) -> Pixels:
         """Returns the shot at a moment."""
         pose = self.move.pose(share)
         if self.windows is not None:
             self.windows.switch(seconds)
-        frame = self.sky.seen(self.cut.matrix(pose, self.sky_scale), self.cut.size, seconds)
-        if self.lights is not None:
-            self.lights.add(frame, self.cut.matrix(pose, 1.0), seconds)
+        frame = self._sky(pose, seconds)
         if self.glow is not None:
             scale = self.glow.shape[1] / self.cut.canvas[0]
             spill = cv2.warpAffine(
@@ -138,3 +137,27 @@ class StageShot:
         for air in self.airs:
             air(frame, seconds)
         return frame
+
+    def _sky(self, pose: Pose, seconds: float) -> Pixels:
+        """Returns a frame of the sky and its lights; where land hides it, its lowest row."""
+        width, height = self.cut.size
+        rows = height
+        if self.sky_end is not None:
+            step, _, top = self.cut.far(pose)
+            # Land moves a little against the sky.
+            end = self.sky_end + 0.07 * self.cut.canvas[1]
+            rows = int(np.clip((end - top) / step, min(8, height), height))
+        matrix = self.cut.matrix(pose, self.sky_scale)
+        seen = np.asarray(self.sky.seen(matrix, (width, rows), seconds), np.uint8)
+        if self.lights is not None:
+            self.lights.add(seen, self.cut.matrix(pose, 1.0), seconds)
+        if rows == height:
+            return seen
+        whole = cv2.copyMakeBorder(seen, 0, height - rows, 0, 0, cv2.BORDER_REPLICATE)
+        return np.asarray(whole, np.uint8)
+
+
+def sky_end(near: FloatArray) -> float | None:
+    """Returns the row below which no sky (0) shows in an inverse distance (H, W); None: none."""
+    rows = np.flatnonzero((near <= 0).any(axis=1))
+    return float(rows[-1] + 1) if len(rows) else None

@@ -30,19 +30,23 @@ class Ripples:
     ) -> tuple[FloatArray, FloatArray]:
         """Returns how far to look aside, pixels, right and down."""
         width, height = self.canvas
+        wet = sampled(self.mask, self.canvas, x, y)
+        lines = np.flatnonzero((wet > 0.01).any(axis=1))
+        aside, lifted = np.zeros_like(x), np.zeros_like(x)
+        if not len(lines):
+            return aside, lifted
+        rows = slice(int(lines[0]), int(lines[-1]) + 1)
+        x, y, wet = x[rows], y[rows], wet[rows]
         down = np.maximum(y - np.float32(self.line), 1.0) / np.float32(height - self.line)
         ahead = 1.0 / down
         u = (x - np.float32(width / 2)) / np.float32(height) * ahead
         foot = np.clip(0.16 / down / down / np.float32(height) * 8, 0, 1)
         wave = _crossing(self.tile, (u, ahead), 0.55, seconds)
         fine = _crossing(self.tile, (u, ahead), 1.5, seconds * 1.5) * np.clip(1.3 - 2 * foot, 0, 1)
-        tall = (
-            np.float32(0.011 * height * self.size)
-            * (0.12 + down)
-            * sampled(self.mask, self.canvas, x, y)
-        )
-        lift = (wave + 0.6 * fine) * tall
-        return np.asarray(lift * 0.35, np.float32), np.asarray(lift, np.float32)
+        tall = np.float32(0.011 * height * self.size) * (0.12 + down) * wet
+        lifted[rows] = (wave + 0.6 * fine) * tall
+        aside[rows] = lifted[rows] * np.float32(0.35)
+        return aside, lifted
 
 
 def _crossing(
