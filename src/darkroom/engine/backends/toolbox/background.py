@@ -95,11 +95,12 @@ def _bounded(width: int, height: int) -> tuple[int, int]:
 def _lit(subject: Pixels, scene: Pixels) -> Pixels:
     """The subject's colours with a part of the scene's light: its level, contrast and tint."""
     size = _bounded(*subject.shape[1::-1])
-    small = cv2.resize(subject, size, interpolation=cv2.INTER_AREA)
+    small = np.asarray(cv2.resize(subject, size, interpolation=cv2.INTER_AREA), np.uint8)
     own = to_lab(np.ascontiguousarray(small[..., :3]))[small[..., 3] > 200]
     if not len(own):
         return np.ascontiguousarray(subject[..., :3])
-    around = to_lab(cv2.resize(scene, size, interpolation=cv2.INTER_AREA)).reshape(-1, 3)
+    back = np.asarray(cv2.resize(scene, size, interpolation=cv2.INTER_AREA), np.uint8)
+    around = to_lab(back).reshape(-1, 3)
     shift = np.clip((around.mean(axis=0) - own.mean(axis=0)) * _TAKEN, -_SHIFT_MAX, _SHIFT_MAX)
     ratio = float(around[:, 0].std() / max(1.0, own[:, 0].std()))
     contrast = np.clip(ratio**0.25, 0.9, 1.1)
@@ -119,10 +120,10 @@ def _wrapped(subject: Pixels, scene: Pixels) -> Pixels:
     alpha = cv2.resize(subject[..., 3], size, interpolation=cv2.INTER_AREA).astype(np.float32)
     reach = max(size) / 150
     rim = np.clip(1 - cv2.GaussianBlur(alpha / 255, (0, 0), reach), 0, 1) * _WRAP
-    rim = cv2.resize(rim, (width, height), interpolation=cv2.INTER_LINEAR)[..., None]
+    full = cv2.resize(rim, (width, height), interpolation=cv2.INTER_LINEAR)[..., None]
     soft = cv2.GaussianBlur(
         cv2.resize(scene, size, interpolation=cv2.INTER_AREA), (0, 0), reach * 3
     )
     glow = cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR)
-    colours = subject[..., :3] * (1 - rim) + glow * rim
+    colours = subject[..., :3] * (1 - full) + glow * full
     return np.dstack([(colours + 0.5).astype(np.uint8), subject[..., 3]])

@@ -51,16 +51,16 @@ def expand(
     across = _inward(width, left, wide, (_ACROSS, _ACROSS))
     down = _inward(height, top, high, (_ABOVE, _BELOW))
     grid = np.tile(across, (height, 1)), np.tile(down[:, None], (1, width))
-    guess = cv2.remap(empty, *grid, cv2.INTER_LINEAR)
+    guess = np.asarray(cv2.remap(empty, *grid, cv2.INTER_LINEAR), np.uint8)
     own = cv2.remap(picture, *grid, cv2.INTER_LINEAR)
     for strip, cut in _cut_off(front, (left, top, wide, high)):
         guess[strip] = np.where(cut, own[strip], guess[strip])
     guess[top : top + high, left : left + wide] = picture
     wish = Wish(seed, guess=guess, stay=_STAY)
     whole = fill(guess, hole, wish, lambda part: progress(0.4 + 0.6 * part))
-    light = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-    beside = _levelled(light, across - np.arange(width, dtype=np.float32) + left, across)
-    above = _levelled(light.T, down - np.arange(height, dtype=np.float32) + top, down)
+    light = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
+    beside = _levelled(light, left, across)
+    above = _levelled(light.T, top, down)
     for y in range(height):
         outside = hole[y]
         lit = whole[y, outside] * (beside[outside] * above[y])[:, None]
@@ -68,10 +68,12 @@ def expand(
     return whole
 
 
-def _levelled(light: Pixels, moved: Floats, inward: Floats) -> Floats:
+def _levelled(light: Pixels, start: int, inward: Floats) -> Floats:
     """What to multiply the surround with, place by place along one axis, so that it goes on as
     light as the picture's edge is. Mirrored alone, the darkening of most pictures towards their
-    edges would draw a frame; `inward` are the places mirrored from, `moved` how far inwards."""
+    edges would draw a frame; `start` is where the picture begins, `inward` the places in it that
+    each place is mirrored from."""
+    moved = inward + np.float32(start) - np.arange(len(inward), dtype=np.float32)
     own = light.shape[1]
     deep = max(2, round(own * _EDGE))
     factor = np.ones(len(inward), np.float32)

@@ -102,8 +102,9 @@ def _cut(small: Pixels, start: Pixels, rounds: int) -> Flags:
     if not 16 < front.sum() < front.size - 16:
         return front
     cv2.setRNGSeed(1)
-    models = np.zeros((1, 65)), np.zeros((1, 65))
-    cv2.grabCut(small[..., ::-1].copy(), mask, None, *models, rounds, cv2.GC_INIT_WITH_MASK)
+    back, fore = np.zeros((1, 65)), np.zeros((1, 65))
+    whole = (0, 0, small.shape[1], small.shape[0])
+    cv2.grabCut(small, mask, whole, back, fore, rounds, cv2.GC_INIT_WITH_MASK)
     return np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD))
 
 
@@ -123,10 +124,11 @@ def _sharpened(fine: Pixels, rough: Flags) -> Flags:
 def cleaned(mask: Flags) -> Flags:
     """Returns a mask without specks and pinholes, its edge smoothed."""
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
-    whole = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, disc)
-    whole = _without(whole, lambda areas: _PIECE_MIN * areas.max(initial=0))
-    holes = _without(1 - whole, lambda areas: _HOLE_MIN * mask.size)
-    return np.asarray(holes == 0, np.bool_)
+    whole = np.asarray(cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, disc), np.uint8)
+    stats = cv2.connectedComponentsWithStats(whole, connectivity=4)[2]
+    least = _PIECE_MIN * stats[1:, cv2.CC_STAT_AREA].max(initial=0)
+    whole = _large(whole, least)
+    return np.asarray(_large(1 - whole, _HOLE_MIN * mask.size) == 0, np.bool_)
 
 
 def _filled(mask: Flags, lab: Floats) -> Flags:
@@ -142,11 +144,12 @@ def _filled(mask: Flags, lab: Floats) -> Flags:
     return whole
 
 
-def _without(mask: Pixels, least) -> Pixels:  # type: ignore[no-untyped-def]
+def _large(mask: Pixels, least: float) -> Pixels:
+    """The pieces of a mask that have at least so many pixels."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=4)
-    areas = stats[1:, cv2.CC_STAT_AREA]
-    kept = np.concatenate([[False], areas >= least(areas)])
-    return np.asarray(kept[labels], np.uint8)
+    kept = np.asarray(stats[:, cv2.CC_STAT_AREA] >= least, np.uint8)
+    kept[0] = 0
+    return kept[labels]
 
 
 def _worth(mask: Flags, seen: Floats, sharp: Floats, lab: Floats) -> float:
@@ -162,12 +165,11 @@ def _worth(mask: Flags, seen: Floats, sharp: Floats, lab: Floats) -> float:
     stands = float(seen[mask].mean() - seen[~mask].mean())
     focused = float(sharp[mask].mean() - sharp[~mask].mean())
     smooth = cv2.GaussianBlur(lab, (0, 0), 1.0)
-    steep = sum(
-        np.hypot(
-            cv2.Sobel(smooth[..., k], cv2.CV_32F, 1, 0), cv2.Sobel(smooth[..., k], cv2.CV_32F, 0, 1)
+    steep = np.zeros(mask.shape, np.float32)
+    for channel in cv2.split(smooth):
+        steep += np.hypot(
+            cv2.Sobel(channel, cv2.CV_32F, 1, 0), cv2.Sobel(channel, cv2.CV_32F, 0, 1)
         )
-        for k in range(3)
-    )
     rim = cv2.morphologyEx(front, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
     edge = float(steep[rim].mean() / (steep.mean() + 4.0))
     length = float(rim.sum()) / 2

@@ -87,7 +87,7 @@ def _specks(stands: Floats, lab: Floats) -> Flags:
     count, labels, stats, _ = cv2.connectedComponentsWithStats(marks, connectivity=8)
     light = lab[..., 0]
     peak = np.zeros(count, np.float32)
-    np.maximum.at(peak, labels, stands)
+    np.maximum.at(peak, np.asarray(labels, np.intp), stands)
     kept = np.zeros(count, np.bool_)
     for one in np.flatnonzero((peak > _SPECK_MIN) & (stats[:, 4] <= _SPECK_PIXELS_MAX)):
         left, top, wide, tall, _area = (int(value) for value in stats[one])

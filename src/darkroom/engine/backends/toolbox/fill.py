@@ -100,9 +100,7 @@ def _layer(begun: Pixels, hole: Flags, scale: float, coarsest: bool, wish: Wish)
 def _usable(closed: Flags) -> Flags:
     """The middles of the pieces that lie inside the picture and hold no closed pixel."""
     box = np.ones((2 * RADIUS + 1, 2 * RADIUS + 1), np.uint8)
-    framed = cv2.copyMakeBorder(
-        closed.astype(np.uint8), *[RADIUS] * 4, cv2.BORDER_CONSTANT, value=1
-    )
+    framed = np.pad(closed.astype(np.uint8), RADIUS, constant_values=1)
     inner = slice(RADIUS, -RADIUS)
     return np.asarray(cv2.dilate(framed, box)[inner, inner] == 0, np.bool_)
 
@@ -117,7 +115,8 @@ def _begun(pixels: Pixels, hole: Flags, wish: Wish) -> Pixels:
     light = cv2.resize(
         (pixels * ~hole[..., None]).astype(np.float32), size, interpolation=cv2.INTER_AREA
     )
-    smooth = spread(light / np.maximum(known, 1e-3)[..., None], (known > 0.5).astype(np.float32))
+    colours = np.asarray(light / np.maximum(known, 1e-3)[..., None], np.float32)
+    smooth = spread(colours, (known > 0.5).astype(np.float32))
     large = cv2.resize(smooth, hole.shape[::-1], interpolation=cv2.INTER_LINEAR)
     return np.where(hole[..., None], np.clip(large, 0, 255).astype(np.uint8), pixels)
 
@@ -171,8 +170,8 @@ def _join(pixels: Pixels, hole: Flags) -> None:
     size = (max(4, round(hole.shape[1] * scale)), max(4, round(hole.shape[0] * scale)))
     share = cv2.resize(rim.astype(np.float32), size, interpolation=cv2.INTER_AREA)
     small = cv2.resize(differs, size, interpolation=cv2.INTER_AREA)
-    small /= np.maximum(share, 1e-6)[..., None]
-    carried = spread(small, (share > 0).astype(np.float32))
+    means = np.asarray(small / np.maximum(share, 1e-6)[..., None], np.float32)
+    carried = spread(means, (share > 0).astype(np.float32))
     inside = cv2.resize(hole.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
     depth = cv2.distanceTransform(inside, cv2.DIST_L2, 3)
     carried *= np.exp(-depth / _JOIN_DEPTH)[..., None]
@@ -194,9 +193,8 @@ def _cells(part: slice, size: tuple[int, int], small: tuple[int, int]) -> tuple[
     """For some rows of a picture of `size` (width, height) the columns and rows in a small one."""
     across = (np.arange(size[0], dtype=np.float32) + 0.5) * (small[0] / size[0]) - 0.5
     down = (np.arange(part.start, part.stop, dtype=np.float32) + 0.5) * (small[1] / size[1]) - 0.5
-    across, down = np.clip(across, 0, small[0] - 1), np.clip(down, 0, small[1] - 1)
-    shape = (len(down), len(across))
-    return np.broadcast_to(across, shape).copy(), np.broadcast_to(down[:, None], shape).copy()
+    x, y = np.meshgrid(np.clip(across, 0, small[0] - 1), np.clip(down, 0, small[1] - 1))
+    return np.asarray(x, np.float32), np.asarray(y, np.float32)
 
 
 def _copied(pixels: Pixels, shift: Floats, part: slice) -> Pixels:
@@ -211,7 +209,7 @@ def _copied(pixels: Pixels, shift: Floats, part: slice) -> Pixels:
         for dx in (0, 1):
             x = np.minimum(left + dx, shift.shape[1] - 1)
             y = np.minimum(top + dy, shift.shape[0] - 1)
-            moved = cv2.remap(shift, x, y, cv2.INTER_NEAREST)
+            moved = np.asarray(cv2.remap(shift, x, y, cv2.INTER_NEAREST), np.float32)
             share = np.abs(1 - dy - (down - top)) * np.abs(1 - dx - (across - left))
             moved[..., 1] += own_x
             moved[..., 0] += own_y

@@ -64,8 +64,9 @@ def outlined(picture: Pixels, text: Lettering) -> Pixels:
     """Returns a copy of RGB uint8 with a frame around each line of text."""
     framed = picture.copy()
     thick = max(1, round(min(picture.shape[:2]) / 300))
+    off = 4 + thick
     for line in text.lines:
-        corners = (line.left - 2, line.top - 2), (line.right + 2, line.foot + 2)
+        corners = (line.left - off, line.top - off), (line.right + off, line.foot + off)
         cv2.rectangle(framed, *corners, _DARK, thick + 2)
         cv2.rectangle(framed, *corners, _BRIGHT, thick)
     return framed
@@ -97,13 +98,14 @@ def _proof(row: list[Letter]) -> int:
 
 def _off_line(row: list[Letter]) -> Floats:
     """How far each letter's foot is from the line through them all, in letter heights."""
-    slope, start = _base(row)
+    slope, start = _footing(row)
     feet = np.array([one.foot for one in row], np.float64)
     places = np.array([one.left for one in row], np.float64)
-    return np.abs(feet - slope * places - start) / float(np.median([one.height for one in row]))
+    tall = float(np.median([one.height for one in row]))
+    return np.asarray(np.abs(feet - slope * places - start) / tall, np.float32)
 
 
-def _base(row: list[Letter]) -> tuple[float, float]:
+def _footing(row: list[Letter]) -> tuple[float, float]:
     """The slope and start of the line that the letters stand on."""
     places = np.array([one.left for one in row], np.float64)
     feet = np.array([one.foot for one in row], np.float64)
@@ -117,15 +119,15 @@ def _whole_line(row: list[Letter], lab: Floats) -> tuple[Pixels, tuple[int, int,
     """All of a line's ink as a mask, and its box: its letters, and from them outwards and between
     them what has their colour, lies on the line and is no larger than letters are."""
     tall = float(np.median([one.height for one in row]))
-    slope, start = _base(row)
+    slope, start = _footing(row)
     own = np.zeros(lab.shape[:2], np.uint8)
     for one in row:
         own[one.points[:, 1], one.points[:, 0]] = 1
     colour = np.median([one.colour for one in row], axis=0).astype(np.float32)
     alike = (np.abs(lab - colour).max(axis=2) < _LIKE).astype(np.uint8)
     _, labels, stats, centres = cv2.connectedComponentsWithStats(alike, connectivity=8)
-    base = slope * centres[:, 0] + start
-    on_line = (centres[:, 1] < base + 0.3 * tall) & (centres[:, 1] > base - 1.5 * tall)
+    level = slope * centres[:, 0] + start
+    on_line = (centres[:, 1] < level + 0.3 * tall) & (centres[:, 1] > level - 1.5 * tall)
     fits = (stats[:, 3] < 1.9 * tall) & (stats[:, 2] < 4 * tall) & (stats[:, 4] > 3) & on_line
     fits[0] = False
     left, right = min(one.left for one in row), max(one.right for one in row)
@@ -191,4 +193,4 @@ def _is_text(row: list[Letter]) -> bool:
     if filled.mean() > 0.78 or (filled.std() < 0.025 and shape.std() < 0.05):
         return False
     level = float((_off_line(row) < 0.2).mean())
-    return bool(abs(_base(row)[0]) < 0.35 and level > 0.6)
+    return bool(abs(_footing(row)[0]) < 0.35 and level > 0.6)

@@ -75,7 +75,9 @@ def _pieces(inked: Flags, lab: Floats, tall_max: int) -> list[Letter]:
     return kept
 
 
-def _letter(points: Floats, box: tuple[int, int, int, int], lab: Floats) -> Letter | None:
+def _letter(
+    points: npt.NDArray[np.intp], box: tuple[int, int, int, int], lab: Floats
+) -> Letter | None:
     left, top, wide, tall = box
     filled = len(points) / (wide * tall)
     if not 0.15 < filled < 0.97:

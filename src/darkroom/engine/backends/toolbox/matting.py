@@ -9,7 +9,7 @@ import numpy.typing as npt
 from darkroom.engine.backends.pictures import Pixels
 from darkroom.engine.backends.toolbox.salience import Flags, Floats
 
-Places = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
+Places = tuple[npt.NDArray[np.intp], ...]
 
 _SIDE = 1200  # colours of both sides are spread at this size at most; they are smooth
 
@@ -28,8 +28,8 @@ def refined(pixels: Pixels, front: Flags) -> Floats:
     band = max(2.0, max(size) / 150)
     rough = cv2.GaussianBlur(rough, (0, 0), max(0.8, band / 4))
     solid = (rough > 0.5).astype(np.uint8)
-    depth = cv2.distanceTransform(solid, cv2.DIST_L2, 3)
-    depth -= cv2.distanceTransform(1 - solid, cv2.DIST_L2, 3)
+    inside = np.asarray(cv2.distanceTransform(solid, cv2.DIST_L2, 3), np.float32)
+    depth = inside - np.asarray(cv2.distanceTransform(1 - solid, cv2.DIST_L2, 3), np.float32)
     fore = spread(work, (depth > band).astype(np.float32))
     back = spread(work, (depth < -band).astype(np.float32))
     lines = _guide(work, np.clip(rough, 0, 1), round(band * 1.5), np.abs(depth) < 4 * band)
@@ -61,8 +61,8 @@ def own_colours(pixels: Pixels, opacity: Floats) -> Pixels:
     work = _working(pixels)
     thick = cv2.resize(opacity, work.shape[1::-1], interpolation=cv2.INTER_AREA)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
-    fore = spread(work, cv2.erode((thick > 0.97).astype(np.float32), disc))
-    back = spread(work, cv2.erode((thick < 0.03).astype(np.float32), disc))
+    sure = (cv2.erode(one.astype(np.float32), disc) for one in (thick > 0.97, thick < 0.03))
+    fore, back = (spread(work, np.asarray(one, np.float32)) for one in sure)
     clean = pixels.copy()
     clean[opacity < 0.002] = 0
     thin = np.nonzero((opacity >= 0.002) & (opacity < 0.995))

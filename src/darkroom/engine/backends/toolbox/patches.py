@@ -210,4 +210,4 @@ def _blended(layer: Layer, held: Field, where: Flags) -> Floats:
             # A usable middle has its whole piece inside the picture.
             total += flat[source[number] + (dy * width + dx)] * part[:, None]
             share += part
-    return total / np.maximum(share, 1e-12)[:, None]
+    return np.asarray(total / np.maximum(share, 1e-12)[:, None], np.float32)

@@ -15,12 +15,14 @@ from darkroom.engine.backends.painter.compose import paint
 from darkroom.engine.backends.pictures import Pixels
 from darkroom.engine.backends.toolbox.background import cut_out, on_colour, on_scene
 from darkroom.engine.backends.toolbox.canvas import expand
+from darkroom.engine.backends.toolbox.caption import caption
 from darkroom.engine.backends.toolbox.cutout import outline
 from darkroom.engine.backends.toolbox.erasure import erase
 from darkroom.engine.backends.toolbox.lettering import lettering, outlined
 from darkroom.engine.backends.toolbox.marks import mark
 from darkroom.engine.backends.toolbox.reframe import reframe
 from darkroom.engine.backends.toolbox.repair import repair
+from darkroom.engine.backends.toolbox.swap import swap
 from darkroom.engine.backends.toolbox.upscale import upscale
 from darkroom.errors import BadInput
 
@@ -135,6 +137,27 @@ def _translate(given: Input, context: Context) -> Iterator[Output]:
     )
 
 
+def _face_swap(given: Input, context: Context) -> Iterator[Output]:
+    context.progress(0.0)
+    swapped, found = swap(_picture(given), _picture(given, "face_img_url"))
+    context.progress(0.8)
+    shown = mark(swapped, "SANDBOX · face swap needs a model")
+    yield _written(shown, context, stand_in=True, faces_found=found)
+
+
+def _to_prompt(given: Input, context: Context) -> Iterator[Output]:
+    context.progress(0.0)
+    prompt = caption(_picture(given))
+    path = context.folder / "prompt.txt"
+    path.write_text(prompt, "utf-8")
+    notes = {"prompt": prompt, "method": "measured colours, light and layout"}
+    language = str(given.fields.get("language") or "en")
+    if not language.lower().startswith("en"):
+        notes["language_ignored"] = language
+    context.progress(1.0)
+    yield Output(path, "text/plain", notes=notes)
+
+
 def _upscale(given: Input, context: Context) -> Iterator[Output]:
     context.progress(0.0)
     picture = _picture(given, alpha=True)
@@ -153,9 +176,11 @@ PICTURE_TOOLS: Mapping[str, Callable[[Input, Context], Iterator[Output]]] = {
     "image-bg-change": _bg_change,
     "image-bg-remove": _bg_remove,
     "image-expand": _expand,
+    "image-face-swap": _face_swap,
     "image-reframe": _reframe,
     "image-repair": _repair,
     "image-text-erase": _text_erase,
     "image-translate": _translate,
+    "image-to-prompt": _to_prompt,
     "image-upscale": _upscale,
 }

@@ -41,7 +41,8 @@ def repair(picture: Pixels, progress: Progress) -> Repaired:
     share = float(harm.mean())
     whole = picture
     if share > 0:
-        whole = cv2.inpaint(picture, harm.astype(np.uint8), _REACH, cv2.INPAINT_TELEA)
+        mask = harm.astype(np.uint8)
+        whole = np.asarray(cv2.inpaint(picture, mask, _REACH, cv2.INPAINT_TELEA), np.uint8)
     progress(0.4)
     smooth = _without_grain(whole, grain) if grain > _GRAIN_MIN else whole
     progress(0.85)
@@ -75,11 +76,11 @@ def _without_grain(picture: Pixels, grain: float) -> Pixels:
         coarse = cv2.resize(picture, half, interpolation=cv2.INTER_AREA)
         calm = _without_grain(np.asarray(coarse, np.uint8), grain / 2)
         result = np.empty_like(picture)
-        base = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
+        blurred = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
         clean = cv2.resize(calm, (width, height), interpolation=cv2.INTER_LINEAR)
         for top in range(0, height, _STRIP):
             part = slice(top, top + _STRIP)
-            fine = picture[part].astype(np.float32) - base[part]
+            fine = picture[part].astype(np.float32) - blurred[part]
             power = cv2.blur(fine * fine, (5, 5))
             kept = np.maximum(power - (1.1 * grain) ** 2, 0) / np.maximum(power, 1e-3)
             result[part] = np.clip(clean[part] + fine * kept + 0.5, 0, 255)

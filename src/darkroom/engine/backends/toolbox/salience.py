@@ -24,7 +24,7 @@ def salience(pixels: Pixels) -> Floats:
     Object Detection at 80 FPS", 2015), half the distance from the border's colours.
     """
     lab = to_lab(pixels)
-    soft = cv2.bilateralFilter(lab, 5, 12, 5)
+    soft = np.asarray(cv2.bilateralFilter(lab, 5, 12, 5), np.float32)
     unlike, seeds = _background(soft)
     barrier = _barrier(soft, seeds).sum(axis=2)
     barrier /= max(float(np.percentile(barrier, 99)), 20.0)
@@ -68,7 +68,7 @@ def _background(lab: Floats) -> tuple[Floats, Flags]:
         own = samples[labels[:, 0] == one]
         if len(own) < 0.04 * len(samples):
             continue
-        spread = np.maximum(own.std(axis=0), _SPREAD_MIN) * np.float32([1.5, 1, 1])
+        spread = np.maximum(own.std(axis=0), _SPREAD_MIN) * np.array([1.5, 1, 1], np.float32)
         apart = (((lab - centres[one]) / spread) ** 2).sum(axis=2)
         nearest = np.minimum(nearest, apart)
     unlike = 1 - np.exp(-nearest / 18)

@@ -51,7 +51,7 @@ def _doubled(part: Floats) -> Pixels:
     box = np.ones((3, 3), np.uint8)
     low = cv2.resize(cv2.erode(part, box), size, interpolation=cv2.INTER_LINEAR) - _OVERSHOOT
     high = cv2.resize(cv2.dilate(part, box), size, interpolation=cv2.INTER_LINEAR) + _OVERSHOOT
-    large = cv2.resize(part, size, interpolation=cv2.INTER_LANCZOS4)
+    large = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_LANCZOS4), np.float32)
     for one in range(_ROUNDS):
         if one in _EVENED:
             large = _evened(large)
