@@ -56,7 +56,7 @@ def letters(lab: Floats) -> list[Letter]:
             # Half of the strongest nearby: where the stroke's own edge is.
             inked = stands > np.maximum(_STANDS_MIN, 0.5 * cv2.dilate(stands, box))
             found += _pieces(inked, lab, tall_max)
-    return _distinct(found)
+    return _distinct(found, light.shape[:2])
 
 
 def _pieces(inked: Flags, lab: Floats, tall_max: int) -> list[Letter]:
@@ -103,17 +103,13 @@ def _letter(
     return Letter(points, left, top, wide, tall, colour, float(2 * ridge.mean()), filled, apart)
 
 
-def _distinct(pieces: list[Letter]) -> list[Letter]:
-    """One of each bunch of nearly equal regions, the larger; none that lies in another's box."""
+def _distinct(pieces: list[Letter], shape: tuple[int, int]) -> list[Letter]:
+    """The larger of each bunch of pieces that lie over each other."""
+    taken = np.zeros(shape, np.bool_)
     kept: list[Letter] = []
-    for one in sorted(pieces, key=lambda letter: -len(letter.points)):
-        same = False
-        for other in kept:
-            wide = min(one.right, other.right) - max(one.left, other.left)
-            tall = min(one.foot, other.foot) - max(one.top, other.top)
-            if wide > 0 and tall > 0 and wide * tall > 0.6 * one.width * one.height:
-                same = True
-                break
-        if not same:
+    for one in sorted(pieces, key=lambda piece: -len(piece.points)):
+        box = taken[one.top : one.foot, one.left : one.right]
+        if box.mean() < 0.6:
+            box[:] = True
             kept.append(one)
     return kept
