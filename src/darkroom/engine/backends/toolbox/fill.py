@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -12,8 +11,7 @@ from darkroom.engine.backends.pictures import Pixels
 from darkroom.engine.backends.toolbox.matting import spread
 from darkroom.engine.backends.toolbox.patches import RADIUS, Field, Layer, search, settle, vote
 from darkroom.engine.backends.toolbox.salience import Flags, Floats
-
-Progress = Callable[[float], None]
+from darkroom.engine.backends.toolbox.steps import Progress
 
 _SIDE_MAX = 448
 _SIDE_MIN = 40

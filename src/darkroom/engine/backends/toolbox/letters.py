@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from darkroom.engine.backends.toolbox.salience import Flags, Floats
+from darkroom.engine.backends.toolbox.steps import Progress
 
 _HEIGHT_MIN, _HEIGHT_PART_MAX = 7, 0.4
 _STROKE_SIDES = (9, 19, 41, 81)  # strokes thinner than these are looked for, one after the other
@@ -41,14 +42,16 @@ class Letter:
         return self.left + self.width
 
 
-def letters(lab: Floats) -> list[Letter]:
+def letters(lab: Floats, progress: Progress) -> list[Letter]:
     """Returns the pieces of a picture in Lab (h, w, 3) that have the shape, the evenness and the
     contrast of a letter."""
     found: list[Letter] = []
     tall_max = round(lab.shape[0] * _HEIGHT_PART_MAX)
     light = cv2.GaussianBlur(lab[..., 0], (0, 0), 0.6)
-    for sign in (cv2.MORPH_TOPHAT, cv2.MORPH_BLACKHAT):
-        for side in _STROKE_SIDES:
+    signs = cv2.MORPH_TOPHAT, cv2.MORPH_BLACKHAT
+    for one, sign in enumerate(signs):
+        for two, side in enumerate(_STROKE_SIDES):
+            progress((one + two / len(_STROKE_SIDES)) / len(signs))
             if side > min(lab.shape[:2]):
                 break
             box = np.ones((side, side), np.uint8)
