@@ -222,10 +222,10 @@ def test_a_clip_without_a_mark_stays_as_it_is(tmp_path: Path) -> None:
 
 
 def test_outlined_subtitles_are_named_in_the_notes(tmp_path: Path) -> None:
-    frames = _lettered(samples.panned(8, 1.0, WIDE), "Where to now?", (95, 155))
+    frames = _lettered(samples.panned(8, 1.0, WIDE), "Where to now?", (95, 140))
     path = samples.clip(tmp_path / "in.mp4", frames)
     files = {"video_url": path}
     made = run(tmp_path, "video-subtitle-translate", files, target_language="ja")
     assert made.notes["subtitles"] == "found and outlined"
     yellow = made.frames()[4].astype(int)
-    assert ((yellow[..., 0] > 180) & (yellow[..., 2] < 130)).sum() > 25
+    assert ((yellow[..., 0] > 180) & (yellow[..., 2] < 130)).sum() > 100
