@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from darkroom.engine.backends.pictures import Pixels
 from darkroom.engine.backends.toolbox.fill import Wish, fill
-from darkroom.engine.backends.toolbox.footage import FloatArray, Progress
+from darkroom.engine.backends.toolbox.footage import FloatArray, Progress, Size
 from darkroom.engine.backends.toolbox.motion import Matrix, enlarged, strength
 from darkroom.engine.backends.toolbox.overlays import Mask
 
@@ -37,6 +37,11 @@ class _Glimpse:
     step: Matrix
 
 
+def ahead(size: Size) -> int:
+    """How many frames (width, height) may wait to be filled: as many as there is memory for."""
+    return min(AHEAD_MAX, _AROUND + _AHEAD_BYTES_MAX // (size[0] * size[1] * 3))
+
+
 class Region:
     """A rectangle of a clip (left, top, right, bottom), filled frame by frame.
 
@@ -48,7 +53,6 @@ class Region:
         self.rectangle, self._seed, self._tell = rectangle, seed, tell
         left, top, right, bottom = rectangle
         self._size = (right - left, bottom - top)
-        self.ahead = min(AHEAD_MAX, _AHEAD_BYTES_MAX // (self._size[0] * self._size[1] * 4) + 1)
         self._coming: deque[_Glimpse] = deque()
         self._gone: deque[Mask] = deque(maxlen=_AROUND)
         self._memory: _View | None = None
@@ -57,13 +61,14 @@ class Region:
     def show(self, frame: Pixels, mask: Mask, step: Matrix) -> None:
         """Show a coming frame, its mask (255 where hidden) and how the scene moved since the last.
 
-        Frame and mask are whole; the motion is a similarity (3, 3) in the frame's pixels.
+        Frame and mask are whole and must not be written to; the motion is a similarity (3, 3) in
+        the frame's pixels.
         """
         left, top, right, bottom = self.rectangle
         part = np.s_[top:bottom, left:right]
         there, back = np.eye(3), np.eye(3)
         there[:2, 2], back[:2, 2] = (-left, -top), (left, top)
-        self._coming.append(_Glimpse(frame[part].copy(), mask[part].copy(), there @ step @ back))
+        self._coming.append(_Glimpse(frame[part], mask[part], there @ step @ back))
 
     def fill(self, frame: Pixels) -> None:
         """Fill the region in the frame that was shown first of those not yet filled, in place."""
@@ -90,7 +95,7 @@ class Region:
         if self._memory is not None:
             _take(behind, now, self._memory.carried(step))
         total = np.eye(3)
-        for number in range(1, min(len(self._coming), self.ahead + 1)):
+        for number in range(1, len(self._coming)):
             total = self._coming[number].step @ total
             if number in _AHEAD and (behind.sure < _REAL).any():
                 back = np.asarray(np.linalg.inv(total), np.float64)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import cv2
 import numpy as np
 
@@ -11,8 +9,7 @@ from darkroom.engine.backends.pictures import Pixels
 from darkroom.engine.backends.toolbox.cutout import outline
 from darkroom.engine.backends.toolbox.matting import own_colours, refined
 from darkroom.engine.backends.toolbox.salience import to_lab
-
-Progress = Callable[[float], None]
+from darkroom.engine.backends.toolbox.steps import Progress, within
 
 _SMALL_SIDE = 640
 _STRIP = 256
@@ -30,8 +27,7 @@ def cut_out(picture: Pixels, progress: Progress) -> Pixels:
     pixels, given = np.ascontiguousarray(picture[..., :3]), picture[..., 3]
     if float((given < 128).mean()) > 0.01:
         return picture
-    front = outline(pixels)
-    progress(0.5)
+    front = outline(pixels, within(progress, 0.0, 0.5))
     opacity = refined(pixels, front)
     progress(0.75)
     clean = own_colours(pixels, opacity)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import cv2
 import numpy as np
@@ -10,8 +10,7 @@ import numpy as np
 from darkroom.engine.backends.pictures import Pixels
 from darkroom.engine.backends.toolbox.fill import Wish, fill
 from darkroom.engine.backends.toolbox.salience import Flags, Floats
-
-Progress = Callable[[float], None]
+from darkroom.engine.backends.toolbox.steps import Progress, within
 
 _STAY = 3e5
 _EDGE, _EDGE_MAX = (
@@ -47,7 +46,7 @@ def expand(
     if not hole.any():
         return picture
     subject = _widened(front, (wide, high))
-    empty = fill(picture, subject, Wish(seed, stay=_STAY), lambda part: progress(0.4 * part))
+    empty = fill(picture, subject, Wish(seed, stay=_STAY), within(progress, 0.0, 0.4))
     across = _inward(width, left, wide, (_ACROSS, _ACROSS))
     down = _inward(height, top, high, (_ABOVE, _BELOW))
     grid = np.tile(across, (height, 1)), np.tile(down[:, None], (1, width))
@@ -57,7 +56,7 @@ def expand(
         guess[strip] = np.where(cut, own[strip], guess[strip])
     guess[top : top + high, left : left + wide] = picture
     wish = Wish(seed, guess=guess, stay=_STAY)
-    whole = fill(guess, hole, wish, lambda part: progress(0.4 + 0.6 * part))
+    whole = fill(guess, hole, wish, within(progress, 0.4, 1.0))
     light = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
     beside = _levelled(light, left, across)
     above = _levelled(light.T, top, down)

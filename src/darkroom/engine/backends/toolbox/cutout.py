@@ -12,8 +12,10 @@ from darkroom.engine.backends.pictures import Pixels
 from darkroom.engine.backends.toolbox.faces import faces
 from darkroom.engine.backends.toolbox.matting import refined
 from darkroom.engine.backends.toolbox.salience import Flags, Floats, salience, sure_border, to_lab
+from darkroom.engine.backends.toolbox.steps import Progress, silent
 
 _GUESS_SIDE = 240
+_GUESSES = 7  # the steps that are told of: six guesses and the last, finer cut
 _FINE_SIDE = 450
 _PIECE_MIN = 0.08  # of the largest piece; smaller ones are specks
 _HOLE_MIN = 0.004  # of the picture; smaller ones are filled
@@ -32,7 +34,7 @@ def matte(pixels: Pixels) -> Floats:
     return refined(pixels, outline(pixels))
 
 
-def outline(pixels: Pixels) -> Flags:
+def outline(pixels: Pixels, progress: Progress = silent) -> Flags:
     """Returns the subject as bool (h, w) at a small size: the picture's shape, 450 px at most."""
     small = fitted(pixels, _GUESS_SIDE)
     seen = salience(small)
@@ -49,6 +51,7 @@ def outline(pixels: Pixels) -> Flags:
     for start in _starts(seen, sharp):
         start[faced] = cv2.GC_FGD
         results.append(_filled(cleaned(_cut(small, start, 3)), lab))
+        progress(len(results) / _GUESSES)
     best = max(results, key=lambda mask: _worth(mask, seen, sharp, lab))
     fine = fitted(pixels, _FINE_SIDE)
     return cleaned(_sharpened(fine, best))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -129,22 +130,27 @@ def _erased(
 def _cleaned(
     clip: Footage, masks: Masks, boxes: Sequence[Box], watch: footage.Watch
 ) -> Iterator[Pixels]:
-    """The frames without what the masks hide; a second reading runs ahead and sees what comes."""
-    shape = clip.size[::-1]
-    places = [box.pixels(shape) for box in boxes]
+    """The frames without what the masks hide; some are kept waiting, so that more is known."""
+    places = [box.pixels(clip.size[::-1]) for box in boxes]
     regions = [
         backfill.Region(one, watch.seed, watch.again) for one in backfill.regions(places, clip.size)
     ]
-    ahead, shown = min(one.ahead for one in regions), 0
-    camera = motion.Camera(clip.size, places)
-    future = clip.frames()
-    for number, pixels in enumerate(clip.frames()):
-        while shown <= number + ahead and (later := next(future, None)) is not None:
-            mask, step = masks(later), camera.step(later)
-            for region in regions:
-                region.show(later, mask, step)
-            shown += 1
-        frame = pixels.copy()
+    camera, waiting = motion.Camera(clip.size, places), deque[Pixels]()
+    ahead = backfill.ahead(clip.size)
+
+    def next_filled() -> Pixels:
+        frame = waiting.popleft().copy()
         for region in regions:
             region.fill(frame)
-        yield frame
+        return frame
+
+    for pixels in clip.frames():
+        mask, step = masks(pixels), camera.step(pixels)
+        for region in regions:
+            region.show(pixels, mask, step)
+        waiting.append(pixels)
+        watch.again()
+        if len(waiting) > ahead:
+            yield next_filled()
+    while waiting:
+        yield next_filled()

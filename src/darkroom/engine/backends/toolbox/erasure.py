@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import cv2
 import numpy as np
 
 from darkroom.engine.backends.pictures import Pixels
 from darkroom.engine.backends.toolbox.fill import Wish, fill
 from darkroom.engine.backends.toolbox.salience import Flags
-
-Progress = Callable[[float], None]
+from darkroom.engine.backends.toolbox.steps import Progress, within
 
 _PIECE, _AROUND = 380, 60  # pixels filled at a time, and seen around them; scaled in large pictures
 _LARGE_SIDE = 1600
@@ -43,7 +40,8 @@ def erase(picture: Pixels, marked: Flags, seed: int, progress: Progress) -> Pixe
         if number >= _PIECES_MAX or _is_calm(part, hole):
             filled = cv2.inpaint(part, hole.astype(np.uint8), 4.0, cv2.INPAINT_TELEA)
         else:
-            filled = fill(part, hole, Wish(seed + number), lambda _: None)
+            heard = within(progress, number / len(pieces), (number + 1) / len(pieces))
+            filled = fill(part, hole, Wish(seed + number), heard)
         own = result[top:foot, left:right]
         np.copyto(own, filled[inner], where=hole[inner][..., None])
         left_over[top:foot, left:right] = False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -12,15 +11,14 @@ from darkroom.engine.backends.pictures import Pixels
 from darkroom.engine.backends.toolbox.matting import spread
 from darkroom.engine.backends.toolbox.patches import RADIUS, Field, Layer, search, settle, vote
 from darkroom.engine.backends.toolbox.salience import Flags, Floats
-
-Progress = Callable[[float], None]
+from darkroom.engine.backends.toolbox.steps import Progress
 
 _SIDE_MAX = 448
 _SIDE_MIN = 40
 _GUESS_DEPTH = 40.0  # of the hole at the first size, pixels, where there is a guess to begin from
 _STRIP = 256
 _EVEN = 2.0
-_NEAR = 5
+_NEAR = 3
 _JOIN_SIDE, _JOIN_DEPTH, _JOINED_MAX = 1200, 40.0, 64.0
 _HOLE_SMALL = 12_000  # pixels; a hole of fewer is cheap
 _ROUNDS_COARSE, _ROUNDS_GUESSED, _ROUNDS_FINE, _ROUNDS_SMALL = 8, 3, 2, 5
@@ -158,20 +156,15 @@ def _enlarged(pixels: Pixels, hole: Flags, layer: Layer, field: Field) -> Pixels
 def _join(pixels: Pixels, hole: Flags) -> None:
     """Let the filled pixels meet their known neighbours, in place: what still differs along the
     rim is taken away from the rim inwards."""
-    disc = np.ones((3, 3), np.uint8)
-    rim = hole & (cv2.dilate((~hole).astype(np.uint8), disc) > 0)
+    scale = min(1.0, _JOIN_SIDE / max(hole.shape))
+    size = (max(4, round(hole.shape[1] * scale)), max(4, round(hole.shape[0] * scale)))
+    sides = [_near_mean(pixels, side, size) for side in (~hole, hole)]
+    rim = (sides[0][1] > 0) & (sides[1][1] > 0)
     if not rim.any():
         return
     # Means on both sides, so that texture is not taken for a step.
-    known, own = (_near_mean(pixels, side, rim) for side in (~hole, hole))
-    differs = np.zeros((*hole.shape, 3), np.float32)
-    differs[rim] = np.clip(known - own, -_JOINED_MAX, _JOINED_MAX)
-    scale = min(1.0, _JOIN_SIDE / max(hole.shape))
-    size = (max(4, round(hole.shape[1] * scale)), max(4, round(hole.shape[0] * scale)))
-    share = cv2.resize(rim.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    small = cv2.resize(differs, size, interpolation=cv2.INTER_AREA)
-    means = np.asarray(small / np.maximum(share, 1e-6)[..., None], np.float32)
-    carried = spread(means, (share > 0).astype(np.float32))
+    differs = np.clip(sides[0][0] - sides[1][0], -_JOINED_MAX, _JOINED_MAX)
+    carried = spread(differs, rim.astype(np.float32))
     inside = cv2.resize(hole.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
     depth = cv2.distanceTransform(inside, cv2.DIST_L2, 3)
     carried *= np.exp(-depth / _JOIN_DEPTH)[..., None]
@@ -182,11 +175,16 @@ def _join(pixels: Pixels, hole: Flags) -> None:
         np.copyto(pixels[part], joined, where=hole[part][..., None])
 
 
-def _near_mean(pixels: Pixels, side: Flags, rim: Flags) -> Floats:
-    """The mean colour (n, 3) of the pixels of one side around each pixel of the rim."""
-    share = side.astype(np.float32)
-    total = cv2.blur(pixels * share[..., None], (_NEAR, _NEAR))[rim]
-    return np.asarray(total / np.maximum(cv2.blur(share, (_NEAR, _NEAR))[rim], 1e-6)[:, None])
+def _near_mean(pixels: Pixels, side: Flags, size: tuple[int, int]) -> tuple[Floats, Floats]:
+    """At a small size the mean colour of one side's pixels around each place, and how much of
+    that side is there."""
+    own = pixels if side.all() else np.where(side[..., None], pixels, np.uint8(0))
+    share = cv2.resize(side.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    total = cv2.resize(own, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    near = (_NEAR, _NEAR)
+    amount = np.asarray(cv2.blur(share, near), np.float32)
+    means = cv2.blur(total, near) / np.maximum(amount, 1e-6)[..., None]
+    return np.asarray(means, np.float32), np.where(amount > 0.02, amount, np.float32(0))
 
 
 def _cells(part: slice, size: tuple[int, int], small: tuple[int, int]) -> tuple[Floats, Floats]:

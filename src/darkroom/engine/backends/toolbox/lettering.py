@@ -10,6 +10,7 @@ import numpy as np
 from darkroom.engine.backends.pictures import Pixels
 from darkroom.engine.backends.toolbox.letters import Letter, letters
 from darkroom.engine.backends.toolbox.salience import Flags, Floats, to_lab
+from darkroom.engine.backends.toolbox.steps import Progress, silent
 
 _SIDE = 1100  # text is looked for at this size at most
 _LETTERS_MIN = 3
@@ -37,7 +38,7 @@ class Lettering:
     lines: tuple[Line, ...]
 
 
-def lettering(picture: Pixels) -> Lettering:
+def lettering(picture: Pixels, progress: Progress = silent) -> Lettering:
     """Returns where RGB uint8 (h, w, 3) shows text, upright and about level.
 
     Letters are pieces lighter or darker than their ground with a stroke of even width (after
@@ -50,7 +51,7 @@ def lettering(picture: Pixels) -> Lettering:
     lab = to_lab(np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8))
     mask = np.zeros(size[::-1], np.uint8)
     lines = []
-    for row in _sure(_rows(letters(lab))):
+    for row in _sure(_rows(letters(lab, progress))):
         own, (left, top, right, foot) = _whole_line(row, lab)
         tall = float(np.median([one.height for one in row]))
         rim = 2 * max(2, round(tall * 0.12)) + 1

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from darkroom.engine.backends.toolbox.salience import Flags, Floats
+from darkroom.engine.backends.toolbox.steps import Progress
 
 _HEIGHT_MIN, _HEIGHT_PART_MAX = 7, 0.4
 _STROKE_SIDES = (9, 19, 41, 81)  # strokes thinner than these are looked for, one after the other
@@ -41,14 +42,16 @@ class Letter:
         return self.left + self.width
 
 
-def letters(lab: Floats) -> list[Letter]:
+def letters(lab: Floats, progress: Progress) -> list[Letter]:
     """Returns the pieces of a picture in Lab (h, w, 3) that have the shape, the evenness and the
     contrast of a letter."""
     found: list[Letter] = []
     tall_max = round(lab.shape[0] * _HEIGHT_PART_MAX)
     light = cv2.GaussianBlur(lab[..., 0], (0, 0), 0.6)
-    for sign in (cv2.MORPH_TOPHAT, cv2.MORPH_BLACKHAT):
-        for side in _STROKE_SIDES:
+    signs = cv2.MORPH_TOPHAT, cv2.MORPH_BLACKHAT
+    for one, sign in enumerate(signs):
+        for two, side in enumerate(_STROKE_SIDES):
+            progress((one + two / len(_STROKE_SIDES)) / len(signs))
             if side > min(lab.shape[:2]):
                 break
             box = np.ones((side, side), np.uint8)
@@ -56,7 +59,7 @@ def letters(lab: Floats) -> list[Letter]:
             # Half of the strongest nearby: where the stroke's own edge is.
             inked = stands > np.maximum(_STANDS_MIN, 0.5 * cv2.dilate(stands, box))
             found += _pieces(inked, lab, tall_max)
-    return _distinct(found)
+    return _distinct(found, light.shape[:2])
 
 
 def _pieces(inked: Flags, lab: Floats, tall_max: int) -> list[Letter]:
@@ -103,17 +106,13 @@ def _letter(
     return Letter(points, left, top, wide, tall, colour, float(2 * ridge.mean()), filled, apart)
 
 
-def _distinct(pieces: list[Letter]) -> list[Letter]:
-    """One of each bunch of nearly equal regions, the larger; none that lies in another's box."""
+def _distinct(pieces: list[Letter], shape: tuple[int, int]) -> list[Letter]:
+    """The larger of each bunch of pieces that lie over each other."""
+    taken = np.zeros(shape, np.bool_)
     kept: list[Letter] = []
-    for one in sorted(pieces, key=lambda letter: -len(letter.points)):
-        same = False
-        for other in kept:
-            wide = min(one.right, other.right) - max(one.left, other.left)
-            tall = min(one.foot, other.foot) - max(one.top, other.top)
-            if wide > 0 and tall > 0 and wide * tall > 0.6 * one.width * one.height:
-                same = True
-                break
-        if not same:
+    for one in sorted(pieces, key=lambda piece: -len(piece.points)):
+        box = taken[one.top : one.foot, one.left : one.right]
+        if box.mean() < 0.6:
+            box[:] = True
             kept.append(one)
     return kept

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -52,13 +52,18 @@ def _k_weighting(frequencies: Floats) -> Floats:
     return np.asarray(np.square(np.abs(shelf * high)), np.float64)
 
 
-def gains(parts: Sequence[Samples | None]) -> tuple[list[float], float | None]:
+def gains(
+    parts: Sequence[Samples | None], tell: Callable[[float], None]
+) -> tuple[list[float], float | None]:
     """The gain in dB that each sound needs to be as loud as the others, and that loudness.
 
     The middle of what was given, between `QUIETEST` and `LOUDEST` LUFS; no gain takes peaks above
     -1 dB, and silence gets none.
     """
-    told = [None if part is None else lufs(part) for part in parts]
+    told = []
+    for number, part in enumerate(parts):
+        told.append(None if part is None else lufs(part))
+        tell((number + 1) / len(parts))
     known = [one for one in told if one is not None]
     if not known:
         return [0.0] * len(parts), None

@@ -102,8 +102,8 @@ def _sound(
     given = []
     for number, one in enumerate(parts):
         given.append(one.sound())
-        tell((number + 1) / len(parts))
-    gains, target = loudness.gains(given)
+        tell(0.5 * (number + 1) / len(parts))
+    gains, target = loudness.gains(given, lambda done: tell(0.5 + 0.5 * done))
     if all(one is None for one in given):
         return None, {}
     ends = np.round(np.cumsum(counts) / fps * sounds.RATE).astype(int)

@@ -60,7 +60,7 @@ def _agreed(before: Grey, after: Grey, seen: Grey) -> Matrix | None:
     if good.sum() < _POINTS_MIN:
         return None
     matrix, inliers = cv2.estimateAffinePartial2D(
-        points[good], moved[good], ransacReprojThreshold=max(before.shape) / 300, confidence=0.999
+        points[good], moved[good], ransacReprojThreshold=max(before.shape) / 450, confidence=0.999
     )
     if matrix is None or inliers.sum() < max(_POINTS_MIN, 0.2 * good.sum()):
         return None

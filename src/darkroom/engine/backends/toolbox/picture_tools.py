@@ -22,6 +22,7 @@ from darkroom.engine.backends.toolbox.lettering import lettering, outlined
 from darkroom.engine.backends.toolbox.marks import mark
 from darkroom.engine.backends.toolbox.reframe import reframe
 from darkroom.engine.backends.toolbox.repair import repair
+from darkroom.engine.backends.toolbox.steps import within
 from darkroom.engine.backends.toolbox.swap import swap
 from darkroom.engine.backends.toolbox.upscale import upscale
 from darkroom.errors import BadInput
@@ -50,11 +51,6 @@ def _written(pixels: Pixels, context: Context, **notes: Any) -> Output:
     return output
 
 
-def _within(context: Context, start: float, end: float) -> Callable[[float], None]:
-    """A part of the whole progress, for a step that tells its own from 0 to 1."""
-    return lambda part: context.progress(start + (end - start) * part)
-
-
 def _bg_remove(given: Input, context: Context) -> Iterator[Output]:
     context.progress(0.0)
     subject = cut_out(_picture(given, alpha=True), context.progress)
@@ -64,13 +60,15 @@ def _bg_remove(given: Input, context: Context) -> Iterator[Output]:
 
 def _bg_change(given: Input, context: Context) -> Iterator[Output]:
     context.progress(0.0)
-    subject = cut_out(_picture(given, alpha=True), _within(context, 0.0, 0.4))
+    subject = cut_out(_picture(given, alpha=True), within(context.progress, 0.0, 0.4))
     prompt, colour = str(given.fields.get("prompt") or ""), given.fields.get("bg_color")
     if colour:
         yield _written(on_colour(subject, colour), context, ground=colour)
         return
     height, width = subject.shape[:2]
-    painting = paint(prompt, width, height, context.seed, progress=_within(context, 0.4, 0.85))
+    painting = paint(
+        prompt, width, height, context.seed, progress=within(context.progress, 0.4, 0.85)
+    )
     scene = painting.scene
     made = on_scene(subject, painting.pixels)
     words = {"words_used": list(scene.words_used), "words_ignored": list(scene.words_ignored)}
@@ -88,9 +86,8 @@ def _expand(given: Input, context: Context) -> Iterator[Output]:
         raise BadInput(f"The picture and its canvas need sides of {_SIDE_MIN} pixels at least.")
     way = cv2.INTER_AREA if size[0] < picture.shape[1] else cv2.INTER_CUBIC
     sized = np.asarray(cv2.resize(picture, size, interpolation=way), np.uint8)
-    front = outline(sized)
-    context.progress(0.1)
-    heard = _within(context, 0.1, 0.95)
+    front = outline(sized, within(context.progress, 0.0, 0.2))
+    heard = within(context.progress, 0.2, 0.95)
     whole = expand(sized, canvas, place, context.seed, heard, front)
     yield _written(whole, context, method="patch synthesis")
 
@@ -101,13 +98,13 @@ def _reframe(given: Input, context: Context) -> Iterator[Output]:
     if min(picture.shape[:2]) < _SIDE_MIN:
         raise BadInput(f"The picture needs sides of {_SIDE_MIN} pixels at least.")
     ratio = image_tools.numbers(given.fields["aspect_ratio"])
-    made = reframe(picture, ratio, context.seed, _within(context, 0.0, 0.95))
+    made = reframe(picture, ratio, context.seed, within(context.progress, 0.0, 0.95))
     yield _written(made.pixels, context, widened=made.widened)
 
 
 def _repair(given: Input, context: Context) -> Iterator[Output]:
     context.progress(0.0)
-    made = repair(_picture(given), _within(context, 0.0, 0.95))
+    made = repair(_picture(given), within(context.progress, 0.0, 0.95))
     yield _written(
         made.pixels,
         context,
@@ -120,16 +117,15 @@ def _repair(given: Input, context: Context) -> Iterator[Output]:
 def _text_erase(given: Input, context: Context) -> Iterator[Output]:
     context.progress(0.0)
     picture = _picture(given)
-    text = lettering(picture)
-    context.progress(0.3)
-    clean = erase(picture, text.mask, context.seed, _within(context, 0.3, 0.95))
+    text = lettering(picture, within(context.progress, 0.0, 0.3))
+    clean = erase(picture, text.mask, context.seed, within(context.progress, 0.3, 0.95))
     yield _written(clean, context, lines_found=len(text.lines))
 
 
 def _translate(given: Input, context: Context) -> Iterator[Output]:
     context.progress(0.0)
     picture = _picture(given)
-    text = lettering(picture)
+    text = lettering(picture, within(context.progress, 0.0, 0.8))
     shown = mark(outlined(picture, text), "SANDBOX · translation needs a model")
     language = given.fields["target_lang"]
     yield _written(
@@ -168,7 +164,7 @@ def _upscale(given: Input, context: Context) -> Iterator[Output]:
         )
     if picture[..., 3].min() == 255:
         picture = np.ascontiguousarray(picture[..., :3])
-    large = upscale(picture, _within(context, 0.0, 0.95))
+    large = upscale(picture, within(context.progress, 0.0, 0.95))
     yield _written(large, context, method="iterative back-projection", factor=2)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -14,8 +13,7 @@ from darkroom.engine.backends.toolbox.canvas import expand
 from darkroom.engine.backends.toolbox.cutout import fitted, outline
 from darkroom.engine.backends.toolbox.faces import faces
 from darkroom.engine.backends.toolbox.salience import Flags, salience
-
-Progress = Callable[[float], None]
+from darkroom.engine.backends.toolbox.steps import Progress, within
 
 _MARGIN = 0.06  # of the subject's own size, left free around it
 _SIDE = 450
@@ -39,9 +37,9 @@ def reframe(picture: Pixels, ratio: tuple[int, int], seed: int, progress: Progre
     """
     high, wide = picture.shape[:2]
     shape = ratio[0] / ratio[1]
-    front = outline(picture)
+    front = outline(picture, within(progress, 0.0, 0.25))
     left, top, right, foot, middle = _subject(picture, front)
-    progress(0.1)
+    progress(0.3)
     width, height = min(wide, high * shape), min(high, wide / shape)
     needs_width, needs_height = right - left, foot - top
     if needs_width <= width + 1 and needs_height <= height + 1:
@@ -63,10 +61,7 @@ def reframe(picture: Pixels, ratio: tuple[int, int], seed: int, progress: Progre
     part, canvas = _bounded(picture[y : y + cut[1], x : x + cut[0]], canvas)
     free = canvas[0] - part.shape[1], canvas[1] - part.shape[0]
     place = free[0] // 2, round(free[1] * 0.5)
-
-    def heard(done: float) -> None:
-        progress(0.1 + 0.8 * done)
-
+    heard = within(progress, 0.3, 0.9)
     wider = expand(part, canvas, place, seed, heard, front[rows, columns])
     return Reframed(wider, widened=True)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -10,8 +9,7 @@ import numpy as np
 
 from darkroom.engine.backends.pictures import Pixels
 from darkroom.engine.backends.toolbox.damage import damage
-
-Progress = Callable[[float], None]
+from darkroom.engine.backends.toolbox.steps import Progress
 
 _REACH = 4.0  # pixels around a mark that its filling is made from
 _STRIP = 256

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from darkroom.engine.backends.pictures import Pixels
-from darkroom.engine.backends.toolbox.footage import FloatArray, Size
+from darkroom.engine.backends.toolbox.footage import FloatArray, Progress, Size
 from darkroom.engine.backends.toolbox.motion import (
     Camera,
     Flow,
@@ -38,9 +38,13 @@ _SPEED_STEPS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Steer:
-    """Where words send the camera: right, down and closer, each -1 to 1; still: nowhere at all."""
+class Course:
+    """For how many seconds the camera goes on, and where words send it.
 
+    Right, down and closer are -1 to 1; still is nowhere at all.
+    """
+
+    seconds: float
     right: float = 0.0
     down: float = 0.0
     closer: float = 0.0
@@ -50,14 +54,19 @@ class Steer:
 class Sequel:
     """What comes after a clip's tail: its last frames in order, RGB uint8 (height, width, 3)."""
 
-    def __init__(self, tail: Sequence[Pixels], fps: float, seconds: float, steer: Steer) -> None:
-        self._tail, self._fps, self._seconds, self._steer = tail, fps, seconds, steer
+    def __init__(self, tail: Sequence[Pixels], fps: float, course: Course, tell: Progress) -> None:
+        """`tell` is called during long work."""
+        self._tail, self._fps, self._course, self._tell = tail, fps, course, tell
         self._size: Size = (tail[-1].shape[1], tail[-1].shape[0])
         half = (self._size[0] // 2, self._size[1] // 2)
         # Fields are kept at half size; their first place lies half a pixel within the frame.
         self._places = grid(half) * np.float32(2) + np.float32(0.5)
         camera = Camera(self._size)
-        steps = [camera.step(one) for one in tail][1:]
+        steps = []
+        for one in tail:
+            steps.append(camera.step(one))
+            tell(0.0)
+        del steps[0]
         if max((strength(one, self._size) for one in steps), default=0) < _STILL * self._size[0]:
             steps = [np.eye(3)] * len(steps)
         self._speed = _speed(steps, self._size) * fps
@@ -191,6 +200,7 @@ class Sequel:
         """
         if number not in self._flows:
             small = [self._stilled(k) for k in (number, number + 1)]
+            self._tell(0.0)
             flow = np.asarray(cv2.GaussianBlur(self._flow.between(*small), (0, 0), 1.5), np.float32)
             flow *= np.float32(self._size[0] / small[0].shape[1])
             self._flows[number] = np.asarray(
@@ -228,13 +238,13 @@ class Sequel:
         fastest = max(abs(right) / width, abs(down) / height, abs(scale) / 2, 1e-6)
         fade = min(_GLIDE_SECONDS, _GLIDED_MAX / fastest, _TURNED_MAX / max(abs(angle), 1e-6))
         glided = fade * (1 - np.exp(-seconds / fade))
-        done = min(seconds / self._seconds, 1.0)
+        done = min(seconds / self._course.seconds, 1.0)
         eased = done * done * (3 - 2 * done)
-        steer = self._steer
-        asked = np.array([steer.right, steer.down]) * sides * (_PANNED * eased)
+        course = self._course
+        asked = np.array([course.right, course.down]) * sides * (_PANNED * eased)
         carried = np.array([right, down]) * glided - asked
-        push = 0.0 if steer.still or steer.closer < 0 else _PUSH
-        grown = scale * glided + (push + steer.closer * _ZOOMED) * eased
+        push = 0.0 if course.still or course.closer < 0 else _PUSH
+        grown = scale * glided + (push + course.closer * _ZOOMED) * eased
         turned = angle * glided
         cosine, sine = np.cos(-turned) * np.exp(-grown), np.sin(-turned) * np.exp(-grown)
         turn = np.array([[cosine, -sine], [sine, cosine]])

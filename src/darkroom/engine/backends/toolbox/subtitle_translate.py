@@ -37,7 +37,7 @@ def translate_subtitles(given: Input, context: Context) -> Iterator[Output]:
 
 def _outlined(clip: Footage, boxes: Sequence[Box]) -> Iterator[Pixels]:
     height = clip.size[1]
-    thick, margin = max(1, round(height / 240)), max(3, round(height / 60))
+    thick, margin = max(2, round(height / 240)), max(3, round(height / 60))
     for pixels in clip.frames():
         frame = pixels.copy()
         for box in boxes:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import cv2
 import numpy as np
 
 from darkroom.engine.backends.pictures import Pixels
 from darkroom.engine.backends.toolbox.salience import Floats
-
-Progress = Callable[[float], None]
+from darkroom.engine.backends.toolbox.steps import Progress
 
 _ROUNDS = 5
 _EVENED = (1, 3)  # the rounds that even the edges; the others give back what that has taken
