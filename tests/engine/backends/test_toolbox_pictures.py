@@ -124,6 +124,22 @@ def test_a_larger_canvas_keeps_the_picture_and_shows_no_seam(tmp_path: Path) -> 
     assert ground.mean(axis=2).std() > 0.5 * picture[90:].mean(axis=2).std()
 
 
+@pytest.mark.parametrize("shape", [(1, 1, 3), (700, 20, 3), (60, 80, 4)])
+@pytest.mark.parametrize("kind", sorted(FIELDS.keys() - {"image-reframe"}))
+def test_plain_and_odd_pictures_pass(
+    kind: str, shape: tuple[int, int, int], tmp_path: Path
+) -> None:
+    output = run(kind, Told(tmp_path), np.zeros(shape, np.uint8), **FIELDS[kind])
+    assert output.path.stat().st_size > 0
+
+
+@pytest.mark.parametrize("kind", ["image-reframe", "image-face-swap"])
+def test_a_tiny_picture_is_refused(kind: str, tmp_path: Path) -> None:
+    tiny = np.zeros((8, 40, 3), np.uint8)
+    with pytest.raises(BadInput, match="16 pixels at least"):
+        run(kind, Told(tmp_path), tiny, aspect_ratio="1:1", face_img_url=tiny)
+
+
 def test_a_canvas_that_is_too_small_is_refused(tmp_path: Path) -> None:
     small = {"original_image_size": "8x8", "canvas_size": "9x9", "original_image_location": "0,0"}
     with pytest.raises(BadInput, match="sides of 16 pixels"):
