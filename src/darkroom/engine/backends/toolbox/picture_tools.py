@@ -38,6 +38,12 @@ def _picture(given: Input, field: str = "img_url", *, alpha: bool = False) -> Pi
     return pictures.read(paths[0], alpha=alpha)
 
 
+def _not_tiny(picture: Pixels) -> Pixels:
+    if min(picture.shape[:2]) < _SIDE_MIN:
+        raise BadInput(f"The picture needs sides of {_SIDE_MIN} pixels at least.")
+    return picture
+
+
 def _written(pixels: Pixels, context: Context, **notes: Any) -> Output:
     output = pictures.write(
         pixels,
@@ -94,9 +100,7 @@ def _expand(given: Input, context: Context) -> Iterator[Output]:
 
 def _reframe(given: Input, context: Context) -> Iterator[Output]:
     context.progress(0.0)
-    picture = _picture(given)
-    if min(picture.shape[:2]) < _SIDE_MIN:
-        raise BadInput(f"The picture needs sides of {_SIDE_MIN} pixels at least.")
+    picture = _not_tiny(_picture(given))
     ratio = image_tools.numbers(given.fields["aspect_ratio"])
     made = reframe(picture, ratio, context.seed, within(context.progress, 0.0, 0.95))
     yield _written(made.pixels, context, widened=made.widened)
@@ -135,7 +139,8 @@ def _translate(given: Input, context: Context) -> Iterator[Output]:
 
 def _face_swap(given: Input, context: Context) -> Iterator[Output]:
     context.progress(0.0)
-    swapped, found = swap(_picture(given), _picture(given, "face_img_url"))
+    picture, other = _picture(given), _picture(given, "face_img_url")
+    swapped, found = swap(_not_tiny(picture), _not_tiny(other))
     context.progress(0.8)
     shown = mark(swapped, "SANDBOX · face swap needs a model")
     yield _written(shown, context, stand_in=True, faces_found=found)
