@@ -14,7 +14,7 @@ from darkroom.engine.backends.toolbox.matting import refined
 from darkroom.engine.backends.toolbox.salience import Flags, Floats, salience, sure_border, to_lab
 from darkroom.engine.backends.toolbox.steps import Progress, silent
 
-_GUESS_SIDE = 240
+_GUESS_SIDE = 200
 _GUESSES = 7  # the steps that are told of: six guesses and the last, finer cut
 _FINE_SIDE = 450
 _PIECE_MIN = 0.08  # of the largest piece; smaller ones are specks
@@ -50,7 +50,7 @@ def outline(pixels: Pixels, progress: Progress = silent) -> Flags:
     results = []
     for start in _starts(seen, sharp):
         start[faced] = cv2.GC_FGD
-        results.append(_filled(cleaned(_cut(small, start, 3)), lab))
+        results.append(_filled(cleaned(_cut(small, start, 2)), lab))
         progress(len(results) / _GUESSES)
     best = max(results, key=lambda mask: _worth(mask, seen, sharp, lab))
     fine = fitted(pixels, _FINE_SIDE)
