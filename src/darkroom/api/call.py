@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from starlette.requests import Request
@@ -23,11 +23,14 @@ from darkroom.config import Config, InForce
 from darkroom.domain import tasks
 from darkroom.domain.catalogue import Catalogue
 from darkroom.domain.packages import Package
-from darkroom.identity import Issuer
 from darkroom.outbound import Outbound
 from darkroom.storage.database import Database
 from darkroom.storage.files import Files
-from darkroom.stripe_checkout import StripeCheckout
+
+if TYPE_CHECKING:
+    # Their libraries are loaded where they are set: most servers need neither.
+    from darkroom.identity import Issuer
+    from darkroom.stripe_checkout import StripeCheckout
 
 _HOST = re.compile(r"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
 

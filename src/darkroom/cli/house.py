@@ -7,14 +7,15 @@ import contextlib
 import logging
 import signal
 from collections.abc import AsyncIterator, Coroutine
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvloop
 
-from darkroom import config, log, stripe_checkout
-from darkroom.cli import connect
+from darkroom import config, log
+from darkroom.cli import connect, lazy
 from darkroom.config import Config
 from darkroom.domain import catalogue, edits, moderation, packages
 from darkroom.domain.catalogue import Catalogue
@@ -22,7 +23,9 @@ from darkroom.domain.packages import Package
 from darkroom.engine import renew
 from darkroom.engine.backends import registry
 from darkroom.storage.database import Database
-from darkroom.stripe_checkout import StripeCheckout
+
+if TYPE_CHECKING:
+    from darkroom.stripe_checkout import StripeCheckout
 
 _log = logging.getLogger(__name__)
 
@@ -46,6 +49,15 @@ def run(process: Coroutine[Any, Any, None], settings: Config) -> None:
         runner.run(process)
 
 
+def _stripe(settings: Config) -> AbstractAsyncContextManager[StripeCheckout | None]:
+    """The Stripe account that the settings name; its library is loaded only for one."""
+    if settings.stripe_key is None:
+        return contextlib.nullcontext()
+    found: AbstractAsyncContextManager[StripeCheckout]
+    found = lazy.load("darkroom.stripe_checkout:opened")(settings)
+    return found
+
+
 @contextlib.asynccontextmanager
 async def opened(settings: Config) -> AsyncIterator[House]:
     """Everything a process needs; SIGTERM and SIGINT set its stop event."""
@@ -61,7 +73,7 @@ async def opened(settings: Config) -> AsyncIterator[House]:
     files = read_models(settings)
     async with (
         connect.open_database(settings) as database,
-        stripe_checkout.opened(settings) as stripe,
+        _stripe(settings) as stripe,
     ):
         served = Catalogue({}, {}, registry.names(), settings.sandbox, files=files)
         async with database.transaction() as tx:
