@@ -135,6 +135,11 @@ class _Number:
     id: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Id:
+    id: str
+
+
 async def submit(
     tx: Transaction,
     submissions: Sequence[Submission],
@@ -327,9 +332,10 @@ async def of_batch(tx: Transaction, account_id: str, batch_id: int) -> list[Task
     return await _placed(tx, found)
 
 
-async def continuation(tx: Transaction, account_id: str, task_id: str) -> Task | None:
-    """The last task that goes on with one of the account's."""
-    return await tx.first(Task, "tasks.continuation", account_id=account_id, task_id=task_id)
+async def continuation(tx: Transaction, account_id: str, task_id: str) -> str | None:
+    """The id of the last task that goes on with one of the account's."""
+    row = await tx.first(_Id, "tasks.continuation", account_id=account_id, task_id=task_id)
+    return row.id if row else None
 
 
 async def asked_of(tx: Transaction, account_id: str, batch_id: int) -> Asked | None:

@@ -9,28 +9,15 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
+from contexts import Progress
 
 from darkroom.engine.backends import clips, sounds
-from darkroom.engine.backends.contract import Canceled, Input, Output
+from darkroom.engine.backends.contract import Input, Output
 from darkroom.engine.backends.pictures import Pixels
 from darkroom.engine.backends.toolbox.clip_tools import CLIP_TOOLS
 
 FPS = 12.0
 SIZE = (128, 72)
-
-
-class Progress:
-    """A context that keeps what it is told and, asked to, cancels."""
-
-    def __init__(self, folder: Path, seed: int = 1, cancel_at: float = 2.0) -> None:
-        self.folder, self.seed, self.cancel_at = folder, seed, cancel_at
-        self.told: list[float] = []
-        folder.mkdir(parents=True, exist_ok=True)
-
-    def progress(self, fraction: float) -> None:
-        self.told.append(fraction)
-        if fraction >= self.cancel_at:
-            raise Canceled
 
 
 def scene(width: int = 256, height: int = 144, seed: int = 3) -> Pixels:

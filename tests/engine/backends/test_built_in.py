@@ -7,6 +7,7 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
+from contexts import Progress
 
 import examples
 from darkroom.domain.catalogue import parse
@@ -31,16 +32,6 @@ def test_every_shipped_backend_does_the_kinds_that_it_is_named_for() -> None:
                 assert kind in registry.create(name).kinds, key
 
 
-class _Quiet:
-    """A context that nobody listens to."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.seed = folder, 7
-
-    def progress(self, fraction: float) -> None:
-        """Nothing."""
-
-
 @pytest.mark.parametrize("number", [1003, 1009])
 def test_an_effect_is_a_film_of_its_template(number: int, tmp_path: Path) -> None:
     template, picture = TEMPLATES[number], tmp_path / "picture"
@@ -56,5 +47,5 @@ def test_an_effect_is_a_film_of_its_template(number: int, tmp_path: Path) -> Non
     assert (clip.fields["duration"], clip.fields["width"]) == (template.seconds, 720)
     assert clip.fields["prompt"].startswith("fast ")
     small = {**clip.fields, "width": 64, "height": 64, "duration": 1}
-    film, cover = registry.create("film").run(replace(clip, fields=small), _Quiet(tmp_path))
+    film, cover = registry.create("film").run(replace(clip, fields=small), Progress(tmp_path))
     assert (film.media_type, cover.media_type) == ("video/mp4", "image/jpeg")

@@ -11,6 +11,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+from contexts import Progress
 from PIL import Image
 
 from darkroom.engine.backends import clips, sounds
@@ -21,20 +22,6 @@ from darkroom.engine.backends.pictures import Pixels
 from darkroom.errors import BadInput
 
 SIZE = (96, 54)
-
-
-class Progress:
-    """A context that keeps what it is told and, asked to, cancels."""
-
-    def __init__(self, folder: Path, seed: int = 3, cancel_at: float = 2.0) -> None:
-        self.folder, self.seed, self.cancel_at = folder, seed, cancel_at
-        self.told: list[float] = []
-        folder.mkdir(parents=True, exist_ok=True)
-
-    def progress(self, fraction: float) -> None:
-        self.told.append(fraction)
-        if fraction >= self.cancel_at:
-            raise Canceled
 
 
 def film(

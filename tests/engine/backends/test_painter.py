@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
+from contexts import Progress
 from PIL import Image
 
 from darkroom.engine.backends import pictures
@@ -31,21 +32,6 @@ SUBJECTS = [
     "tropical beach with palms, birds, a boat, a lighthouse and a rainbow",
     "dramatic clouds",
 ]
-
-
-class Progress:
-    """A context that keeps what it is told and, asked to, cancels."""
-
-    def __init__(self, folder: Path, seed: int = 1, cancel_at: float = 2.0) -> None:
-        self.folder = folder
-        self.seed = seed
-        self.cancel_at = cancel_at
-        self.told: list[float] = []
-
-    def progress(self, fraction: float) -> None:
-        self.told.append(fraction)
-        if fraction >= self.cancel_at:
-            raise Canceled
 
 
 def _grey(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:

@@ -9,6 +9,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from contexts import Progress
 from PIL import Image
 
 from darkroom.domain.kinds.audio import STYLES
@@ -21,21 +22,6 @@ from darkroom.engine.backends.synth.tones import RATE
 from darkroom.errors import BadInput
 
 JAZZ = {"JAZZ": "jazz", "RELAXED": "relaxed", "PIANO": "piano"}
-
-
-class Progress:
-    """A context that keeps what it is told and, asked to, cancels."""
-
-    def __init__(self, folder: Path, seed: int = 1, cancel_at: float = 2.0) -> None:
-        self.folder = folder
-        self.seed = seed
-        self.cancel_at = cancel_at
-        self.told: list[float] = []
-
-    def progress(self, fraction: float) -> None:
-        self.told.append(fraction)
-        if fraction >= self.cancel_at:
-            raise Canceled
 
 
 def _asked(**fields: Any) -> Input:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from contexts import Progress
 
 from darkroom.domain.kinds.audio import VOICES
 from darkroom.engine.backends import sounds
@@ -22,21 +23,6 @@ SAID = "The picture is ready."
 speaks = pytest.mark.skipif(
     not shutil.which("espeak-ng"), reason="espeak-ng is not installed on this machine"
 )
-
-
-class Progress:
-    """A context that keeps what it is told and, asked to, cancels."""
-
-    def __init__(self, folder: Path, seed: int = 1, cancel_at: float = 2.0) -> None:
-        self.folder = folder
-        self.seed = seed
-        self.cancel_at = cancel_at
-        self.told: list[float] = []
-
-    def progress(self, fraction: float) -> None:
-        self.told.append(fraction)
-        if fraction >= self.cancel_at:
-            raise Canceled
 
 
 def _said(folder: Path, text: str = SAID, **fields: Any):

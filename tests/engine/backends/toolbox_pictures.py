@@ -8,30 +8,16 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
+from contexts import Progress
 from PIL import Image, ImageDraw, ImageFont
 
-from darkroom.engine.backends.contract import Canceled, Input, Output
+from darkroom.engine.backends.contract import Input, Output
 from darkroom.engine.backends.toolbox.backend import Toolbox
 
 Pixels = npt.NDArray[np.uint8]
 
 
-class Told:
-    """A context that keeps the progress it is told and, asked to, cancels."""
-
-    def __init__(self, folder: Path, seed: int = 1, cancel_at: float = 2.0) -> None:
-        self.folder = folder
-        self.seed = seed
-        self.cancel_at = cancel_at
-        self.told: list[float] = []
-
-    def progress(self, fraction: float) -> None:
-        self.told.append(fraction)
-        if fraction >= self.cancel_at:
-            raise Canceled
-
-
-def run(kind: str, context: Told, picture: Pixels | Path, **given: Any) -> Output:
+def run(kind: str, context: Progress, picture: Pixels | Path, **given: Any) -> Output:
     """Run one tool on a picture; what is given as an array or path is a file, the rest a field."""
     files, fields = {"img_url": [_file(context, "img_url", picture)]}, {}
     for name, value in given.items():
@@ -45,7 +31,7 @@ def run(kind: str, context: Told, picture: Pixels | Path, **given: Any) -> Outpu
     return output
 
 
-def _file(context: Told, name: str, value: Pixels | Path) -> Path:
+def _file(context: Progress, name: str, value: Pixels | Path) -> Path:
     if isinstance(value, Path):
         return value
     path = context.folder / f"{name}.png"

@@ -37,8 +37,7 @@ async def speak(call: Call) -> Any:
         raise errors.TaskNotFound
     if text.status != tasks.SUCCESS:
         raise errors.TaskUnfinished("The script is not written: ask again after text-success.")
-    async with call.edge.database.statement() as tx:
-        last = await tasks.continuation(tx, account_id, task_id)
+    last = await call.edge.statuses.continuation(account_id, task_id)
     if last is not None and not last.is_ended:
         raise errors.TaskUnfinished("This script is being spoken already: ask for its status.")
     return await generation.submit(call, PODCAST_AUDIO, text)

@@ -21,8 +21,7 @@ async def of_task(call: Call) -> Any:
     shown = await call.edge.statuses.show(caller.account_id, task_id, caller.wire, call.base_url)
     call.trace.task_id, call.trace.batch_id = task_id, shown.task.batch_id
     if shown.task.is_ended and shown.task.kind in _CONTINUED:
-        async with call.edge.database.statement() as tx:
-            later = await tasks.continuation(tx, caller.account_id, task_id)
+        later = await call.edge.statuses.continuation(caller.account_id, task_id)
         if later is not None:
             return spellings.continued(shown.task, later, caller.wire, call.base_url)
     return shown.data

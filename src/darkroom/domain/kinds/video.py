@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -109,85 +109,69 @@ class AlmightyReferenceToVideo(_Film, kw_only=True):
             )
 
 
-_FILM_EXAMPLE = {"aspect_ratio": "16:9", "duration": 5, "resolution": "720p"}
 _PHOTO = "https://example.com/photo.jpg"
 
-TEXT_TO_VIDEO = Kind(
-    name="text-to-video",
-    summary="Make clips from words.",
-    input=TextToVideo,
-    outputs="videos",
-    count_field="video_number",
-    units=("second", "call"),
-    built_in="film",
-    size=_SIZE,
-    texts=("prompt",),
-    example={
-        "model": "SEEDANCE_2_0",
-        "prompt": "Waves roll onto a beach at sunset, the camera glides along the shore",
-        **_FILM_EXAMPLE,
-        "generate_audio": True,
-    },
-)
 
-IMAGE_TO_VIDEO = Kind(
-    name="image-to-video",
-    summary="Make clips from a picture and words.",
-    input=ImageToVideo,
-    outputs="videos",
-    count_field="video_number",
-    units=("second", "call"),
-    built_in="film",
-    size=_SIZE,
-    texts=("prompt",),
-    example={
-        "model": "SEEDANCE_2_0",
-        "prompt": "The camera moves slowly into the picture",
-        "image": _PHOTO,
-        **_FILM_EXAMPLE,
-    },
-    files={"image": Files(1, "picture")},
-)
+def _film(name: str, summary: str, given: type[Submit], **more: Any) -> Kind:
+    usual = {"aspect_ratio": "16:9", "duration": 5, "resolution": "720p"}
+    more["example"] = {"model": "SEEDANCE_2_0"} | more["example"] | usual
+    return Kind(
+        name=name,
+        summary=summary,
+        input=given,
+        outputs="videos",
+        count_field="video_number",
+        units=("second", "call"),
+        built_in="film",
+        size=_SIZE,
+        texts=("prompt",),
+        **more,
+    )
 
-MULTI_IMAGE_TO_VIDEO = Kind(
-    name="multi-image-to-video",
-    summary="Make clips that go from picture to picture.",
-    input=MultiImageToVideo,
-    outputs="videos",
-    count_field="video_number",
-    units=("second", "call"),
-    built_in="film",
-    size=_SIZE,
-    texts=("prompt",),
-    example={
-        "model": "WERYDANCE_2_0",
-        "prompt": "From morning to evening",
-        "images": [_PHOTO, "https://example.com/evening.jpg"],
-        **_FILM_EXAMPLE,
-    },
-    files={"images": Files(3, "picture")},
-)
 
-ALMIGHTY_REFERENCE_TO_VIDEO = Kind(
-    name="almighty-reference-to-video",
-    summary="Make clips after pictures, clips and sounds.",
-    input=AlmightyReferenceToVideo,
-    outputs="videos",
-    count_field="video_number",
-    units=("second", "call"),
-    built_in="film",
-    size=_SIZE,
-    is_ratio_open=True,
-    texts=("prompt",),
-    example={
-        "model": "SEEDANCE_2_0",
-        "prompt": "The place in the picture, moving as in the clip",
-        "images": [_PHOTO],
-        "videos": ["https://example.com/clip.mp4"],
-        **_FILM_EXAMPLE,
-        "generate_audio": "true",
-    },
-    files={"images": Files(9, "picture"), "videos": Files(3, "clip"), "audios": Files(3, "sound")},
+KINDS = (
+    _film(
+        "text-to-video",
+        "Make clips from words.",
+        TextToVideo,
+        example={
+            "prompt": "Waves roll onto a beach at sunset, the camera glides along the shore",
+            "generate_audio": True,
+        },
+    ),
+    _film(
+        "image-to-video",
+        "Make clips from a picture and words.",
+        ImageToVideo,
+        example={"prompt": "The camera moves slowly into the picture", "image": _PHOTO},
+        files={"image": Files(1, "picture")},
+    ),
+    _film(
+        "multi-image-to-video",
+        "Make clips that go from picture to picture.",
+        MultiImageToVideo,
+        example={
+            "model": "WERYDANCE_2_0",
+            "prompt": "From morning to evening",
+            "images": [_PHOTO, "https://example.com/evening.jpg"],
+        },
+        files={"images": Files(3, "picture")},
+    ),
+    _film(
+        "almighty-reference-to-video",
+        "Make clips after pictures, clips and sounds.",
+        AlmightyReferenceToVideo,
+        is_ratio_open=True,
+        example={
+            "prompt": "The place in the picture, moving as in the clip",
+            "images": [_PHOTO],
+            "videos": ["https://example.com/clip.mp4"],
+            "generate_audio": "true",
+        },
+        files={
+            "images": Files(9, "picture"),
+            "videos": Files(3, "clip"),
+            "audios": Files(3, "sound"),
+        },
+    ),
 )
-
-KINDS = (TEXT_TO_VIDEO, IMAGE_TO_VIDEO, MULTI_IMAGE_TO_VIDEO, ALMIGHTY_REFERENCE_TO_VIDEO)

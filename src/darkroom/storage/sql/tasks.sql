@@ -103,13 +103,7 @@ SELECT t.id, t.account_id, t.batch_id, b.kind, t.model, t.status, t.attempt, t.p
 
 -- name: tasks.continuation (caller)
 -- The last task that goes on with one of the account's.
-SELECT t.id, t.account_id, t.batch_id, b.kind, t.model, t.status, t.attempt, t.progress, t.seed,
-       t.served_by, t.error_code, t.error, t.notes, t.price_mill, t.charged_mill, b.caller_id,
-       t.created_at, t.started_at, t.finished_at, t.cancel_asked_at, t.deadline_at,
-       t.deleted_at, b.continues,
-       coalesce((SELECT array_agg(a.file ORDER BY a.position) FROM assets a
-                  WHERE a.task_id = t.id AND a.deleted_at IS NULL), '{}') AS files
-  FROM batches b JOIN tasks t ON t.batch_id = b.id
+SELECT t.id FROM batches b JOIN tasks t ON t.batch_id = b.id
  WHERE b.continues = %(task_id)s AND b.account_id = %(account_id)s
  ORDER BY b.id DESC LIMIT 1;
 
