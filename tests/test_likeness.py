@@ -10,6 +10,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
 from darkroom import cleaning, likeness
+from darkroom.domain.origins import DISTANCE_MAX
 
 MEDIA_TYPES = {form: media_type for media_type, form in cleaning.FORMATS.items()}
 
@@ -41,13 +42,13 @@ def test_a_copy_is_alike(tmp_path, seed, form, options):
     small = whole.resize((288, 192))
     one = measured(whole, tmp_path / "whole")
     other = measured(small, tmp_path / "small", form, **options)
-    assert likeness.distance(one, other) <= likeness.DISTANCE_MAX
+    assert likeness.distance(one, other) <= DISTANCE_MAX
 
 
 def test_other_pictures_are_not_alike(tmp_path):
     found = [measured(scene(seed), tmp_path / "one") for seed in range(24)]
     distances = [likeness.distance(*pair) for pair in itertools.combinations(found, 2)]
-    assert min(distances) > likeness.DISTANCE_MAX
+    assert min(distances) > DISTANCE_MAX
 
 
 def test_a_picture_turned_by_its_exif_is_alike(tmp_path):
@@ -56,7 +57,7 @@ def test_a_picture_turned_by_its_exif_is_alike(tmp_path):
     exif[274] = 6  # to be shown turned by 90 degrees, clockwise
     whole.rotate(90, expand=True).save(tmp_path / "turned", "JPEG", exif=exif, quality=90)
     turned = likeness.measure(tmp_path / "turned", "image/jpeg")
-    assert likeness.distance(turned, measured(whole, tmp_path / "a")) <= likeness.DISTANCE_MAX
+    assert likeness.distance(turned, measured(whole, tmp_path / "a")) <= DISTANCE_MAX
 
 
 def test_what_is_transparent_counts_as_white(tmp_path):
