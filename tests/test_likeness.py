@@ -68,6 +68,13 @@ def test_what_is_transparent_counts_as_white(tmp_path):
     assert likeness.distance(one, other) <= 2
 
 
+def test_a_picture_in_memory_has_the_likeness_of_its_file(tmp_path):
+    cut = scene(4)
+    cut.putalpha(Image.radial_gradient("L").resize(cut.size))
+    for picture in (scene(5), cut):
+        assert likeness.of(picture) == measured(picture, tmp_path / "file")
+
+
 @pytest.mark.parametrize("level", [0, 128, 255])
 def test_a_flat_picture_has_no_likeness(tmp_path, level):
     assert measured(Image.new("RGB", (64, 64), (level, level, level)), tmp_path / "flat") is None

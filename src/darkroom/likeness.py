@@ -34,22 +34,27 @@ _COSINES = [
 
 
 def measure(path: Path, media_type: str) -> int | None:
-    """The likeness of a picture; None for one that is broken, too large or flat.
-
-    The 64 bits are those of a whole number from -2⁶³ on, as databases keep them. What is
-    transparent counts as white. Blocks.
-    """
+    """The likeness of a picture in a file; None for a broken, too large or flat one. Blocks."""
     with cleaning.TURNS, warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
             with Image.open(path, formats=(cleaning.FORMATS[media_type],)) as picture:
                 if picture.width * picture.height > cleaning.PIXELS_MAX:
                     return None
-                return _bits(_small(picture))
+                return of(picture)
         except (Image.DecompressionBombError, Image.DecompressionBombWarning):
             return None
         except (OSError, SyntaxError, ValueError):
             return None
+
+
+def of(picture: Image.Image) -> int | None:
+    """The likeness of a picture; None for one that is flat.
+
+    The 64 bits are those of a whole number from -2⁶³ on, as databases keep them. What is
+    transparent counts as white.
+    """
+    return _bits(_small(picture))
 
 
 def distance(one: int, other: int) -> int:

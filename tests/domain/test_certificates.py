@@ -34,7 +34,7 @@ def _ours(ground: Ground, at_once: int = 1) -> list[Authority]:
     return answer
 
 
-def test_processes_that_ask_at_once_end_with_one(ground: Ground) -> None:
+def test_all_who_ask_at_once_end_with_one(ground: Ground) -> None:
     made = _ours(ground, at_once=6)
     assert len({(one.chain, one.key) for one in made}) == 1
     assert _ours(ground) == made[:1]

@@ -38,8 +38,8 @@ class Marker:
 
     async def measure(self, made: protocol.Made) -> int | None:
         """The likeness of a picture, before or after it is signed."""
-        if made.media_type not in media.PICTURES:
-            return None
+        if made.likeness is not None or made.media_type not in media.PICTURES:
+            return made.likeness
         return await asyncio.to_thread(likeness.measure, Path(made.path), made.media_type)
 
     async def _ours(self) -> Authority:
