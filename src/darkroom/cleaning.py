@@ -18,9 +18,9 @@ _PLAIN = {
     *("progressive", "progression", "icc_profile", "dpi", "gamma", "srgb", "chromaticity"),
     *("transparency", "interlace", "aspect", "loop", "background", "timestamp", "duration"),
 }
-_FORMATS = {"image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WEBP"}
-# Each takes a core and up to 200 MB for a moment.
-_TURNS = threading.BoundedSemaphore(2)
+FORMATS = {"image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WEBP"}
+# Decoding a large picture takes a core and up to 200 MB for a moment.
+TURNS = threading.BoundedSemaphore(2)
 
 
 def clean(path: Path, media_type: str, field: str) -> None:
@@ -29,7 +29,7 @@ def clean(path: Path, media_type: str, field: str) -> None:
     Place, time, camera, thumbnails and words (EXIF, XMP, IPTC, comments) are gone then, and it is
     upright. Blocks; raises `InputRefused` for one that is broken, cut off or over 50 megapixels.
     """
-    with _TURNS:
+    with TURNS:
         try:
             _rewrite(path, media_type)
         except errors.InputRefused as refused:
@@ -46,7 +46,7 @@ def clean(path: Path, media_type: str, field: str) -> None:
 def _rewrite(path: Path, media_type: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        with Image.open(path, formats=(_FORMATS[media_type],)) as picture:
+        with Image.open(path, formats=(FORMATS[media_type],)) as picture:
             if picture.width * picture.height > PIXELS_MAX:
                 raise errors.InputRefused(_too_large())
             picture.load()
@@ -66,7 +66,7 @@ def _rewrite(path: Path, media_type: str) -> None:
                 given |= {"compress_level": 3}
             if given["icc_profile"] is None:
                 del given["icc_profile"]
-            turned.save(path, _FORMATS[media_type], **given)
+            turned.save(path, FORMATS[media_type], **given)
 
 
 def _too_large() -> str:

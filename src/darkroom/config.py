@@ -84,6 +84,15 @@ DESTINATIONS_FAILING_MAX = 10_000  # that a process remembers
 
 
 _DAY = {"gt": 0, "le": 86_400}
+# What is set needs the other to be set as well.
+_TOGETHER = (
+    # Links in letters never lead where a stranger's Host header says.
+    ("smtp_url", "mail_from"),
+    ("smtp_url", "public_url"),
+    ("oidc_issuer", "oidc_client_id"),
+    ("provenance_certificate", "provenance_key"),
+    ("provenance_key", "provenance_certificate"),
+)
 
 
 def _said(description: str, **bounds: Any) -> Any:
@@ -155,6 +164,16 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     moderation_on_error: Annotated[
         Literal["allow", "refuse"], _said("What happens when the moderation API does not answer.")
     ] = "allow"
+    provenance_certificate: Annotated[
+        Path | None,
+        _said(
+            "Certificates in PEM with which the files that are made are signed, the one that signs "
+            "first and its root last; unset: the instance's own."
+        ),
+    ] = None
+    provenance_key: Annotated[
+        Path | None, _said("File with the private key of the first of them, P-256 in PEM.")
+    ] = None
     account_running_max: Annotated[
         int, _said("Tasks of a new account that run at once; more of them wait.", ge=1, le=100_000)
     ] = 64
@@ -264,17 +283,10 @@ def load(flags: Mapping[str, Any], environment: Mapping[str, str]) -> Config:
 
 def _check(config: Config) -> None:
     """Refuse what is set by halves."""
-    needed = []
-    if config.smtp_url is not None:
-        # Links in letters never lead where a stranger's Host header says.
-        needed += ["mail_from", "public_url"]
-    if config.oidc_issuer is not None:
-        needed += ["oidc_client_id"]
-    for name in needed:
-        if getattr(config, name) is None:
-            first = "SMTP_URL" if name in ("mail_from", "public_url") else "OIDC_ISSUER"
+    for first, name in _TOGETHER:
+        if getattr(config, first) is not None and getattr(config, name) is None:
             raise errors.ConfigInvalid(
-                f"DARKROOM_{first} is set, and DARKROOM_{name.upper()} is not."
+                f"DARKROOM_{first.upper()} is set, and DARKROOM_{name.upper()} is not."
             )
 
 

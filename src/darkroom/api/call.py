@@ -19,6 +19,7 @@ from darkroom.api.moderate import Moderator
 from darkroom.api.principal import Principal, Principals
 from darkroom.api.recorder import Recorder
 from darkroom.api.together import Together
+from darkroom.authority import Authority
 from darkroom.config import Config, InForce
 from darkroom.domain import tasks
 from darkroom.domain.catalogue import Catalogue
@@ -56,6 +57,8 @@ class Edge:
     recorder: Recorder
     # With whom people may sign in, if one is set.
     issuer: Issuer | None
+    # The operator's certificate for what is made, if one is set.
+    authority: Authority | None
     # The process was asked to end: it still takes requests, but no more should be sent here.
     leaving: asyncio.Event
     # Answers that wait for tasks: so many more may be kept open, and all end with the stop.

@@ -6,15 +6,18 @@ import asyncio
 import contextlib
 import logging
 import signal
+import tempfile
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import uvloop
 
-from darkroom import config, log
+from darkroom import config, credentials, errors, log
+from darkroom.authority import Authority, AuthorityUnusable
 from darkroom.cli import connect, lazy
 from darkroom.config import Config
 from darkroom.domain import catalogue, edits, moderation, packages
@@ -98,6 +101,25 @@ def read_models(settings: Config) -> dict[str, catalogue.Model]:
         own = config.text_of(settings.catalogue_file, "DARKROOM_CATALOGUE_FILE")
         models |= catalogue.parse(own, str(settings.catalogue_file))
     return models
+
+
+def read_authority(settings: Config) -> Authority | None:
+    """The operator's certificate and key, once they are seen to sign; None: the instance's own."""
+    chain, key = settings.provenance_certificate, settings.provenance_key
+    if chain is None or key is None:
+        return None
+    try:
+        own = Authority.load(
+            config.text_of(chain, "DARKROOM_PROVENANCE_CERTIFICATE"),
+            config.text_of(key, "DARKROOM_PROVENANCE_KEY"),
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            credentials.check(own, Path(folder))
+    except (AuthorityUnusable, credentials.NotSigned) as exc:
+        raise errors.ConfigInvalid(
+            f"DARKROOM_PROVENANCE_CERTIFICATE and DARKROOM_PROVENANCE_KEY cannot be used: {exc}"
+        ) from exc
+    return own
 
 
 def read_packages(settings: Config) -> list[Package]:

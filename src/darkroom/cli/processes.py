@@ -81,10 +81,10 @@ def daemon(**flags: Any) -> None:
 
 
 async def _work(settings: Config) -> None:
+    files, authority = Files(settings.files_folder), house.read_authority(settings)
     async with house.opened(settings) as home:
         click.echo("Darkroom works.")
-        files = Files(settings.files_folder)
-        await Worker(home.database, files, home.catalogue, settings).run(home.stop)
+        await Worker(home.database, files, home.catalogue, settings, authority).run(home.stop)
 
 
 async def _daemon(settings: Config) -> None:
@@ -106,6 +106,7 @@ def _issuer(settings: Config) -> AbstractAsyncContextManager[Issuer | None]:
 async def _serve(settings: Config, told: Sequence[config.InForce]) -> None:
     # Listening comes first: a port that is taken must be told at once.
     with _listening(settings) as listening:
+        authority = house.read_authority(settings)
         async with (
             house.opened(settings) as home,
             _moderator(settings) as moderator,
@@ -127,6 +128,7 @@ async def _serve(settings: Config, told: Sequence[config.InForce]) -> None:
                 limiter=Limiter(home.database),
                 recorder=Recorder(home.database),
                 issuer=issuer,
+                authority=authority,
                 leaving=home.stop,
                 streams=asyncio.Semaphore(config.EVENT_STREAMS_MAX),
                 stop=asyncio.Event(),
@@ -136,7 +138,7 @@ async def _serve(settings: Config, told: Sequence[config.InForce]) -> None:
                 group.create_task(daemon.run(home.stop))
                 group.create_task(edge.recorder.run(answered))
                 if settings.workers_count:
-                    worker = Worker(home.database, edge.files, home.catalogue, settings)
+                    worker = Worker(home.database, edge.files, home.catalogue, settings, authority)
                     group.create_task(worker.run(home.stop))
                 await _answer(edge, listening, home)
                 answered.set()

@@ -11,7 +11,10 @@ from darkroom.storage.database import Transaction
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """One stored file: its unguessable name, type, size in bytes and, for pictures, in pixels."""
+    """One stored file: its unguessable name, type, size in bytes and, for pictures, in pixels.
+
+    `likeness` is that of a picture that a task made, where it is kept; it is not read back.
+    """
 
     file: str
     media_type: str
@@ -19,6 +22,7 @@ class Asset:
     sha256: bytes
     width: int | None = None
     height: int | None = None
+    likeness: int | None = None
 
 
 async def add(
@@ -36,6 +40,7 @@ async def add(
         sha256s=[one.sha256 for one in made],
         widths=[one.width for one in made],
         heights=[one.height for one in made],
+        likenesses=[one.likeness for one in made],
     )
 
 

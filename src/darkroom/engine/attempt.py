@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from darkroom import config, errors, media
+from darkroom import config, credentials, errors, media
 from darkroom.domain import assets, failures, leases
 from darkroom.domain.kinds import kind
 from darkroom.domain.kinds.table import KINDS
 from darkroom.engine import protocol
 from darkroom.engine.backends import contract
+from darkroom.engine.marking import Marker, source_of
 from darkroom.engine.process import Process
 from darkroom.outbound import Outbound
 from darkroom.storage.database import Database
@@ -33,6 +34,7 @@ class Tools:
     database: Database
     files: Files
     outbound: Outbound
+    marker: Marker
     work_folder: Path
 
 
@@ -180,8 +182,29 @@ class Attempt:
         await asyncio.to_thread(_check_output, made, folder)
         if made.notes:
             self.notes |= made.notes
-        file, size, digest = await self.tools.files.take(Path(made.path), made.media_type)
-        return assets.Asset(file, made.media_type, size, digest, made.width, made.height)
+        path, likeness = Path(made.path), None
+        if self.claimed.has_provenance:
+            path, likeness = await asyncio.gather(self._sign(made), self.tools.marker.measure(made))
+        file, size, digest = await self.tools.files.take(path, made.media_type)
+        return assets.Asset(file, made.media_type, size, digest, made.width, made.height, likeness)
+
+    async def _sign(self, made: protocol.Made) -> Path:
+        """The signed file; the plain one, and a note of it, where it cannot be signed."""
+        references: Mapping[str, list[str]] = self.claimed.input["files"]
+        origin = credentials.Origin(
+            task_id=self.claimed.id,
+            kind=self.claimed.kind,
+            model=self.claimed.model,
+            served_by=self.backend,
+            source=source_of(self.notes.get("digital_source_type")),
+            inputs=tuple(name for name, addresses in references.items() for _ in addresses),
+        )
+        try:
+            return await self.tools.marker.sign(made, origin)
+        except credentials.NotSigned as exc:
+            _log.error("%s: stored unsigned: %s", self.claimed.id, exc)
+            self.notes["unsigned"] = "The file could not be signed."
+            return Path(made.path)
 
     async def _succeed(self, stored: list[assets.Asset]) -> None:
         self.ending = True

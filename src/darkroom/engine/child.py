@@ -150,6 +150,7 @@ def _run(line: _Line, backend: contract.Backend, asked: protocol.Run) -> protoco
                 output.width,
                 output.height,
                 dict(output.notes),
+                output.likeness,
             )
             line.send(made)
     except contract.Canceled:

@@ -59,6 +59,7 @@ class Made(msgspec.Struct, frozen=True, tag=True):
     width: int | None
     height: int | None
     notes: dict[str, Any]
+    likeness: int | None = None
 
 
 class Done(msgspec.Struct, frozen=True, tag=True):

@@ -10,11 +10,13 @@ import time
 from collections import deque
 
 from darkroom import config, errors, ids
+from darkroom.authority import Authority
 from darkroom.config import Config
 from darkroom.domain import leases, paces, workers
 from darkroom.domain.catalogue import Catalogue, Served
 from darkroom.engine import loop
 from darkroom.engine.attempt import Attempt, Tools
+from darkroom.engine.marking import Marker
 from darkroom.engine.news import News
 from darkroom.engine.patience import Patience
 from darkroom.engine.process import Process
@@ -38,7 +40,12 @@ class Worker:
     """Runs up to `config.workers_count` tasks at once, each in a child process of its own."""
 
     def __init__(
-        self, database: Database, files: Files, catalogue: Catalogue, settings: Config
+        self,
+        database: Database,
+        files: Files,
+        catalogue: Catalogue,
+        settings: Config,
+        authority: Authority | None,
     ) -> None:
         self.id = ids.new("wrk")
         self._database = database
@@ -48,6 +55,7 @@ class Worker:
             database,
             files,
             Outbound(settings.outbound_allow),
+            Marker(database, authority),
             settings.work_folder,
         )
         self._idle: list[Process] = []

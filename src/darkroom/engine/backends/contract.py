@@ -28,7 +28,8 @@ class Output:
     """One finished file in the context's folder, and what is worth telling about it.
 
     A picture beside a clip or a sound is its cover. Notes that the kind tells of (its `told`) are
-    shown beside the results. Width and height are pixels, None for what has none.
+    shown beside the results. Width and height are pixels, None for what has none. Who holds a
+    picture's pixels may tell its likeness, which saves decoding the file for it.
     """
 
     path: Path
@@ -36,6 +37,7 @@ class Output:
     width: int | None = None
     height: int | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
+    likeness: int | None = None
 
 
 class Context(Protocol):

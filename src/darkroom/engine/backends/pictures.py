@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
+from darkroom import likeness
 from darkroom.engine.backends.contract import Output
 from darkroom.errors import BadInput
 
@@ -58,9 +59,10 @@ def write(
     told.add_itxt("Software", software)
     told.add_itxt("Seed", str(seed))
     told.add_itxt("XML:com.adobe.xmp", _XMP.format(source=source))
-    Image.fromarray(pixels).save(path, "PNG", compress_level=1, pnginfo=told)
-    height, width = pixels.shape[:2]
-    return Output(path, "image/png", width, height, {**notes, "digital_source_type": source})
+    picture = Image.fromarray(pixels)
+    picture.save(path, "PNG", compress_level=1, pnginfo=told)
+    noted = {**notes, "digital_source_type": source}
+    return Output(path, "image/png", *picture.size, noted, likeness.of(picture))
 
 
 def write_cover(pixels: Pixels, path: Path) -> Output:

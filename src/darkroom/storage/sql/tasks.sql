@@ -194,7 +194,8 @@ SELECT c.id, c.attempt, c.strikes, c.crashes, c.account_id, c.seed, c.price_mill
            OR EXISTS (SELECT 1 FROM webhook_endpoints e
                        WHERE e.account_id = c.account_id AND e.disabled_at IS NULL
                          AND (e.listens_until > now() OR e.listens_until IS NULL)
-                         AND e.events && '{started,progress}') AS is_followed
+                         AND e.events && '{started,progress}') AS is_followed,
+       (SELECT has_provenance FROM accounts WHERE id = c.account_id) AS has_provenance
   FROM claimed c JOIN batches b ON b.id = c.batch_id ORDER BY c.start_tag, c.id;
 
 -- name: tasks.beat
