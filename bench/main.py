@@ -13,6 +13,7 @@ import msgspec
 import cores
 import home
 import machine
+import measure_film
 import measure_history
 import measure_http
 import measure_null
@@ -36,6 +37,7 @@ def lines(plan: Plan, database_url: str | None) -> Iterator[Line]:
         with home.served(one, 0, cores.SERVER) as server:
             yield measure_rest.memory(plan, one, server)
         yield from measure_tasks.measure(plan, one)
+        yield measure_film.measure(plan)
         yield measure_null.measure(plan, one, "embedded PostgreSQL")
         with home.served(one, 0, cores.SERVER) as server:
             yield from measure_http.measure(plan, one, server)

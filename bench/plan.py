@@ -32,6 +32,9 @@ class Plan:
     rows_many: int
     searches: int
     tasks_many: int
+    film_pixels: tuple[int, int]
+    film_seconds: int
+    scenes: int
 
     def times(self, count: int) -> Iterator[int]:
         """The numbers from 0 below the count, at least two of them, as long as there is time."""
@@ -42,8 +45,12 @@ class Plan:
             yield number
 
 
-FULL = Plan(45.0, 5, 2, 200, 64, 100, 16, 1024, 3, 2_000, 3.0, 10_000, 10_000_000, 400, 1_000_000)
+_720P = (1280, 720)
+FULL = Plan(
+    *(45.0, 5, 2, 200, 64, 100, 16, 1024, 3, 2_000, 3.0, 10_000, 10_000_000, 400, 1_000_000),
+    *(_720P, 5, 4),
+)
 # No search in ten million rows: filling them alone takes longer than a quick look may.
-QUICK = Plan(10.0, 2, 1, 200, 64, 25, 4, 1024, 1, 500, 1.0, 10_000, 0, 0, 0)
+QUICK = Plan(10.0, 2, 1, 200, 64, 25, 4, 1024, 1, 500, 1.0, 10_000, 0, 0, 0, _720P, 1, 2)
 # For the test that the bench works at all: its figures say nothing.
-SMOKE = Plan(2.0, 1, 1, 4, 4, 2, 1, 64, 1, 50, 0.1, 200, 1_000, 5, 100)
+SMOKE = Plan(2.0, 1, 1, 4, 4, 2, 1, 64, 1, 50, 0.1, 200, 1_000, 5, 100, (64, 64), 1, 1)

@@ -49,6 +49,8 @@ def test_lists_are_written_with_commas():
         ({"DARKROOM_WIRE": "quick"}, "DARKROOM_WIRE"),
         ({"DARKROOM_WORKERS": "-1"}, "DARKROOM_WORKERS"),
         ({"DARKROOM_CONFIG": "nowhere.toml"}, "nowhere.toml"),
+        ({"DARKROOM_PROVENANCE_KEY": "a.pem"}, "DARKROOM_PROVENANCE_CERTIFICATE is not"),
+        ({"DARKROOM_PROVENANCE_CERTIFICATE": "a.pem"}, "DARKROOM_PROVENANCE_KEY is not"),
     ],
 )
 def test_a_wrong_setting_is_named(environment, said):
@@ -105,4 +107,5 @@ def test_no_secret_is_shown():
     ]
     assert "moderation_key" in secrets
     given = {f"DARKROOM_{name.upper()}": "hush" for name in secrets}
+    given["DARKROOM_PROVENANCE_CERTIFICATE"] = "chain.pem"
     assert "hush" not in str(config.in_force({}, given))

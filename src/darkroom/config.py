@@ -16,7 +16,8 @@ from darkroom import errors
 
 # Bounds of the system that are no settings; each with its unit in its name.
 JSON_BYTES_MAX = 32 * 2**20  # a few pictures as data: URLs fit
-UPLOAD_BYTES_MAX = 20 * 2**20  # an input picture, however it comes
+# An input file, however it comes.
+UPLOAD_BYTES_MAX = {"picture": 20 * 2**20, "clip": 100 * 2**20, "sound": 50 * 2**20}
 CALL_RECORDS_WAITING_MAX = 50_000
 CALL_RECORDS_FLUSH_SECONDS = 0.5
 # How long requests and tasks stay counted by hour, and by day.
@@ -40,6 +41,7 @@ EVENT_STREAMS_MAX = 1_000  # answers that are kept open, waiting for tasks, in o
 EVENT_STREAM_SECONDS_MAX = 3_600.0
 KEEP_ALIVE_SECONDS = 15.0
 PREFER_WAIT_SECONDS_MAX = 60
+SYNCHRONOUS_SECONDS_MAX = 60.0  # that a kind which is answered at once may take
 QUEUE_COUNTED_MAX = 1_000  # places in the queue that are told exactly
 WAITING_MAX = 1_000_000  # parked tasks of all accounts together
 CLAIM_LOOKED_AT_MAX = 32  # of the queue, among which a worker prefers what it has loaded
@@ -82,6 +84,15 @@ DESTINATIONS_FAILING_MAX = 10_000  # that a process remembers
 
 
 _DAY = {"gt": 0, "le": 86_400}
+# What is set needs the other to be set as well.
+_TOGETHER = (
+    # Links in letters never lead where a stranger's Host header says.
+    ("smtp_url", "mail_from"),
+    ("smtp_url", "public_url"),
+    ("oidc_issuer", "oidc_client_id"),
+    ("provenance_certificate", "provenance_key"),
+    ("provenance_key", "provenance_certificate"),
+)
 
 
 def _said(description: str, **bounds: Any) -> Any:
@@ -153,6 +164,16 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     moderation_on_error: Annotated[
         Literal["allow", "refuse"], _said("What happens when the moderation API does not answer.")
     ] = "allow"
+    provenance_certificate: Annotated[
+        Path | None,
+        _said(
+            "Certificates in PEM with which the files that are made are signed, the one that signs "
+            "first and its root last; unset: the instance's own."
+        ),
+    ] = None
+    provenance_key: Annotated[
+        Path | None, _said("File with the private key of the first of them, P-256 in PEM.")
+    ] = None
     account_running_max: Annotated[
         int, _said("Tasks of a new account that run at once; more of them wait.", ge=1, le=100_000)
     ] = 64
@@ -188,6 +209,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     history_days: Annotated[
         int, _said("Days that call records and webhook deliveries are kept.", ge=1, le=3650)
     ] = 90
+    file_days: Annotated[
+        Annotated[int, msgspec.Meta(ge=1, le=36_500)] | None,
+        _said("Days that results and uploads are kept; unset: until their owner deletes them."),
+    ] = None
     task_seconds_max: Annotated[
         float,
         _said("Seconds that a model may take for a task, if it has no bound of its own.", **_DAY),
@@ -258,17 +283,10 @@ def load(flags: Mapping[str, Any], environment: Mapping[str, str]) -> Config:
 
 def _check(config: Config) -> None:
     """Refuse what is set by halves."""
-    needed = []
-    if config.smtp_url is not None:
-        # Links in letters never lead where a stranger's Host header says.
-        needed += ["mail_from", "public_url"]
-    if config.oidc_issuer is not None:
-        needed += ["oidc_client_id"]
-    for name in needed:
-        if getattr(config, name) is None:
-            first = "SMTP_URL" if name in ("mail_from", "public_url") else "OIDC_ISSUER"
+    for first, name in _TOGETHER:
+        if getattr(config, first) is not None and getattr(config, name) is None:
             raise errors.ConfigInvalid(
-                f"DARKROOM_{first} is set, and DARKROOM_{name.upper()} is not."
+                f"DARKROOM_{first.upper()} is set, and DARKROOM_{name.upper()} is not."
             )
 
 

@@ -146,7 +146,7 @@ class FileNotFound(Refusal):
 
 
 class FileDeleted(Refusal):
-    """The owner of this file has deleted it."""
+    """This file is gone: its owner has deleted it, or it was past its days."""
 
     status = 410
     code = 1003

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +19,6 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from darkroom import errors
-from darkroom.config import Config
 
 _log = logging.getLogger(__name__)
 _SECONDS_MAX = 10.0
@@ -195,18 +193,6 @@ class Issuer:
         if more.get("sub") != said["sub"]:
             raise ValueError("it tells of somebody else")
         return more
-
-
-def issuer_of(config: Config) -> Issuer | None:
-    """The issuer that is set, None if none is."""
-    if config.oidc_issuer is None or config.oidc_client_id is None:
-        return None
-    return Issuer(config.oidc_issuer, config.oidc_client_id, config.oidc_client_secret)
-
-
-def fresh() -> str:
-    """A text that nobody can guess, as nonce and verifier are."""
-    return secrets.token_urlsafe(48)
 
 
 def _document(answer: httpx.Response) -> dict[str, Any]:

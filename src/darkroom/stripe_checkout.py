@@ -90,11 +90,9 @@ class StripeCheckout:
 
 
 @contextlib.asynccontextmanager
-async def opened(settings: Config) -> AsyncIterator[StripeCheckout | None]:
-    """The Stripe account that the settings name, or None."""
-    if settings.stripe_key is None:
-        yield None
-        return
+async def opened(settings: Config) -> AsyncIterator[StripeCheckout]:
+    """The Stripe account that the settings name."""
+    assert settings.stripe_key is not None
     checkout = StripeCheckout(
         settings.stripe_key, settings.stripe_webhook_secret, settings.stripe_api
     )

@@ -34,12 +34,12 @@ def test_models_need_no_key_and_name_the_quickstart_s(models):
 def test_every_model_shows_bounds_rate_and_who_serves_it(models):
     for one in models.values():
         assert one["name"]
-        assert one["served_by"] == "painter"  # the sandbox says so
         for kind, offer in one["kinds"].items():
-            assert kind in KINDS
-            assert offer["rate"]["mill"] == offer["rate"]["credits"] * 1000 > 0
-            assert offer["rate"]["unit"] in {"image", "megapixel"}
-            assert min(offer["images_max"], offer["outputs_max"], offer["prompt_chars_max"]) >= 1
+            assert offer["served_by"] == KINDS[kind].built_in  # the sandbox says so
+            assert offer["rate"]["mill"] == offer["rate"]["credits"] * 1000 >= 0
+            assert offer["rate"]["unit"] in KINDS[kind].units
+            assert (offer["images_max"] > 0) is ("images" in KINDS[kind].files)
+            assert min(offer["outputs_max"], offer["prompt_chars_max"]) >= 1
 
 
 def test_every_kind_has_a_model(models):
@@ -62,3 +62,16 @@ def test_every_listed_ratio_is_taken(caller, models):
     for ratio in models["WERYAI_IMAGE_2_0"]["kinds"]["text-to-image"]["aspect_ratios"]:
         answer = caller.post(TEXT_TO_IMAGE, json=asked | {"aspect_ratio": ratio})
         assert succeeded(answer)["task_ids"]
+
+
+@pytest.mark.parametrize("prefix", ["", "/growthai"])
+def test_registries_list_the_models_by_mode(caller, prefix):
+    video = succeeded(caller.get(f"{prefix}/v1/video/models"))
+    assert {"text_to_video", "image_to_video", "multi_image_to_video"} <= video.keys()
+    [veo] = [one for one in video["image_to_video"] if one["model_key"] == "VEO_3_1"]
+    assert (veo["title"], veo["durations"]) == ("Veo 3.1", [8])
+    assert veo["aspect_ratios"] == ["9:16", "16:9"]
+    assert (veo["support_first_last_frame"], veo["upload_image_limit"]) == (True, 1)
+    image = succeeded(caller.get(f"{prefix}/v1/image/models"))
+    assert image.keys() == {"text_to_image", "image_to_image"}
+    assert all(one["prompt_length_limit"] == 2000 for one in image["text_to_image"])

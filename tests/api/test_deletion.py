@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import httpx
-from wire_calls import balance, finished, refused, status, submit, succeeded
+from wire_calls import balance, finished, picture, refused, status, submit, succeeded
 
 from ground import Server
 
@@ -37,3 +37,32 @@ def test_another_accounts_task_is_not_found(server: Server, caller: httpx.Client
 
 def test_a_file_that_never_was_is_not_found(server: Server) -> None:
     assert httpx.get(f"{server.url}/files/{'0' * 32}.png").status_code == 404
+
+
+def test_one_file_is_deleted_and_the_rest_stay(caller: httpx.Client) -> None:
+    task_id = submit(caller)["task_id"]
+    [address] = finished(caller, task_id)["images"]
+    name = address.rpartition("/")[2]
+    assert succeeded(caller.delete(f"/v1/files/{name}")) == {"file": name, "deleted": True}
+    assert httpx.get(address).status_code == 410
+    assert (status(caller, task_id)["images"], status(caller, task_id)["task_status"]) == (
+        [],
+        "SUCCESS",
+    )
+    refused(caller.delete(f"/v1/files/{name}"), 410, 1003)
+
+
+def test_an_upload_is_deleted(caller: httpx.Client) -> None:
+    sent = {"file": ("a.png", picture())}
+    answer = succeeded(caller.post("/v1/generation/upload-file", files=sent))
+    [address] = answer["object_url_list"]
+    succeeded(caller.delete(f"/v1/files/{address.rpartition('/')[2]}"))
+    assert httpx.get(address).status_code == 410
+
+
+def test_another_accounts_file_is_not_found(server: Server, caller: httpx.Client) -> None:
+    [address] = finished(caller, submit(caller)["task_id"])["images"]
+    with server.caller() as other:
+        refused(other.delete(f"/v1/files/{address.rpartition('/')[2]}"), 404, 1003)
+        refused(other.delete("/v1/files/x.png"), 404, 1003)
+    assert httpx.get(address).status_code == 200

@@ -163,7 +163,7 @@ def test_a_wrong_method_keeps_its_405(reference):
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
 def test_every_kind_refuses_an_empty_object_in_this_spelling(reference, kind):
-    _business(reference.post(f"/v1/generation/{kind.name}", json={}), 1002, "empty", "model")
+    _business(reference.post(kind.route, json={}), 1002, "cannot be empty")
 
 
 def test_the_mirror_speaks_it_too(reference):

@@ -28,6 +28,16 @@ def test_account_list_shows_accounts(darkroom) -> None:
     assert EMAIL in darkroom("account", "list").out
 
 
+def test_an_account_may_be_without_provenance(darkroom) -> None:
+    darkroom("account", "create", EMAIL)
+    account_id = darkroom("account", "list", "--json").json[0]["account_id"]
+    off = darkroom("account", "provenance", EMAIL, "--off", "--json").json
+    assert off == {"account_id": account_id, "has_provenance": False}
+    assert darkroom("account", "list", "--json").json[0]["has_provenance"] is False
+    assert "are signed" in darkroom("account", "provenance", EMAIL).out
+    assert darkroom("account", "list", "--json").json[0]["has_provenance"] is True
+
+
 def test_account_create_refuses_a_second_and_a_bad_address(darkroom) -> None:
     assert darkroom("account", "create", EMAIL).code == 0
     assert "has an account already" in darkroom("account", "create", "ANN@example.com").sentence

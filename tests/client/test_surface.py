@@ -7,11 +7,13 @@ import re
 import subprocess
 import sys
 
+import msgspec
 import pytest
 
 import darkroom
 from darkroom import client
 from darkroom.client import errors
+from darkroom.client.kinds import sort
 from darkroom.domain.kinds.table import KINDS
 
 
@@ -48,9 +50,33 @@ def test_every_method_has_a_docstring() -> None:
         assert all(inspect.getdoc(method) for method in public(colour).values())
 
 
-def test_every_kind_has_a_method() -> None:
-    assert set(client.KINDS) == set(KINDS)
-    assert {kind.replace("-", "_") for kind in KINDS} <= public(client.Client).keys()
+def test_client_knows_every_kind_with_its_path_and_files() -> None:
+    sorts = {"image": "picture", "video": "clip", "audio": "sound"}
+    told = {
+        name: (
+            f"/v1/generation/{kind.path}",
+            [(field, sorts[sort(field)], field in kind.lists) for field in kind.files],
+        )
+        for name, kind in client.KINDS.items()
+    }
+    lists = {
+        (kind.name, field.name): "list" in str(field.type)
+        for kind in KINDS.values()
+        for field in msgspec.structs.fields(kind.input)
+    }
+    assert told == {
+        name: (
+            kind.route,
+            [(field, rule.sort, lists[name, field]) for field, rule in kind.files.items()],
+        )
+        for name, kind in KINDS.items()
+        if not kind.continues
+    }
+
+
+def test_what_makes_from_words_or_one_picture_has_a_method() -> None:
+    named = {"text_to_image", "image_to_image", "text_to_video", "image_to_video"}
+    assert named <= public(client.Client).keys()
 
 
 def test_error_tree_is_drawn_as_it_is() -> None:

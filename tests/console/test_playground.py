@@ -19,7 +19,6 @@ from playwright.sync_api import Page, expect
 
 from darkroom.console import forms, snippets
 from darkroom.domain.catalogue import Offer
-from darkroom.domain.kinds.image import MEDIA_TYPES
 from darkroom.domain.kinds.kind import Files, Kind, Submit
 from darkroom.domain.kinds.table import KINDS
 from ground import Server, wait_until
@@ -45,10 +44,11 @@ ODD = Kind(
     input=_Odd,
     outputs="images",
     count_field="steps",
-    unit="image",
+    units=("image",),
+    built_in="painter",
     texts=("text",),
     example={"text": "Hello"},
-    files={"first_frame": Files(count_max=1, bytes_max=10, media_types=MEDIA_TYPES)},
+    files={"first_frame": Files(1, "picture")},
 )
 
 
@@ -208,7 +208,9 @@ def test_the_code_beside_the_form_runs(server: Server, visitor: Visitor, name: s
 
 
 def test_the_code_for_node_says_the_request() -> None:
-    text = snippets.javascript("http://a", "text-to-image", {"prompt": 'a "b" `${c}`', "seed": 1})
+    text = snippets.javascript(
+        "http://a", KINDS["text-to-image"], {"prompt": 'a "b" `${c}`', "seed": 1}
+    )
     said = re.search(r"JSON.stringify\((.*?)\),\n}", text, re.DOTALL)
     assert said
     assert json.loads(said[1]) == {"prompt": 'a "b" `${c}`', "seed": 1}

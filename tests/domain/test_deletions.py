@@ -110,3 +110,24 @@ def test_a_task_that_goes_on_cannot_be_marked_as_deleted(ground: Ground) -> None
     statement = "UPDATE tasks SET deleted_at = now() WHERE id = %s"
     with psycopg.connect(ground.conninfo) as one, pytest.raises(psycopg.errors.CheckViolation):
         one.execute(statement, (task_id,))
+
+
+def test_files_past_their_days_go_and_younger_ones_stay(ground: Ground, tmp_path: Path) -> None:
+    account, store = ground.account().id, Files(tmp_path / "files")
+
+    async def made(database: Database) -> list[str]:
+        queue = await opened(database)
+        return [(await _made(queue, account, store, tmp_path))[1] for _ in range(2)]
+
+    async def swept(database: Database, days: int | None) -> list[bool]:
+        await sweep.expire_files(database, days)
+        await sweep.remove_deleted(database, store)
+        return [store.path(file).exists() for file in (old, young)]
+
+    old, young = ground.run(made)
+    with psycopg.connect(ground.conninfo, autocommit=True) as connection:
+        aged = "UPDATE assets SET created_at = now() - interval '31 days' WHERE file = %s"
+        connection.execute(aged, [old])
+    assert ground.run(lambda database: swept(database, None)) == [True, True]
+    assert ground.run(lambda database: swept(database, 30)) == [False, True]
+    assert ground.run(lambda database: _state(database, account, old)) == (False, True)

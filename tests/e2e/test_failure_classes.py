@@ -155,6 +155,16 @@ def test_a_failure_that_would_come_again_is_not_tried_again(house: House) -> Non
     assert ended(client, submit(client, "slow"))[0]["task_status"] == "SUCCESS"
 
 
+def test_what_cannot_be_signed_is_stored_all_the_same(house: House) -> None:
+    house.start("serve")
+    client = house.client()
+    broken, whole = ended(client, [*submit(client, "broken file"), *submit(client, "whole")])
+    assert (broken["task_status"], broken["cost"]) == ("SUCCESS", 2)
+    assert broken["notes"]["unsigned"] == "The file could not be signed."
+    assert httpx.get(broken["images"][0]).content == b"\x89PNG\r\n\x1a\n"
+    assert "unsigned" not in whole["notes"]
+
+
 @pytest.mark.parametrize("prompt", ["crash once", "hog once"])
 def test_what_failed_on_one_worker_is_tried_on_another(house: House, prompt: str) -> None:
     house.start("serve", "--workers", "0")

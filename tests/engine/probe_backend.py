@@ -133,6 +133,8 @@ class Probe:
             self._step(context, step / steps, is_deaf="deaf" in prompt)
         path = context.folder / "probe.png"
         Image.new("RGB", (64, 64), (context.seed % 256, 0, 0)).save(path)
+        if "broken file" in prompt:
+            path.write_bytes(b"\x89PNG\r\n\x1a\n")
         if "astray" in prompt:
             path = path.rename(marks / "astray.png")
         notes = {"pid": os.getpid()} | ({"odd": "\0"} if "odd notes" in prompt else {})

@@ -57,7 +57,9 @@ def values(spec: Spec) -> str:
     named = ("minimum", "exclusiveMinimum", "minLength", "minItems")
     low = next((f"{spec[name]:g}" for name in named if name in spec), "")
     low = f"over {low}" if "exclusiveMinimum" in spec else low
-    high = next((str(spec[name]) for name in ("maximum", "maxLength") if name in spec), "")
+    high = next(
+        (str(spec[name]) for name in ("maximum", "maxLength", "maxItems") if name in spec), ""
+    )
     if len(high) > 12:  # the bounds of the column, which nobody meets
         low = high = ""
     bounds = f"{low} to {high}" if low and high else low and f"at least {low}"
@@ -70,6 +72,8 @@ def default(field: msgspec.structs.FieldInfo) -> str:
     """What holds when a field is left out."""
     if field.required:
         return "required"
+    if field.default is msgspec.NODEFAULT:
+        return "none"
     said = {"None": "unset", "()": "none", "": "none", "True": "`true`", "False": "`false`"}
     return said.get(str(field.default), f"`{field.default}`")
 
@@ -79,6 +83,9 @@ def routes() -> Iterator[str]:
         refusals = ", ".join(one.__name__ for one in route.errors) or "none"
         key = "yes" if route.needs_key else "no"
         yield row(f"{route.method} {route.path}", key, route.summary, refusals)
+
+
+def kinds() -> Iterator[str]:
     for kind in KINDS.values():
         for field, spec in specs(kind.input):
             yield row(field.name, values(spec), default(field), spec.get("description", ""))
@@ -127,6 +134,7 @@ def models() -> Iterator[str]:
 
 TABLES: dict[str, Callable[[], Iterator[str]]] = {
     "routes": routes,
+    "kinds": kinds,
     "settings": settings,
     "errors": refusals,
     "cli": commands,

@@ -29,7 +29,6 @@ import psycopg
 
 from darkroom import errors, ids, signing
 from darkroom.domain import accounts, endings, leases, ledger, rates, tasks, workers
-from darkroom.domain.catalogue import SANDBOX_BACKEND
 from darkroom.storage import migrate
 from darkroom.storage.database import Database
 from darkroom.storage.embedded import Embedded
@@ -161,7 +160,7 @@ async def end_tasks(
                     if stage.dice.random() < 0.2:
                         await leases.fail(tx, mine, errors.BackendFailed(), served_by="b")
                     else:
-                        await leases.succeed(tx, mine, [], served_by=SANDBOX_BACKEND, notes={})
+                        await leases.succeed(tx, mine, [], served_by="painter", notes={})
                 await asyncio.sleep(pause_seconds)
 
 

@@ -17,7 +17,9 @@ from darkroom.api.paths import Paths
 from darkroom.api.routes import (
     balance,
     cancel,
+    chat,
     deletion,
+    effects,
     events,
     files,
     generation,
@@ -26,6 +28,9 @@ from darkroom.api.routes import (
     listening,
     models,
     payments,
+    podcast,
+    provenance,
+    registries,
     status,
     uploads,
     usage,
@@ -38,9 +43,14 @@ _ROUTES: tuple[Route, ...] = (
     *events.ROUTES,
     *cancel.ROUTES,
     *deletion.ROUTES,
+    *effects.ROUTES,
     *uploads.ROUTES,
+    *provenance.ROUTES,
     *balance.ROUTES,
+    *podcast.ROUTES,
     *models.ROUTES,
+    *registries.ROUTES,
+    *chat.ROUTES,
     *history.ROUTES,
     *usage.ROUTES,
     *webhooks.ROUTES,
@@ -50,8 +60,9 @@ _ROUTES: tuple[Route, ...] = (
     *health.ROUTES,
 )
 ROUTES: tuple[Route, ...] = (*_ROUTES, openapi.route(_ROUTES))
-# Some clients of the wire put this before the generation paths.
+# Some clients of the wire put this before the paths of generation and of the registries.
 MIRROR = "/growthai"
+_MIRRORED = ("/v1/generation/", "/v1/video/", "/v1/image/")
 
 
 class Pages(Protocol):
@@ -69,7 +80,7 @@ def create(edge: Edge, pages: Pages | None = None) -> ASGIApp:
     by_path: dict[str, dict[str, Route]] = {}
     for route in ROUTES:
         by_path.setdefault(route.path, {})[route.method] = route
-    for path in [path for path in by_path if path.startswith("/v1/generation/")]:
+    for path in [path for path in by_path if path.startswith(_MIRRORED)]:
         by_path[MIRROR + path] = by_path[path]
     endpoints = {path: _Endpoint(edge, methods) for path, methods in by_path.items()}
     router = _Router(endpoints, _Endpoint(edge, {}), pages)

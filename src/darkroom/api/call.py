@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from starlette.requests import Request
@@ -19,15 +19,19 @@ from darkroom.api.moderate import Moderator
 from darkroom.api.principal import Principal, Principals
 from darkroom.api.recorder import Recorder
 from darkroom.api.together import Together
+from darkroom.authority import Authority
 from darkroom.config import Config, InForce
 from darkroom.domain import tasks
 from darkroom.domain.catalogue import Catalogue
 from darkroom.domain.packages import Package
-from darkroom.identity import Issuer
 from darkroom.outbound import Outbound
 from darkroom.storage.database import Database
 from darkroom.storage.files import Files
-from darkroom.stripe_checkout import StripeCheckout
+
+if TYPE_CHECKING:
+    # Their libraries are loaded where they are set: most servers need neither.
+    from darkroom.identity import Issuer
+    from darkroom.stripe_checkout import StripeCheckout
 
 _HOST = re.compile(r"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
 
@@ -53,6 +57,8 @@ class Edge:
     recorder: Recorder
     # With whom people may sign in, if one is set.
     issuer: Issuer | None
+    # The operator's certificate for what is made, if one is set.
+    authority: Authority | None
     # The process was asked to end: it still takes requests, but no more should be sent here.
     leaving: asyncio.Event
     # Answers that wait for tasks: so many more may be kept open, and all end with the stop.

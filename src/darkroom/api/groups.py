@@ -99,6 +99,12 @@ class Statuses:
                 self._finished.popitem(last=False)
         return task
 
+    async def continuation(self, account_id: str, task_id: str) -> tasks.Task | None:
+        """The last task that goes on with one of the account's that has ended."""
+        async with self._database.statement() as tx:
+            later_id = await tasks.continuation(tx, account_id, task_id)
+        return await self.get(account_id, later_id) if later_id else None
+
     async def _read(self, asked: Sequence[tuple[str, str]]) -> Sequence[tasks.Task | None]:
         async with self._database.statement() as tx:
             found = await tasks.get_many(tx, asked)

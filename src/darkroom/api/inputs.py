@@ -6,15 +6,14 @@ import asyncio
 import base64
 import re
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from darkroom import errors, media
+from darkroom import cleaning, errors, media
 from darkroom.api.call import Call
 from darkroom.domain import assets
-from darkroom.domain.kinds.kind import Files, Kind
+from darkroom.domain.kinds.kind import Files, Kind, several
 from darkroom.storage import files
 
 _OWN = re.compile(r"^https?://[^/?#]+[^?#]*/(?:files|uploads)/(?P<file>[0-9a-z]{32}\.[a-z0-9]+)$")
@@ -39,9 +38,9 @@ async def take(call: Call, kind: Kind, given: Any) -> Taken:
     taken = Taken(call.edge.files)
     try:
         for name, rule in kind.files.items():
-            addresses: Sequence[str] = getattr(given, name)
             taken.references[name] = [
-                await _take_one(call, name, address, rule, taken) for address in addresses
+                await _take_one(call, name, address, rule, taken)
+                for address in several(getattr(given, name))
             ]
     except errors.Refusal:
         await taken.discard()
@@ -69,11 +68,11 @@ def _decoded(name: str, address: str, rule: Files) -> bytes:
     header, comma, body = address.partition(",")
     if not comma or not header.endswith(";base64"):
         raise errors.InputRefused(
-            f"{name}: image url error: a data: URL must be data:image/…;base64,…", field=name
+            f"{name}: image url error: a data: URL must be data:…;base64,…", field=name
         )
     if len(body) * 3 // 4 > rule.bytes_max + 3:
         raise errors.UploadTooLarge(
-            f"{name}: image url error: the picture is over {rule.bytes_max} bytes.", field=name
+            f"{name}: image url error: the file is over {rule.bytes_max} bytes.", field=name
         )
     try:
         return base64.b64decode(body, validate=True)
@@ -86,9 +85,11 @@ def _decoded(name: str, address: str, rule: Files) -> bytes:
 async def _store(store: files.Files, body: bytes, rule: Files, name: str) -> assets.Asset:
     media_type = media.sniff(body[: media.SNIFF_BYTES])
     if media_type not in rule.media_types:
-        raise errors.UnsupportedFormat(field=name)
+        raise errors.UnsupportedFormat(rule.refusal, field=name)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "input"
         await asyncio.to_thread(path.write_bytes, body)
+        if media_type in media.PICTURES:
+            await asyncio.to_thread(cleaning.clean, path, media_type, name)
         file, size, digest = await store.take(path, media_type)
     return assets.Asset(file, media_type, size, digest)

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from darkroom import config, errors
 from darkroom.domain import spellings
+from darkroom.domain.kinds.kind import spoken
 
 Body = TypeVar("Body", bound=msgspec.Struct)
 
@@ -22,6 +23,7 @@ _HEADERS = [(b"cache-control", b"no-store"), (b"content-type", b"application/jso
 _MISSING = re.compile(r"missing required field `(\w+)`")
 # An escaped NUL, which PostgreSQL cannot keep; an escaped backslash before "u0000" is none.
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+_UNKNOWN = re.compile(r"^Invalid enum value '?(.*?)'?$")
 _PATH = re.compile(r" - at `\$\.?([^`]*)`$")
 
 
@@ -95,7 +97,7 @@ def convert(fields: Mapping[str, Any], into: type[Body]) -> Body:
     try:
         return msgspec.convert(fields, into)
     except msgspec.ValidationError as exc:
-        raise _parameter(str(exc)) from exc
+        raise _parameter(str(exc), into) from exc
 
 
 async def read_bytes(request: Request, bytes_max: int) -> bytes:
@@ -118,14 +120,37 @@ async def read_bytes(request: Request, bytes_max: int) -> bytes:
     return b"".join(chunks)
 
 
-def _parameter(text: str) -> errors.BadParameter:
+def _parameter(text: str, into: type[Any]) -> errors.BadParameter:
     """msgspec's text in the words that clients of this wire know."""
     if missing := _MISSING.search(text):
-        return errors.BadParameter(f"{missing[1]} cannot be empty", field=missing[1])
+        return errors.BadParameter(f"{spoken(missing[1])} cannot be empty", field=missing[1])
     found = _PATH.search(text)
     path = found[1] if found else ""
     field = re.split(r"[.\[]", path)[0] or None
     said = _PATH.sub("", text)
     if said.endswith("of length >= 1"):
-        return errors.BadParameter(f"{path} cannot be empty", field=field)
+        return errors.BadParameter(f"{spoken(path)} cannot be empty", field=field)
+    if unknown := _UNKNOWN.search(said):
+        choices = ", ".join(_choices(into, path))
+        instead = f": send {choices}" if choices else ""
+        text = f"{spoken(path)} {unknown[1]} is not supported{instead}."
+        return errors.BadParameter(text, field=field)
+    if "matching regex" in said:
+        said = f"not understood. {_about(into, path).get('description', '')}"
     return errors.BadParameter(f"{path}: {said}" if path else said, field=field)
+
+
+def _about(into: type[Any], name: str) -> Mapping[str, Any]:
+    """A field as JSON Schema; nothing for one within another."""
+    _, components = msgspec.json.schema_components([into])
+    found: Mapping[str, Any] = components[into.__name__]["properties"].get(name, {})
+    return found
+
+
+def _choices(into: type[Any], name: str) -> tuple[str, ...]:
+    """What a field may be, of one that may be a few things only."""
+    about = _about(into, name)
+    ways = (about, *about.get("anyOf", ()))
+    return tuple(
+        str(choice) for way in ways for choice in way.get("enum", ()) if choice is not None
+    )

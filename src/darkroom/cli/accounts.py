@@ -155,6 +155,27 @@ def admin(email: str, remove: bool, as_json: bool, **flags: Any) -> None:
         click.echo(f"{email} is {'an' if changed.is_admin else 'no'} administrator.")
 
 
+@account.command()
+@click.argument("email")
+@click.option("--off", is_flag=True, help="Neither sign what it makes nor keep its looks.")
+@connect.options
+@output.json_option
+def provenance(email: str, off: bool, as_json: bool, **flags: Any) -> None:
+    """Have the files that the account of EMAIL makes signed, and known again."""
+
+    async def story(database: Database) -> Account:
+        async with database.transaction() as tx:
+            found = await connect.find_account(tx, email)
+            return await powers.set_provenance(tx, acts.CLI, found.id, has_provenance=not off)
+
+    changed = connect.run(flags, story)
+    if as_json:
+        output.document({"account_id": changed.id, "has_provenance": changed.has_provenance})
+    else:
+        said = "are signed" if changed.has_provenance else "are not signed"
+        click.echo(f"The files that {email} makes {said}.")
+
+
 def _tell(one: Suspension, said: str, as_json: bool) -> None:
     if as_json:
         at = one.suspended_at.isoformat(timespec="seconds") if one.suspended_at else None
@@ -175,6 +196,7 @@ def _shown(one: Account) -> dict[str, Any]:
         "held": ledger.credits_of(one.held_mill),
         "is_admin": one.is_admin,
         **_limits(one),
+        "has_provenance": one.has_provenance,
         "created_at": one.created_at.isoformat(timespec="seconds"),
     }
 

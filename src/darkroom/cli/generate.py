@@ -1,15 +1,17 @@
-"""`darkroom generate`: make pictures on a server and save them."""
+"""`darkroom generate`: make pictures, clips or sounds on a server and save them."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, get_args
 
 import click
 
 from darkroom.cli import output, remote
 from darkroom.client import KINDS, Client, Task, TaskFailed
+from darkroom.client.kinds import Sort, sort
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -21,22 +23,25 @@ class Field(NamedTuple):
     name: str
     says: str
     type: type = str
-    is_required: bool = False
     is_multiple: bool = False
 
 
 FIELDS = (
-    Field("--prompt", "prompt", "What to show.", is_required=True),
-    Field("--model", "model", "A key that `darkroom models` lists.", is_required=True),
-    Field("--image", "images", "An input picture, file or address; repeat it.", is_multiple=True),
+    Field("--prompt", "prompt", "What to show."),
+    Field("--model", "model", "A key that `darkroom models` lists; tools need none."),
+    Field("--image", "image", "An input picture, file or address; repeat it.", is_multiple=True),
+    Field("--video", "video", "An input clip, file or address; repeat it.", is_multiple=True),
+    Field("--audio", "audio", "An input sound, file or address; repeat it.", is_multiple=True),
+    Field("--duration", "duration", "Seconds of a clip.", type=int),
     Field("--aspect-ratio", "aspect_ratio", "Width to height, such as 16:9."),
     Field("--resolution", "resolution", "Such as 1080p, 2k or 1280x720."),
-    Field("--number", "image_number", "How many pictures.", type=int),
-    Field("--seed", "seed", "Same seed, same picture.", type=int),
+    Field("--number", "number", "How many pictures or clips.", type=int),
+    Field("--seed", "seed", "Same seed, same result.", type=int),
     Field("--negative-prompt", "negative_prompt", "What not to show."),
     Field("--deadline", "deadline_seconds", "Seconds in which it must begin.", type=int),
     Field("--webhook-url", "webhook_url", "Where the server POSTs the results."),
     Field("--priority", "priority", "0 to 9; of your waiting tasks the highest first.", type=int),
+    Field("--set", "set", "Any other field, NAME=VALUE, as JSON or text.", is_multiple=True),
 )
 
 
@@ -47,7 +52,6 @@ def _fields(command: Command) -> Command:
             field.name,
             type=field.type,
             help=field.says,
-            required=field.is_required,
             multiple=field.is_multiple,
         )(command)
     return command
@@ -57,12 +61,12 @@ def _fields(command: Command) -> Command:
 @click.argument("kind", type=click.Choice(KINDS))
 @_fields
 @click.option(
-    "--out", type=click.Path(path_type=Path), default="pictures", help="Folder for the pictures."
+    "--out", type=click.Path(path_type=Path), default="pictures", help="Folder for the results."
 )
 @output.json_option
 def generate(kind: str, out: Path, as_json: bool, **fields: Any) -> None:
-    """Make pictures of a KIND and save them; the key is that of DARKROOM_API_KEY."""
-    given = {name: value for name, value in fields.items() if value not in (None, ())}
+    """Make what a KIND makes and save it; the key is that of DARKROOM_API_KEY."""
+    given = _given(kind, fields)
     with remote.client() as client:
         tasks, failed = make(client, kind, given, is_shown=not as_json)
         files = save(client, tasks, out)
@@ -76,11 +80,42 @@ def generate(kind: str, out: Path, as_json: bool, **fields: Any) -> None:
         raise click.ClickException(str(failed))
 
 
+def _given(kind: str, options: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a request: files go where the kind takes them, in their order."""
+    given = {name: value for name, value in options.items() if value not in (None, ())}
+    for text in given.pop("set", ()):
+        name, sign, value = text.partition("=")
+        if not sign:
+            raise click.BadParameter(f"{text}: write NAME=VALUE.", param_hint="--set")
+        given[name] = _value(value)
+    files = {name: list(given.pop(name, ())) for name in get_args(Sort)}
+    for field in KINDS[kind].files:
+        named = files[sort(field)]
+        if named:
+            is_list = field in KINDS[kind].lists
+            given[field] = named if is_list else named.pop(0)
+            files[sort(field)] = [] if is_list else named
+    for name, left in files.items():
+        if left:
+            raise click.BadParameter(f"{kind} takes no {left[0]}.", param_hint=f"--{name}")
+    if (number := given.pop("number", None)) is not None:
+        given["video_number" if kind.endswith("video") else "image_number"] = number
+    return given
+
+
+def _value(text: str) -> Any:
+    """What a text says as JSON, else the text."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
 def make(
     client: Client, kind: str, fields: dict[str, Any], *, is_shown: bool
 ) -> tuple[list[Task], TaskFailed | None]:
     """Submit and wait under a progress bar; answers all tasks, and the failure if there is one."""
-    with output.progress("Making the picture", is_shown=is_shown) as show:
+    with output.progress("Making it", is_shown=is_shown) as show:
         try:
             tasks = client.generate(kind, on_progress=lambda seen: show(_percent(seen)), **fields)
         except TaskFailed as failed:

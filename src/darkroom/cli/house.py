@@ -6,15 +6,19 @@ import asyncio
 import contextlib
 import logging
 import signal
+import tempfile
 from collections.abc import AsyncIterator, Coroutine
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from importlib import resources
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import uvloop
 
-from darkroom import config, log, stripe_checkout
-from darkroom.cli import connect
+from darkroom import config, credentials, errors, log
+from darkroom.authority import Authority, AuthorityUnusable
+from darkroom.cli import connect, lazy
 from darkroom.config import Config
 from darkroom.domain import catalogue, edits, moderation, packages
 from darkroom.domain.catalogue import Catalogue
@@ -22,7 +26,9 @@ from darkroom.domain.packages import Package
 from darkroom.engine import renew
 from darkroom.engine.backends import registry
 from darkroom.storage.database import Database
-from darkroom.stripe_checkout import StripeCheckout
+
+if TYPE_CHECKING:
+    from darkroom.stripe_checkout import StripeCheckout
 
 _log = logging.getLogger(__name__)
 
@@ -46,6 +52,15 @@ def run(process: Coroutine[Any, Any, None], settings: Config) -> None:
         runner.run(process)
 
 
+def _stripe(settings: Config) -> AbstractAsyncContextManager[StripeCheckout | None]:
+    """The Stripe account that the settings name; its library is loaded only for one."""
+    if settings.stripe_key is None:
+        return contextlib.nullcontext()
+    found: AbstractAsyncContextManager[StripeCheckout]
+    found = lazy.load("darkroom.stripe_checkout:opened")(settings)
+    return found
+
+
 @contextlib.asynccontextmanager
 async def opened(settings: Config) -> AsyncIterator[House]:
     """Everything a process needs; SIGTERM and SIGINT set its stop event."""
@@ -61,7 +76,7 @@ async def opened(settings: Config) -> AsyncIterator[House]:
     files = read_models(settings)
     async with (
         connect.open_database(settings) as database,
-        stripe_checkout.opened(settings) as stripe,
+        _stripe(settings) as stripe,
     ):
         served = Catalogue({}, {}, registry.names(), settings.sandbox, files=files)
         async with database.transaction() as tx:
@@ -86,6 +101,25 @@ def read_models(settings: Config) -> dict[str, catalogue.Model]:
         own = config.text_of(settings.catalogue_file, "DARKROOM_CATALOGUE_FILE")
         models |= catalogue.parse(own, str(settings.catalogue_file))
     return models
+
+
+def read_authority(settings: Config) -> Authority | None:
+    """The operator's certificate and key, once they are seen to sign; None: the instance's own."""
+    chain, key = settings.provenance_certificate, settings.provenance_key
+    if chain is None or key is None:
+        return None
+    try:
+        own = Authority.load(
+            config.text_of(chain, "DARKROOM_PROVENANCE_CERTIFICATE"),
+            config.text_of(key, "DARKROOM_PROVENANCE_KEY"),
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            credentials.check(own, Path(folder))
+    except (AuthorityUnusable, credentials.NotSigned) as exc:
+        raise errors.ConfigInvalid(
+            f"DARKROOM_PROVENANCE_CERTIFICATE and DARKROOM_PROVENANCE_KEY cannot be used: {exc}"
+        ) from exc
+    return own
 
 
 def read_packages(settings: Config) -> list[Package]:

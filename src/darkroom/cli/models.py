@@ -36,7 +36,7 @@ def _rows(model: Mapping[str, Any]) -> list[list[Any]]:
             offer["rate"]["credits"],
             offer["rate"]["unit"],
             " ".join(offer["aspect_ratios"]) or "any",
-            model["served_by"] or "nobody",
+            offer["served_by"] or "nobody",
         ]
         for kind, offer in model["kinds"].items()
     ]

@@ -9,21 +9,22 @@ import logging
 import os
 import socket
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from darkroom import config, errors, identity
+from darkroom import config, errors
 from darkroom.api import app, groups
 from darkroom.api.call import Edge
 from darkroom.api.limiter import Limiter
 from darkroom.api.moderate import Endpoint, Moderator
 from darkroom.api.principal import Principals
 from darkroom.api.recorder import Recorder
-from darkroom.cli import house
+from darkroom.cli import house, lazy
 from darkroom.cli.house import House
 from darkroom.config import Config
 from darkroom.console.app import Console
@@ -32,6 +33,9 @@ from darkroom.engine.daemon import Daemon
 from darkroom.engine.worker import Worker
 from darkroom.outbound import Outbound
 from darkroom.storage.files import Files
+
+if TYPE_CHECKING:
+    from darkroom.identity import Issuer
 
 _log = logging.getLogger(__name__)
 _BACKLOG = 1024
@@ -77,10 +81,10 @@ def daemon(**flags: Any) -> None:
 
 
 async def _work(settings: Config) -> None:
+    files, authority = Files(settings.files_folder), house.read_authority(settings)
     async with house.opened(settings) as home:
         click.echo("Darkroom works.")
-        files = Files(settings.files_folder)
-        await Worker(home.database, files, home.catalogue, settings).run(home.stop)
+        await Worker(home.database, files, home.catalogue, settings, authority).run(home.stop)
 
 
 async def _daemon(settings: Config) -> None:
@@ -89,13 +93,24 @@ async def _daemon(settings: Config) -> None:
         await Daemon(home.database, settings, home.stripe).run(home.stop)
 
 
+def _issuer(settings: Config) -> AbstractAsyncContextManager[Issuer | None]:
+    """The issuer that the settings name; its libraries are loaded only for one."""
+    if settings.oidc_issuer is None or settings.oidc_client_id is None:
+        return contextlib.nullcontext()
+    found: Issuer = lazy.load("darkroom.identity:Issuer")(
+        settings.oidc_issuer, settings.oidc_client_id, settings.oidc_client_secret
+    )
+    return found
+
+
 async def _serve(settings: Config, told: Sequence[config.InForce]) -> None:
     # Listening comes first: a port that is taken must be told at once.
     with _listening(settings) as listening:
+        authority = house.read_authority(settings)
         async with (
             house.opened(settings) as home,
             _moderator(settings) as moderator,
-            identity.issuer_of(settings) or contextlib.nullcontext() as issuer,
+            _issuer(settings) as issuer,
         ):
             edge = Edge(
                 config=settings,
@@ -113,6 +128,7 @@ async def _serve(settings: Config, told: Sequence[config.InForce]) -> None:
                 limiter=Limiter(home.database),
                 recorder=Recorder(home.database),
                 issuer=issuer,
+                authority=authority,
                 leaving=home.stop,
                 streams=asyncio.Semaphore(config.EVENT_STREAMS_MAX),
                 stop=asyncio.Event(),
@@ -122,7 +138,7 @@ async def _serve(settings: Config, told: Sequence[config.InForce]) -> None:
                 group.create_task(daemon.run(home.stop))
                 group.create_task(edge.recorder.run(answered))
                 if settings.workers_count:
-                    worker = Worker(home.database, edge.files, home.catalogue, settings)
+                    worker = Worker(home.database, edge.files, home.catalogue, settings, authority)
                     group.create_task(worker.run(home.stop))
                 await _answer(edge, listening, home)
                 answered.set()

@@ -7,7 +7,7 @@ from typing import Any
 
 from darkroom import config
 from darkroom.cli import house
-from darkroom.domain import ledger
+from darkroom.domain import catalogue, ledger
 from darkroom.domain.catalogue import Catalogue, Offer
 from darkroom.engine.backends import registry
 
@@ -16,25 +16,21 @@ def models() -> list[dict[str, Any]]:
     """The shipped models and the operator's, those that nobody serves included."""
     settings = config.load({}, os.environ)
     known = house.read_models(settings)
-    catalogue = Catalogue(known, {}, registry.names(), settings.sandbox)
+    shelf = Catalogue(known, {}, registry.names(), settings.sandbox)
     return [
         {
             "model": key,
             "name": model.name,
-            "served_by": catalogue.backend(key),
-            "kinds": {kind: _shown(offer) for kind, offer in model.kinds.items()},
+            "kinds": {
+                kind: {"served_by": shelf.backend(key, kind), **_shown(kind, offer)}
+                for kind, offer in model.kinds.items()
+            },
         }
         for key, model in known.items()
     ]
 
 
-def _shown(offer: Offer) -> dict[str, Any]:
+def _shown(kind: str, offer: Offer) -> dict[str, Any]:
     mill = ledger.mill(offer.credits)
-    return {
-        "aspect_ratios": offer.aspect_ratios,
-        "resolutions": offer.resolutions,
-        "images_max": offer.images_max,
-        "outputs_max": offer.outputs_max,
-        "prompt_chars_max": offer.prompt_chars_max,
-        "rate": {"credits": ledger.credits_of(mill), "mill": mill, "unit": offer.unit},
-    }
+    rate = {"credits": ledger.credits_of(mill), "mill": mill, "unit": catalogue.unit(kind, offer)}
+    return {**catalogue.bounds(kind, offer), "rate": rate}

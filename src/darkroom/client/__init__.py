@@ -18,7 +18,7 @@ from darkroom.client.errors import (
     WebhookKeyUnusable,
     WebhookNotVerified,
 )
-from darkroom.client.operations import KINDS
+from darkroom.client.kinds import KINDS
 from darkroom.client.shapes import Deliveries, Heard, History, Submitted, Task
 
 __all__ = [

@@ -104,6 +104,20 @@ class AsyncClient:
             "image-to-image", images=images, prompt=prompt, model=model, **more
         )
 
+    async def text_to_video(
+        self, prompt: str, model: str, duration: int, **more: Any
+    ) -> list[shapes.Task]:
+        """Make clips of so many seconds from words; `more` is what `generate` takes."""
+        fields = {"prompt": prompt, "model": model, "duration": duration, **more}
+        return await self.generate("text-to-video", **fields)
+
+    async def image_to_video(
+        self, image: Content, prompt: str, model: str, duration: int, **more: Any
+    ) -> list[shapes.Task]:
+        """Make clips of so many seconds from a picture; `more` is what `generate` takes."""
+        fields = {"prompt": prompt, "model": model, "duration": duration, **more}
+        return await self.generate("image-to-video", image=image, **fields)
+
     async def download(
         self, wanted: shapes.Task | str, to: str | PathLike[str] = "pictures"
     ) -> list[Path]:

@@ -54,10 +54,11 @@ class Client:
         - `model`: a key that `models()` lists. `prompt`: what to show, 1 to 2000 characters.
         - `aspect_ratio`: width to height, such as "16:9"; some models need one.
         - `resolution`: "1080p" (the shorter side), "2k", or "1280x720".
-        - `image_number`: how many pictures; each is a task of its own.
-        - `images`: for "image-to-image": addresses, data: URLs, or local files (paths, bytes, open
-          files), which are uploaded.
-        - `negative_prompt`: what not to show. `seed`: same seed, same picture.
+        - `image_number`, `video_number`: how many results; each is a task of its own.
+        - `images`, `image`, `img_url`, `video_url`, `audio_url` and alike, as the kind has them:
+          addresses, data: URLs, or local files (paths, bytes, open files), which are uploaded.
+        - `duration`: seconds of a clip; `generate_audio`: whether it gets sound.
+        - `negative_prompt`: what not to show. `seed`: same seed, same result.
         - `caller_id`: a number of yours that the status repeats.
         - `deadline_seconds`: a task that has not begun after so long ends FAILED, for free.
         - `priority`: 0 to 9; of your own waiting tasks the highest begin first.
@@ -145,6 +146,20 @@ class Client:
     ) -> list[shapes.Task]:
         """Make pictures from pictures and words; `more` is what `generate` takes."""
         return self.generate("image-to-image", images=images, prompt=prompt, model=model, **more)
+
+    def text_to_video(
+        self, prompt: str, model: str, duration: int, **more: Any
+    ) -> list[shapes.Task]:
+        """Make clips of so many seconds from words; `more` is what `generate` takes."""
+        fields = {"prompt": prompt, "model": model, "duration": duration, **more}
+        return self.generate("text-to-video", **fields)
+
+    def image_to_video(
+        self, image: Content, prompt: str, model: str, duration: int, **more: Any
+    ) -> list[shapes.Task]:
+        """Make clips of so many seconds from a picture; `more` is what `generate` takes."""
+        fields = {"prompt": prompt, "model": model, "duration": duration, **more}
+        return self.generate("image-to-video", image=image, **fields)
 
     def download(
         self, wanted: shapes.Task | str, to: str | PathLike[str] = "pictures"

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, TypeVar
 import httpx
 
 from darkroom.client import errors, operations, shapes
+from darkroom.client.kinds import KINDS, Kind
 from darkroom.client.operations import Operation
 from darkroom.client.saving import Saving
 
@@ -152,20 +153,18 @@ def submit(
     wait_seconds: int | None = None,
     idempotency_key: str | None = None,
 ) -> Flow[shapes.Submitted]:
-    """Upload the local pictures that `images` names, then submit under one key for all repeats."""
+    """Upload the local files that fields name, then submit under one key for all repeats."""
     key = uuid.uuid4().hex if idempotency_key is None else idempotency_key
     if not re.fullmatch("[!-~]{1,255}", key):
         raise errors.DarkroomError(
             "idempotency_key is 1 to 255 visible ASCII characters, such as a UUID."
         )
     fields = dict(given)
-    if isinstance(fields.get("images"), str | PathLike | bytes):
-        fields["images"] = [fields["images"]]
-    if fields.get("images") is not None:
-        addresses = []
-        for image in fields["images"]:
-            addresses.append(image if _is_address(image) else (yield from upload(image)))
-        fields["images"] = addresses
+    known = KINDS.get(kind, Kind(kind))
+    for name in known.files:
+        if fields.get(name) is not None:
+            addresses = yield from _addresses(fields[name])
+            fields[name] = addresses if name in known.lists else addresses[0]
     operation = operations.submit(kind, fields, wait_seconds, idempotency_key=key)
     try:
         return (yield from call(operation))
@@ -174,8 +173,16 @@ def submit(
         raise
 
 
-def _is_address(image: Content) -> bool:
-    return isinstance(image, str) and image.lower().startswith(("http://", "https://", "data:"))
+def _addresses(given: Any) -> Flow[list[str]]:
+    """The addresses of a field's files, each uploaded unless it is one already."""
+    found = []
+    for content in given if isinstance(given, list | tuple) else [given]:
+        found.append(content if _is_address(content) else (yield from upload(content)))
+    return found
+
+
+def _is_address(content: Content) -> bool:
+    return isinstance(content, str) and content.lower().startswith(("http://", "https://", "data:"))
 
 
 def upload(content: Content) -> Flow[str]:

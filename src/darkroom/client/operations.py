@@ -9,12 +9,10 @@ from typing import Any, BinaryIO, Generic, TypeVar
 from urllib.parse import quote
 
 from darkroom.client import errors, shapes
+from darkroom.client.kinds import KINDS
 
 Answer = TypeVar("Answer")
 Filters = Mapping[str, str | int | datetime | None]
-
-# The kinds that the client has a method for; `submit` takes every kind that the server has.
-KINDS = ("text-to-image", "image-to-image")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +58,10 @@ def submit(
 ) -> Operation[shapes.Submitted]:
     """Submit one request of a kind; fields that are None are left out."""
     fields = {name: value for name, value in given.items() if value is not None}
-    path = f"/v1/generation/{quote(kind, safe='')}"
+    path = KINDS[kind].path if kind in KINDS else quote(kind, safe="")
     return Operation(
         "POST",
-        path,
+        f"/v1/generation/{path}",
         shapes.submitted,
         json=fields,
         wait_seconds=wait_seconds,

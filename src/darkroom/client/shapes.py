@@ -16,7 +16,7 @@ _STATUSES = {
     "success": "SUCCESS",
     "failed": "FAILED",
 }
-_OUTPUTS = ("images", "videos", "audios")
+_OUTPUTS = ("images", "videos", "audios", "texts")
 
 
 @dataclass(frozen=True, slots=True)

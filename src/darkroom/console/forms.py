@@ -9,23 +9,24 @@ from typing import Any, Literal
 
 import msgspec
 
-from darkroom.domain import sizes
+from darkroom.domain import catalogue, sizes
 from darkroom.domain.catalogue import Offer
 from darkroom.domain.kinds.kind import Kind, Submit
 
-Type = Literal["text", "number", "switch", "list"]
+Type = Literal["text", "number", "switch", "list", "json"]
 Control = Literal["text", "area", "choice", "ratio", "slider", "number", "switch", "files"]
 
 # What a program asks for and a person at this page does not: the page itself follows the task.
 _PROGRAMS = {"model", "webhook_url", "webhook_events", "caller_id"}
-# What most requests leave as it is; the fields that every kind has are of these too.
 # What a field's value is, by its type in JSON Schema; any other is a text.
 _TYPES: Mapping[str, Type] = {
     "integer": "number",
     "number": "number",
     "boolean": "switch",
     "array": "list",
+    "object": "json",
 }
+# What most requests leave as it is; the fields that every kind has are of these too.
 _MORE = {"negative_prompt", "seed", "use_web_search"} | set(Submit.__struct_fields__)
 # A bounded number with more steps than this is typed, not slid to.
 _STEPS_MAX = 200
@@ -54,7 +55,7 @@ class Field:
     label: str
     help: str
     control: Control
-    # How the JSON of a request spells it: a text, a number, true, or a list of texts.
+    # How the JSON of a request spells it: a text, a number, true, a list of texts, or as it stands.
     type: Type
     is_required: bool
     is_more: bool
@@ -104,16 +105,16 @@ def _field(
     given: Mapping[str, str],
 ) -> Field:
     plain = _plain(about)
-    offered = getattr(offer, f"{name}s", ())
+    offered = tuple(map(str, getattr(offer, f"{name}s", ())))
     bounds = _bounds(kind, offer, name, plain)
     control = _control(kind, name, plain, offered, bounds)
     default = about.get("default")
-    usual = "" if default is None or default is False else str(default)
+    usual = "" if default in (None, [], {}) or default is False else str(default)
     value = given.get(name, usual)
     if offered and value not in offered:
         value = offered[0]
     files = kind.files.get(name)
-    texts = offered or (_RATIOS if control == "ratio" else tuple(plain.get("enum", ())))
+    texts = offered or tuple(map(str, plain.get("enum", _RATIOS if control == "ratio" else ())))
     return Field(
         name=name,
         label=label(name),
@@ -131,7 +132,7 @@ def _field(
         choices=tuple(_choice(text, control) for text in texts),
         is_open=not offered and not is_required and default is None,
         suggestions=() if offered or name != "resolution" else _RESOLUTIONS,
-        files_max=min(files.count_max, offer.images_max) if files else 0,
+        files_max=catalogue.files_max(kind, offer, name) if files else 0,
         accept=",".join(sorted(files.media_types)) if files else "",
     )
 
@@ -175,10 +176,15 @@ def _control(
         return "slider" if is_short else "number"
     if plain.get("type") == "boolean":
         return "switch"
-    return "area" if plain.get("maxLength", 0) >= _AREA_CHARS_MIN else "text"
+    is_long = plain.get("maxLength", 0) >= _AREA_CHARS_MIN
+    return "area" if is_long or _type(plain) == "json" else "text"
 
 
 def _type(plain: Mapping[str, Any]) -> Type:
+    if all(isinstance(one, int) for one in plain.get("enum", ("",))):
+        return "number"
+    if plain.get("items", {}).get("type") != "string" and plain.get("type") == "array":
+        return "json"
     return _TYPES.get(plain.get("type", ""), "text")
 
 
@@ -203,6 +209,11 @@ def body(shown: Sequence[Field], given: Mapping[str, str]) -> dict[str, Any]:
 def _read(one: Field, text: str) -> Any:
     if one.type == "switch":
         return text == "true"
+    if one.type == "json":
+        try:
+            return msgspec.json.decode(text)
+        except msgspec.DecodeError:
+            return text
     if one.type == "list":
         return [line.strip() for line in text.splitlines() if line.strip()]
     if one.type == "number":
@@ -213,6 +224,10 @@ def _read(one: Field, text: str) -> Any:
     return text
 
 
+def _is_texts(value: Sequence[Any]) -> bool:
+    return all(isinstance(one, str) for one in value)
+
+
 def filled(kind: Kind, fields: Mapping[str, Any]) -> dict[str, str]:
     """A request's JSON fields as a form holds them."""
     texts: dict[str, str] = {}
@@ -220,6 +235,8 @@ def filled(kind: Kind, fields: Mapping[str, Any]) -> dict[str, str]:
         value = fields.get(name)
         if isinstance(value, bool):
             texts[name] = "true" if value else ""
+        elif isinstance(value, dict) or (isinstance(value, list) and not _is_texts(value)):
+            texts[name] = msgspec.json.encode(value).decode()
         elif isinstance(value, list):
             texts[name] = "\n".join(map(str, value))
         elif value is not None:

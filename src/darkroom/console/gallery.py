@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from darkroom import errors
+from darkroom import errors, media
 from darkroom.api.routes import deletion
 from darkroom.console import forms
 from darkroom.console.visit import Page, Visit
@@ -94,13 +94,15 @@ async def _opened(visit: Visit) -> dict[str, Any]:
         made = await assets.of_task(tx, account_id, task_id)
     task = found[account_id, task_id]
     kind = KINDS[task.kind]
+    results = [one for one in made if one.media_type in media.OUTPUTS[kind.outputs]]
     fields = forms.filled(kind, inquiry.input["fields"])
     texts = [fields.pop(name) for name in kind.texts if name in fields]
     size = {name: inquiry.input["fields"].get(name) for name in ("width", "height")}
     return {
         "task": task,
         "inquiry": inquiry,
-        "made": made,
+        "made": results or made,
+        "cover": next((one.file for one in made if one not in results), ""),
         "texts": texts,
         "asked": {forms.label(name): text for name, text in fields.items() if name not in _SHOWN},
         "notes": {forms.label(name): _text(value) for name, value in (task.notes or {}).items()},

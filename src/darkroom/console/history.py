@@ -17,7 +17,6 @@ from darkroom.console import meanings
 from darkroom.console.statement import harmless
 from darkroom.console.visit import Page, Visit
 from darkroom.domain import api_keys, call_records, deliveries, ledger, spellings, tasks
-from darkroom.domain.kinds.table import KINDS
 
 _ROWS_MAX = 50
 _NEWER_MAX = 100
@@ -112,7 +111,6 @@ async def show_one(visit: Visit) -> Response:
         key=next((one for one in keys if one.id == record.api_key_id), None),
         meaning=meanings.of_refusal(record.code, record.status),
         asked=asked,
-        outputs=KINDS[asked.kind].outputs if asked else "",
         inputs=_inputs(asked) if asked else {},
         made=made,
         told=told,

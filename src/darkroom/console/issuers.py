@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+import secrets
+from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
-from darkroom import errors, identity
+from darkroom import errors
 from darkroom.console import entering, settings
 from darkroom.console.visit import Page, Visit
 from darkroom.domain import accounts, identities, links, throttles
 from darkroom.domain.identities import Person
-from darkroom.identity import Issuer
+
+if TYPE_CHECKING:
+    from darkroom.identity import Issuer
 
 _BACK = "/login/issuer/back"
 
@@ -81,7 +84,7 @@ async def _bind(visit: Visit, account_id: str, person: Person) -> Response:
 
 async def _lead(visit: Visit, account_id: str | None, data: dict[str, Any]) -> Response:
     issuer = _issuer(visit)
-    nonce, verifier, back = identity.fresh(), identity.fresh(), visit.base_url + _BACK
+    nonce, verifier, back = _fresh(), _fresh(), visit.base_url + _BACK
     async with visit.edge.database.statement() as tx:
         state = await links.make(
             tx,
@@ -96,6 +99,11 @@ async def _lead(visit: Visit, account_id: str | None, data: dict[str, Any]) -> R
     # Not a redirect: the policy of the page that sent the form keeps forms on this server.
     response.headers["Refresh"] = f"0; url={address}"
     return response
+
+
+def _fresh() -> str:
+    """A text that nobody can guess, as nonce and verifier are."""
+    return secrets.token_urlsafe(48)
 
 
 def _issuer(visit: Visit) -> Issuer:

@@ -15,10 +15,12 @@ from darkroom.api import wire
 from darkroom.console import forms, snippets
 from darkroom.console.visit import Page, Visit
 from darkroom.domain import galleries, tasks
-from darkroom.domain.catalogue import SANDBOX_BACKEND, Catalogue
+from darkroom.domain.catalogue import Catalogue
 from darkroom.domain.kinds.kind import Kind
 from darkroom.domain.kinds.table import KINDS
 
+# What goes on with a task is asked for where that task is.
+_KINDS = {name: kind for name, kind in KINDS.items() if not kind.continues}
 _FIRST = "text-to-image"
 
 
@@ -70,7 +72,7 @@ async def quote(visit: Visit) -> Response:
 
 def _context(visit: Visit, given: Mapping[str, str]) -> dict[str, Any]:
     catalogue = visit.edge.catalogue
-    kind = KINDS.get(given.get("kind", ""), KINDS[_FIRST])
+    kind = _KINDS.get(given.get("kind", ""), KINDS[_FIRST])
     served = _served(catalogue, kind)
     if not served:
         raise errors.NotOffered(
@@ -89,16 +91,16 @@ def _context(visit: Visit, given: Mapping[str, str]) -> dict[str, Any]:
     base = visit.base_url
     return {
         "kind": kind,
-        "kinds": list(KINDS.values()),
+        "kinds": list(_KINDS.values()),
         "model": model,
         "models": served,
         "fields": fields,
         "about": json.dumps({one.name: [one.type, one.is_more and one.usual] for one in fields}),
         "quote": _quote(visit, kind, {**_missing(kind, fields), **body}),
         "snippets": {
-            "curl": snippets.curl(base, kind.name, body),
-            "Python": snippets.python(base, kind.name, body),
-            "JavaScript": snippets.javascript(base, kind.name, body),
+            "curl": snippets.curl(base, kind, body),
+            "Python": snippets.python(base, kind, body),
+            "JavaScript": snippets.javascript(base, kind, body),
         },
     }
 
@@ -107,10 +109,10 @@ def _served(catalogue: Catalogue, kind: Kind) -> list[Served]:
     """Every model that does a kind here, those of real backends first."""
     found = []
     for key, model in catalogue.models.items():
-        served_by = catalogue.backend(key)
-        if kind.name in model.kinds and served_by is not None:
+        served_by = catalogue.backend(key, kind.name)
+        if served_by is not None:
             rate = catalogue.rates[key, kind.name]
-            is_sandbox = served_by == SANDBOX_BACKEND and SANDBOX_BACKEND not in model.backends
+            is_sandbox = catalogue.is_sandbox(key, kind.name)
             found.append(Served(key, model.name, rate.mill, rate.unit, served_by, is_sandbox))
     return sorted(found, key=lambda one: one.is_sandbox)
 
@@ -136,7 +138,8 @@ def _quote(visit: Visit, kind: Kind, body: Mapping[str, Any]) -> Quote:
         return Quote(problem=refused)
     total = order.price_mill * order.count
     left = visit.signed_in.available_mill - total
-    return Quote(total, left, order.count, f"{order.size.width} × {order.size.height}")
+    size = f"{order.size.width} × {order.size.height}" if order.size else ""
+    return Quote(total, left, order.count, size)
 
 
 async def _again(visit: Visit, task_id: str) -> dict[str, str]:
@@ -150,8 +153,9 @@ async def _again(visit: Visit, task_id: str) -> dict[str, str]:
     fields = {**inquiry.input["fields"], "seed": task.seed}
     for name, references in inquiry.input["files"].items():
         fields[name] = [galleries.address(one, visit.base_url) for one in references]
-    filled = forms.filled(KINDS[task.kind], fields)
-    return {**filled, KINDS[task.kind].count_field: "1", "kind": task.kind, "model": task.model}
+    kind = KINDS[task.kind]
+    filled = forms.filled(kind, fields) | {"kind": task.kind, "model": task.model}
+    return filled | ({kind.count_field: "1"} if kind.count_field else {})
 
 
 def _inputs() -> str:
@@ -159,7 +163,7 @@ def _inputs() -> str:
     return json.dumps(
         [
             {"kind": kind.name, "field": name, "types": sorted(files.media_types)}
-            for kind in KINDS.values()
+            for kind in _KINDS.values()
             for name, files in kind.files.items()
         ]
     )

@@ -161,7 +161,7 @@ def _example(method: str, path: str, needs_key: bool, body: Any) -> str:
     lines = [f"curl {address}" if method == "GET" else f"curl -X {method} {address}"]
     if needs_key:
         lines.append('-H "Authorization: Bearer $DARKROOM_API_KEY"')
-    if path.endswith("/upload-file"):
+    if path.endswith(("/upload-file", "/verify")):
         lines.append("-F file=@picture.png")
     elif body is not None:
         lines.append('-H "Content-Type: application/json"')

@@ -1,4 +1,4 @@
-"""Settings: an account's address, password and sign-ins, and where it is signed in."""
+"""Settings: an account's address, password and sign-ins, the signing of its files, its sessions."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ async def show(visit: Visit) -> Response:
 async def page(visit: Visit, problem: errors.Refusal | None = None, email: str = "") -> Response:
     """The page, with what one of its forms was refused for."""
     async with visit.edge.database.transaction() as tx:
+        account = await accounts.get(tx, visit.account_id)
         owner = await accounts.owner(tx, visit.account_id)
         found = await sessions.list_for(tx, visit.account_id)
         factor = await second_factors.get(tx, visit.account_id)
@@ -36,6 +37,7 @@ async def page(visit: Visit, problem: errors.Refusal | None = None, email: str =
         problem=problem,
         email=email,
         owner=owner,
+        has_provenance=account.has_provenance,
         has_password=owner.password_hash is not None,
         sessions=found,
         readable=agents.readable,
@@ -84,6 +86,15 @@ async def change_password(visit: Visit) -> Response:
     return visit.go("/settings", "Your password is changed. Every other session is over.")
 
 
+async def change_provenance(visit: Visit) -> Response:
+    """Have what the account makes from now on signed and known again, or not."""
+    is_on = (await visit.fields()).get("has_provenance") == "yes"
+    async with visit.edge.database.statement() as tx:
+        await accounts.set_provenance(tx, visit.account_id, has_provenance=is_on)
+    said = "are signed" if is_on else "are not signed"
+    return visit.go("/settings#provenance", f"The files that you make from now on {said}.")
+
+
 async def close_session(visit: Visit) -> Response:
     """Log one browser out."""
     fields = await visit.fields()
@@ -124,6 +135,7 @@ PAGES = (
     Page("POST", "/settings/verify", send_again),
     Page("POST", "/settings/email", change_email),
     Page("POST", "/settings/password", change_password),
+    Page("POST", "/settings/provenance", change_provenance),
     Page("POST", "/settings/sessions/close", close_session),
     Page("POST", "/settings/sessions/close-others", close_others),
 )

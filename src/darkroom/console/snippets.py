@@ -6,33 +6,35 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from darkroom.domain.kinds.kind import Kind
+
 KEY = "DARKROOM_API_KEY"
 
 
-def curl(base_url: str, kind: str, body: Mapping[str, Any]) -> str:
+def curl(base_url: str, kind: Kind, body: Mapping[str, Any]) -> str:
     """For a shell; the body stands in single quotes, which it may hold too."""
     text = json.dumps(body, indent=2, ensure_ascii=False).replace("'", "'\\''")
     return (
-        f"curl -X POST {base_url}/v1/generation/{kind} \\\n"
+        f"curl -X POST {base_url}{kind.route} \\\n"
         f'  -H "Authorization: Bearer ${KEY}" \\\n'
         '  -H "Content-Type: application/json" \\\n'
         f"  -d '{text}'"
     )
 
 
-def python(base_url: str, kind: str, body: Mapping[str, Any]) -> str:
+def python(base_url: str, kind: Kind, body: Mapping[str, Any]) -> str:
     """With the SDK, which knows every kind by its name and waits for the results."""
     fields = "".join(f"    {name}={value!r},\n" for name, value in body.items())
     return (
         "import os\n\n"
         "from darkroom import Client\n\n"
         f'client = Client("{base_url}", os.environ["{KEY}"])\n'
-        f'for task in client.generate(\n    "{kind}",\n{fields}):\n'
+        f'for task in client.generate(\n    "{kind.name}",\n{fields}):\n'
         "    print(task.files, task.cost)"
     )
 
 
-def javascript(base_url: str, kind: str, body: Mapping[str, Any]) -> str:
+def javascript(base_url: str, kind: Kind, body: Mapping[str, Any]) -> str:
     """For Node: submit, then ask until every task of the batch has ended."""
     text = json.dumps(body, indent=2, ensure_ascii=False).replace("\n", "\n  ")
     return (
@@ -40,7 +42,7 @@ def javascript(base_url: str, kind: str, body: Mapping[str, Any]) -> str:
         f"  Authorization: `Bearer ${{process.env.{KEY}}}`,\n"
         '  "Content-Type": "application/json",\n'
         "};\n"
-        f'const submitted = await fetch("{base_url}/v1/generation/{kind}", {{\n'
+        f'const submitted = await fetch("{base_url}{kind.route}", {{\n'
         '  method: "POST",\n'
         "  headers,\n"
         f"  body: JSON.stringify({text}),\n"

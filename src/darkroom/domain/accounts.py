@@ -19,7 +19,7 @@ _EMAIL = re.compile(rf"[^{_ODD}:\[\]]{{1,64}}@[^{_ODD}]{{1,190}}")
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One account, its two balances in mill, and its limits.
+    """One account, its two balances in mill, its limits, and whether its files are signed.
 
     `weight` is its share of the workers beside other accounts; at most `running_max` of its tasks
     run at once and `waiting_max` more may wait; `requests_per_minute` None: as many as it likes.
@@ -34,6 +34,7 @@ class Account:
     running_max: int
     waiting_max: int
     requests_per_minute: int | None
+    has_provenance: bool
     created_at: datetime
 
 
@@ -130,6 +131,13 @@ async def limit(tx: Transaction, account_id: str, limits: Limits) -> Account:
     """Set limits of an account; tasks that are already admitted are not taken back."""
     return await tx.one(
         Account, "accounts.limit", account_id=account_id, **dataclasses.asdict(limits)
+    )
+
+
+async def set_provenance(tx: Transaction, account_id: str, *, has_provenance: bool) -> Account:
+    """Whether what an account makes is signed and known again; tasks that run are left alone."""
+    return await tx.one(
+        Account, "accounts.set_provenance", account_id=account_id, has_provenance=has_provenance
     )
 
 

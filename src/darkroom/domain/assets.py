@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from darkroom import ids
+from darkroom import errors, ids
 from darkroom.storage.database import Transaction
 
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """One stored file: its unguessable name, type, size in bytes and, for pictures, in pixels."""
+    """One stored file: its unguessable name, type, size in bytes and, for pictures, in pixels.
+
+    `likeness` is that of a picture that a task made, where it is kept; it is not read back.
+    """
 
     file: str
     media_type: str
@@ -19,6 +22,7 @@ class Asset:
     sha256: bytes
     width: int | None = None
     height: int | None = None
+    likeness: int | None = None
 
 
 async def add(
@@ -36,6 +40,7 @@ async def add(
         sha256s=[one.sha256 for one in made],
         widths=[one.width for one in made],
         heights=[one.height for one in made],
+        likenesses=[one.likeness for one in made],
     )
 
 
@@ -57,6 +62,33 @@ async def of_task(tx: Transaction, account_id: str, task_id: str) -> list[Asset]
 async def find(tx: Transaction, account_id: str, file: str) -> Asset | None:
     """One file of the account by its name; None for another account's and a deleted one."""
     return await tx.first(Asset, "assets.find", account_id=account_id, file=file)
+
+
+@dataclass(frozen=True, slots=True)
+class _Deleted:
+    task_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Count:
+    total: int
+
+
+async def delete(tx: Transaction, account_id: str, file: str) -> str | None:
+    """Mark one file of the account as deleted, a result or an upload; repeating is refused.
+
+    Answers the id of the task that made it, if one did. Raises `FileNotFound` for another account's
+    file, `FileDeleted` for one that is gone already.
+    """
+    row = await tx.first(_Deleted, "assets.delete", account_id=account_id, file=file)
+    if row is None:
+        raise errors.FileDeleted() if await is_deleted(tx, file) else errors.FileNotFound()
+    return row.task_id or None
+
+
+async def expire(tx: Transaction, *, days: int, rows_max: int) -> int:
+    """Mark files as deleted that are older than so many days; answers how many."""
+    return (await tx.one(_Count, "assets.expire", days=days, rows_max=rows_max)).total
 
 
 async def is_deleted(tx: Transaction, file: str) -> bool:

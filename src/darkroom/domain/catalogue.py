@@ -13,24 +13,26 @@ import msgspec
 
 from darkroom import errors
 from darkroom.domain import ledger, paces, rates, sizes
-from darkroom.domain.kinds.kind import Kind
+from darkroom.domain.kinds.kind import Kind, several, words
 from darkroom.domain.kinds.table import KINDS
 from darkroom.domain.rates import Rate
 
-# The built-in backend that serves every model while the sandbox is on.
-SANDBOX_BACKEND = "painter"
-UNITS = ("image", "megapixel")
 _KEY = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 
 class Offer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What a model offers for one kind."""
+    """What a model offers for one kind; `backends` where others serve it than the model's.
+
+    No `unit` is the kind's usual one; no `images_max` as many as the kind takes.
+    """
 
     credits: Decimal
-    unit: str = "image"
+    unit: str = ""
+    backends: tuple[str, ...] | None = None
     aspect_ratios: tuple[str, ...] = ()
     resolutions: tuple[str, ...] = ()
-    images_max: Annotated[int, msgspec.Meta(ge=1, le=16)] = 8
+    durations: tuple[Annotated[int, msgspec.Meta(ge=1, le=60)], ...] = ()
+    images_max: Annotated[int, msgspec.Meta(ge=1, le=16)] | None = None
     outputs_max: Annotated[int, msgspec.Meta(ge=1, le=64)] = 8
     prompt_chars_max: Annotated[int, msgspec.Meta(ge=1, le=2000)] = 2000
 
@@ -52,21 +54,22 @@ class Order:
     """A request that the catalogue accepts: how many tasks of which size, at which rate."""
 
     count: int
-    size: sizes.Size
+    size: sizes.Size | None
     rate: Rate
     price_mill: int
+    seconds: int = 1
 
     @property
     def half_octaves(self) -> int:
         """The size of each task, by which its work is estimated."""
-        return paces.half_octaves(self.size.pixels)
+        return paces.half_octaves(self.size.pixels * self.seconds) if self.size else 0
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """Who runs the tasks of a model here, and the seconds that one may take, if it has a bound."""
+    """Who runs the tasks of a model here, by kind, and the seconds that one may take at most."""
 
-    backend: str
+    backends: Mapping[str, str]
     seconds_max: float | None
 
 
@@ -99,44 +102,51 @@ class Catalogue:
         """Every model whose tasks can be run here, hidden ones included."""
         every = (*self.models.items(), *self.hidden.items())
         return {
-            key: Served(backend, model.seconds_max)
+            key: Served(backends, model.seconds_max)
             for key, model in every
-            if (backend := self.backend(key)) is not None
+            if (backends := self.backends_of(key))
         }
 
-    def backend(self, key: str) -> str | None:
-        """The backend that serves a model here, or None when none does."""
+    def backends_of(self, key: str) -> dict[str, str]:
+        """The backends that serve a model here, by kind; kinds that none serves are left out."""
         model = self.models.get(key) or self.hidden.get(key)
-        if model is None:
+        kinds = model.kinds if model else ()
+        return {kind: found for kind in kinds if (found := self.backend(key, kind)) is not None}
+
+    def backend(self, key: str, kind: str) -> str | None:
+        """The backend that serves a kind of a model here, or None when none does."""
+        model = self.models.get(key) or self.hidden.get(key)
+        if model is None or (offer := model.kinds.get(kind)) is None:
             return None
-        for name in model.backends:
+        for name in model.backends if offer.backends is None else offer.backends:
             if name in self.backends:
                 return name
-        return SANDBOX_BACKEND if self.sandbox else None
+        return KINDS[kind].built_in if self.sandbox else None
+
+    def is_sandbox(self, key: str, kind: str) -> bool:
+        """Whether a built-in backend stands in for those that a model should have."""
+        model = self.models[key]
+        offer = model.kinds[kind]
+        wanted = model.backends if offer.backends is None else offer.backends
+        return self.backend(key, kind) not in wanted
 
     def order(self, kind: Kind, given: Any) -> Order:
         """Check a decoded request against its model's bounds and price it."""
         offer = self._offer(kind, given.model)
-        if len(given.prompt) > offer.prompt_chars_max:
-            raise errors.BadParameter(
-                f"prompt has {len(given.prompt)} characters; {given.model} takes "
-                f"{offer.prompt_chars_max}.",
-                field="prompt",
-            )
-        count = getattr(given, kind.count_field)
-        if count > offer.outputs_max:
-            raise errors.BadParameter(
-                f"{kind.count_field} is {count}; {given.model} makes at most "
-                f"{offer.outputs_max} a request.",
-                field=kind.count_field,
-            )
-        for name, files in kind.files.items():
-            _check_count(name, len(getattr(given, name)), min(files.count_max, offer.images_max))
-        _check_choice(offer, given)
-        first = next(iter(offer.resolutions), None)
-        size = sizes.resolve(given.aspect_ratio, given.resolution or first)
+        given.check()
+        _check_texts(kind, offer, given)
+        count = _count(kind, offer, given)
+        for name in kind.files:
+            _check_count(name, len(several(getattr(given, name))), files_max(kind, offer, name))
+        size = _size(kind, offer, given) if kind.size else None
+        seconds = _seconds(offer, given)
         rate = self.rates[given.model, kind.name]
-        return Order(count, size, rate, rates.price_mill(rate, size))
+        amount = rates.Amount(
+            pixels=size.pixels if size else 0,
+            seconds=seconds,
+            characters=sum(len(words(given, name)) for name in kind.texts),
+        )
+        return Order(count, size, rate, rates.price_mill(rate, amount), seconds)
 
     def _offer(self, kind: Kind, key: str) -> Offer:
         model = self.models.get(key)
@@ -149,13 +159,55 @@ class Catalogue:
             raise errors.UnknownModel(
                 f"{key} does not do {kind.name}, only {', '.join(model.kinds)}.", field="model"
             )
-        if self.backend(key) is None:
+        if self.backend(key, kind.name) is None:
             raise errors.NotOffered(
-                f"{key} has no backend on this server. The operator can give it one, or turn "
-                "DARKROOM_SANDBOX on.",
+                f"{key} has no backend for {kind.name} on this server. The operator can give it "
+                "one, or turn DARKROOM_SANDBOX on.",
                 field="model",
             )
         return offer
+
+
+def _check_texts(kind: Kind, offer: Offer, given: Any) -> None:
+    for name in kind.texts:
+        if name == "prompt" and len(given.prompt) > offer.prompt_chars_max:
+            raise errors.BadParameter(
+                f"prompt has {len(given.prompt)} characters; {given.model} takes "
+                f"{offer.prompt_chars_max}.",
+                field="prompt",
+            )
+
+
+def _count(kind: Kind, offer: Offer, given: Any) -> int:
+    count = int(getattr(given, kind.count_field)) if kind.count_field else 1
+    if count > offer.outputs_max:
+        raise errors.BadParameter(
+            f"{kind.count_field} is {count}; {given.model} makes at most "
+            f"{offer.outputs_max} a request.",
+            field=kind.count_field,
+        )
+    return count
+
+
+def _size(kind: Kind, offer: Offer, given: Any) -> sizes.Size:
+    assert kind.size is not None
+    _check_choice(kind, offer, given)
+    resolution = given.resolution or next(iter(offer.resolutions), None)
+    if kind.outputs == "videos" and resolution:
+        resolution = sizes.FRAME_LINES.get(resolution.lower(), resolution)
+    return sizes.resolve(given.aspect_ratio, resolution, kind.size)
+
+
+def _seconds(offer: Offer, given: Any) -> int:
+    """How long a clip is asked for; 1 for what is none."""
+    seconds: int = getattr(given, "duration", 1)
+    if offer.durations and seconds not in offer.durations:
+        raise errors.BadParameter(
+            f"duration {seconds} is not supported: {given.model} takes "
+            f"{', '.join(map(str, offer.durations))} seconds.",
+            field="duration",
+        )
+    return seconds
 
 
 def _check_count(name: str, count: int, count_max: int) -> None:
@@ -163,9 +215,9 @@ def _check_count(name: str, count: int, count_max: int) -> None:
         raise errors.BadParameter(f"{name} has {count} items; at most {count_max}.", field=name)
 
 
-def _check_choice(offer: Offer, given: Any) -> None:
+def _check_choice(kind: Kind, offer: Offer, given: Any) -> None:
     ratios = offer.aspect_ratios
-    if ratios and not given.aspect_ratio:
+    if ratios and not given.aspect_ratio and not kind.is_ratio_open:
         raise errors.AspectRatioRefused(
             f"aspect ratio cannot be empty: {given.model} takes {', '.join(ratios)}.",
             field="aspect_ratio",
@@ -229,8 +281,8 @@ def document(model: Model) -> dict[str, Any]:
 def _check_offer(kind: str, offer: Offer) -> None:
     if kind not in KINDS:
         raise errors.BadParameter(f"There is no kind {kind}.")
-    if offer.unit not in UNITS:
-        raise errors.BadParameter(f'"{offer.unit}" is no unit of a price.')
+    if (offer.unit or KINDS[kind].units[0]) not in KINDS[kind].units:
+        raise errors.BadParameter(f'"{offer.unit}" is no unit of a price of {kind}.')
     if not 0 <= ledger.mill(offer.credits) <= ledger.GRANT_MILL_MAX:
         raise errors.BadParameter(f"{offer.credits} credits is no price.")
     for ratio in offer.aspect_ratios:
@@ -239,10 +291,34 @@ def _check_offer(kind: str, offer: Offer) -> None:
         sizes.resolve(None, resolution)
 
 
+def files_max(kind: Kind, offer: Offer, name: str) -> int:
+    """How many files a field takes: what the kind takes, of images no more than the model."""
+    bound = kind.files[name].count_max
+    return min(bound, offer.images_max or bound) if name == "images" else bound
+
+
+def bounds(kind: str, offer: Offer) -> dict[str, Any]:
+    """What an offer takes and makes, as callers are told."""
+    takes = KINDS[kind]
+    return {
+        "aspect_ratios": offer.aspect_ratios,
+        "resolutions": offer.resolutions,
+        "durations": offer.durations,
+        "images_max": files_max(takes, offer, "images") if "images" in takes.files else 0,
+        "outputs_max": offer.outputs_max if takes.count_field else 1,
+        "prompt_chars_max": offer.prompt_chars_max,
+    }
+
+
+def unit(kind: str, offer: Offer) -> str:
+    """What an offer's price is for."""
+    return offer.unit or KINDS[kind].units[0]
+
+
 def prices(models: Mapping[str, Model]) -> list[rates.Asked]:
     """Every price that the models ask for."""
     return [
-        rates.Asked(key, kind, offer.unit, ledger.mill(offer.credits))
+        rates.Asked(key, kind, unit(kind, offer), ledger.mill(offer.credits))
         for key, model in models.items()
         for kind, offer in model.kinds.items()
     ]

@@ -37,6 +37,8 @@ class Claim:
     overtook: bool = False
     # Whether anybody wants to hear more of it than its end.
     is_followed: bool = False
+    # Whether its account wants what it makes to be signed and known again.
+    has_provenance: bool = True
 
 
 @dataclass(frozen=True, slots=True)

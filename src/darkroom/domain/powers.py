@@ -52,6 +52,23 @@ async def limit(tx: Transaction, actor: Actor, account_id: str, limits: Limits) 
     return changed
 
 
+async def set_provenance(
+    tx: Transaction, actor: Actor, account_id: str, *, has_provenance: bool
+) -> Account:
+    """Have what an account makes signed and known again, or not."""
+    before = await _locked(tx, account_id)
+    changed = await accounts.set_provenance(tx, account_id, has_provenance=has_provenance)
+    deed = Deed(
+        "account.provenance",
+        account_id,
+        account_id,
+        {"has_provenance": before.has_provenance},
+        {"has_provenance": changed.has_provenance},
+    )
+    await acts.record(tx, actor, deed)
+    return changed
+
+
 async def set_admin(tx: Transaction, actor: Actor, account_id: str, *, is_admin: bool) -> Account:
     """Give an account the rights of an admin, or take them; the last admin keeps them."""
     # Not locked before: the statement locks all admins, in one order.

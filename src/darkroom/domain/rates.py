@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from darkroom.domain.sizes import Size
 from darkroom.storage.database import Transaction
 
 
@@ -33,11 +32,26 @@ class Asked:
     mill: int
 
 
-def price_mill(rate: Rate, size: Size) -> int:
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """What one task makes, in everything that a price may be for."""
+
+    pixels: int = 0
+    seconds: int = 1
+    characters: int = 0
+
+
+def price_mill(rate: Rate, amount: Amount) -> int:
     """The price of one task, in whole mill; rounded up here and nowhere else."""
-    if rate.unit == "image":
-        return rate.mill
-    return -(-rate.mill * size.pixels // 1_000_000)
+    match rate.unit:
+        case "megapixel":
+            return -(-rate.mill * amount.pixels // 1_000_000)
+        case "second":
+            return rate.mill * amount.seconds
+        case "1000 characters":
+            return -(-rate.mill * amount.characters // 1_000)
+        case _:  # an image, a call
+            return rate.mill
 
 
 async def publish(tx: Transaction, asked: Sequence[Asked]) -> dict[tuple[str, str], Rate]:

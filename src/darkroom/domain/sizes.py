@@ -13,8 +13,10 @@ SIDE_MIN = 64
 # 4k at any ratio: as many pixels as 4096 x 4096.
 PIXELS_MAX = 4096 * 4096
 RATIO_MAX = 8.0
-RESOLUTION_DEFAULT = "1k"
-RATIO_DEFAULT = "1:1"
+# What video means by these resolutions: the shorter side, as of every frame size.
+FRAME_LINES = {"2k": "1440p", "4k": "2160p"}
+# An aspect ratio and a resolution for who names none.
+DEFAULT = ("1:1", "1k")
 # Sides are whole multiples of this, as video codecs and neural models want them even.
 _MULTIPLE = 8
 
@@ -37,15 +39,17 @@ class Size:
 
 
 @functools.lru_cache(maxsize=1_000)
-def resolve(aspect_ratio: str | None, resolution: str | None) -> Size:
-    """The size that is meant.
+def resolve(
+    aspect_ratio: str | None, resolution: str | None, usual: tuple[str, str] = DEFAULT
+) -> Size:
+    """The size that is meant; `usual` are the ratio and the resolution where none is named.
 
     `1080p` is the length of the shorter side; `2k` means as many pixels as 2048 x 2048 (as the
     upstream models count them), shared out by the ratio; `1280x720` is taken as it is. A ratio may
     carry its resolution, `16:9(2k)`, or be only one, `2k`.
     """
-    ratio, carried = _ratio(aspect_ratio or RATIO_DEFAULT)
-    resolution = resolution or carried or RESOLUTION_DEFAULT
+    ratio, carried = _ratio(aspect_ratio or usual[0])
+    resolution = resolution or carried or usual[1]
     if match := _PIXELS.fullmatch(resolution):
         size = Size(int(match[1]), int(match[2]))
         if aspect_ratio and size.height and abs(size.width / size.height / ratio - 1) > 0.03:

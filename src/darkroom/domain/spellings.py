@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 
-from darkroom import config
+from darkroom import config, media
 from darkroom.domain import ledger, places, tasks
+from darkroom.domain.kinds.kind import Kind
 from darkroom.domain.kinds.table import KINDS
 
 # The reference spelling is what most clients in the wild match.
@@ -46,10 +47,11 @@ def instant(at: datetime | None) -> str | None:
 
 def task(one: tasks.Task, wire: str, base: str) -> dict[str, Any]:
     """A task in the caller's spelling; result addresses stand under `base`."""
+    kind = KINDS[one.kind]
     shown: dict[str, Any] = {
-        "task_id": one.id,
+        "task_id": one.continues or one.id,
         "task_status": _STATUS_WORDS[wire][one.status],
-        KINDS[one.kind].outputs: [f"{base}/files/{name}" for name in one.files],
+        kind.outputs: [f"{base}/files/{name}" for name in one.files if _is_result(kind, name)],
         "batch_id": one.batch_id,
         "kind": one.kind,
         "model": one.model,
@@ -63,6 +65,9 @@ def task(one: tasks.Task, wire: str, base: str) -> dict[str, Any]:
         "started_at": instant(one.started_at),
         "finished_at": instant(one.finished_at),
     }
+    if kind.stage and one.is_ended:
+        end = "success" if one.status == tasks.SUCCESS else "fail"
+        shown["content_status"] = f"{kind.stage}-{end}"
     if one.place is not None:
         shown |= _place(one.place)
     if one.caller_id is not None:
@@ -73,11 +78,27 @@ def task(one: tasks.Task, wire: str, base: str) -> dict[str, Any]:
         shown["cancel_asked_at"] = instant(one.cancel_asked_at)
     if one.deleted_at is not None:
         shown["deleted_at"] = instant(one.deleted_at)
+    for name in one.files:
+        if not _is_result(kind, name):
+            shown["cover_url"] = f"{base}/files/{name}"
     if one.notes:
-        shown["notes"] = one.notes
+        shown |= {name: one.notes[name] for name in kind.told if name in one.notes}
+        shown["notes"] = {k: v for k, v in one.notes.items() if k not in kind.told}
     if one.status == tasks.FAILED:
         shown |= {"msg": one.error, "error_code": one.error_code}
     return shown
+
+
+def continued(one: tasks.Task, later: tasks.Task, wire: str, base: str) -> dict[str, Any]:
+    """A task as it is known while another goes on with it: that one's state, its own words."""
+    kept = {name: one.notes[name] for name in KINDS[one.kind].told if one.notes}
+    before = {"content_status": f"{KINDS[one.kind].stage}-success"}
+    return before | task(later, wire, base) | kept
+
+
+def _is_result(kind: Kind, file: str) -> bool:
+    """Whether a file is what was asked for, and not its cover."""
+    return media.MEDIA_TYPES[file.rpartition(".")[2]] in media.OUTPUTS[kind.outputs]
 
 
 def _place(place: places.Place) -> dict[str, Any]:

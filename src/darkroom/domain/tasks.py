@@ -57,6 +57,8 @@ class Submission:
     webhook_url: str | None = None
     webhook_events: Sequence[str] | None = None
     base_url: str | None = None
+    # A task that has ended, with which it goes on.
+    continues: str | None = None
     # Whether the key has a spend limit, which is then asked for and counted against.
     is_spend_limited: bool = False
 
@@ -105,6 +107,8 @@ class Task:
     cancel_asked_at: datetime | None
     deadline_at: datetime | None
     deleted_at: datetime | None
+    # The task that it goes on with, under whose id it is known.
+    continues: str | None
     files: list[str]
     place: places.Place | None = None
 
@@ -129,6 +133,11 @@ class Asked:
 @dataclass(frozen=True, slots=True)
 class _Number:
     id: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Id:
+    id: str
 
 
 async def submit(
@@ -284,6 +293,7 @@ def _batch_row(one: Submission, batch: Batch) -> dict[str, Any]:
         "webhook_url": one.webhook_url,
         "webhook_events": one.webhook_events,
         "base_url": one.base_url,
+        "continues": one.continues,
     }
 
 
@@ -320,6 +330,12 @@ async def of_batch(tx: Transaction, account_id: str, batch_id: int) -> list[Task
     if not found:
         raise errors.BatchNotFound
     return await _placed(tx, found)
+
+
+async def continuation(tx: Transaction, account_id: str, task_id: str) -> str | None:
+    """The id of the last task that goes on with one of the account's."""
+    row = await tx.first(_Id, "tasks.continuation", account_id=account_id, task_id=task_id)
+    return row.id if row else None
 
 
 async def asked_of(tx: Transaction, account_id: str, batch_id: int) -> Asked | None:

@@ -11,15 +11,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from darkroom import config, errors, media
+from darkroom import config, credentials, errors, media
 from darkroom.domain import assets, failures, leases
+from darkroom.domain.kinds import kind
 from darkroom.domain.kinds.table import KINDS
 from darkroom.engine import protocol
 from darkroom.engine.backends import contract
+from darkroom.engine.marking import Marker, source_of
 from darkroom.engine.process import Process
 from darkroom.outbound import Outbound
 from darkroom.storage.database import Database
-from darkroom.storage.files import EXTENSIONS, Files
+from darkroom.storage.files import Files
 
 _log = logging.getLogger(__name__)
 _RETRY_SECONDS = 0.5
@@ -32,6 +34,7 @@ class Tools:
     database: Database
     files: Files
     outbound: Outbound
+    marker: Marker
     work_folder: Path
 
 
@@ -159,7 +162,7 @@ class Attempt:
                 else:
                     path = folder / f"{name}-{number}"
                     await self._download(address, path, rule.bytes_max)
-                await asyncio.to_thread(_check_type, path, rule.media_types)
+                await asyncio.to_thread(_check_type, path, rule)
                 fetched[name].append(str(path))
         return fetched
 
@@ -179,8 +182,29 @@ class Attempt:
         await asyncio.to_thread(_check_output, made, folder)
         if made.notes:
             self.notes |= made.notes
-        file, size, digest = await self.tools.files.take(Path(made.path), made.media_type)
-        return assets.Asset(file, made.media_type, size, digest, made.width, made.height)
+        path, likeness = Path(made.path), None
+        if self.claimed.has_provenance:
+            path, likeness = await asyncio.gather(self._sign(made), self.tools.marker.measure(made))
+        file, size, digest = await self.tools.files.take(path, made.media_type)
+        return assets.Asset(file, made.media_type, size, digest, made.width, made.height, likeness)
+
+    async def _sign(self, made: protocol.Made) -> Path:
+        """The signed file; the plain one, and a note of it, where it cannot be signed."""
+        references: Mapping[str, list[str]] = self.claimed.input["files"]
+        origin = credentials.Origin(
+            task_id=self.claimed.id,
+            kind=self.claimed.kind,
+            model=self.claimed.model,
+            served_by=self.backend,
+            source=source_of(self.notes.get("digital_source_type")),
+            inputs=tuple(name for name, addresses in references.items() for _ in addresses),
+        )
+        try:
+            return await self.tools.marker.sign(made, origin)
+        except credentials.NotSigned as exc:
+            _log.error("%s: stored unsigned: %s", self.claimed.id, exc)
+            self.notes["unsigned"] = "The file could not be signed."
+            return Path(made.path)
 
     async def _succeed(self, stored: list[assets.Asset]) -> None:
         self.ending = True
@@ -229,19 +253,19 @@ def _make_private(folder: Path) -> None:
     folder.mkdir(exist_ok=True)
 
 
-def _check_type(path: Path, media_types: frozenset[str]) -> None:
+def _check_type(path: Path, rule: kind.Files) -> None:
     try:
         with path.open("rb") as stream:
             media_type = media.sniff(stream.read(media.SNIFF_BYTES))
     except FileNotFoundError as exc:
         raise errors.BadInput("image url error: the input file is no longer here.") from exc
-    if media_type not in media_types:
-        raise errors.BadInput("only support jpg, jpeg, png, webp image type")
+    if media_type not in rule.media_types:
+        raise errors.BadInput(rule.refusal)
 
 
 def _check_output(made: protocol.Made, folder: Path) -> None:
     path = Path(made.path).resolve()
     if folder.resolve() not in path.parents or not path.is_file():
         raise errors.BackendFailed("The model answered no file of its task's folder.")
-    if made.media_type not in EXTENSIONS:
+    if made.media_type not in media.EXTENSIONS:
         raise errors.BackendFailed(f"The model made a file of a strange type, {made.media_type}.")

@@ -15,7 +15,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import msgspec.structs
+
 from darkroom import errors
+from darkroom.domain.kinds.table import KINDS
 from darkroom.engine import bounds, protocol
 from darkroom.engine.backends import contract, registry
 
@@ -146,6 +150,7 @@ def _run(line: _Line, backend: contract.Backend, asked: protocol.Run) -> protoco
                 output.width,
                 output.height,
                 dict(output.notes),
+                output.likeness,
             )
             line.send(made)
     except contract.Canceled:
@@ -187,8 +192,15 @@ def _given(asked: protocol.Run) -> contract.Input:
     files: Mapping[str, list[Path]] = {
         name: [Path(path) for path in paths] for name, paths in asked.files.items()
     }
-    fields: Mapping[str, Any] = asked.fields
+    fields = _defaults(asked.kind) | asked.fields
     return contract.Input(asked.kind, asked.model, fields, files)
+
+
+def _defaults(kind: str) -> dict[str, Any]:
+    """What the fields of a kind are that a request leaves out."""
+    fields = msgspec.structs.fields(KINDS[kind].input)
+    made = {f.name: f.default_factory() for f in fields if callable(f.default_factory)}
+    return made | {f.name: f.default for f in fields if f.default is not msgspec.NODEFAULT}
 
 
 if __name__ == "__main__":

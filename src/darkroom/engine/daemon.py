@@ -66,6 +66,7 @@ class Daemon:
 
     async def _tidy(self) -> None:
         await sweep.forget_call_records(self._database, self._config.history_days)
+        await sweep.expire_files(self._database, self._config.file_days)
         await sweep.forget_idempotency_keys(self._database)
         await sweep.forget_sessions(self._database)
         await sweep.forget_letters(self._database)

@@ -56,9 +56,10 @@ class Made(msgspec.Struct, frozen=True, tag=True):
 
     path: str
     media_type: str
-    width: int
-    height: int
+    width: int | None
+    height: int | None
     notes: dict[str, Any]
+    likeness: int | None = None
 
 
 class Done(msgspec.Struct, frozen=True, tag=True):

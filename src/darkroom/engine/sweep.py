@@ -161,6 +161,12 @@ async def forget_stripe_events(database: Database) -> None:
         await payments.forget_events(tx)
 
 
+async def expire_files(database: Database, days: int | None) -> None:
+    """Mark files past their days as deleted, if files have an age, a bounded number at a time."""
+    if days is not None:
+        await _in_parts(database, assets.expire, days=days)
+
+
 async def remove_deleted(database: Database, files: Files) -> None:
     """Remove the bytes of deleted files that whoever deleted them did not live to remove."""
     async with database.statement() as tx:

@@ -10,11 +10,13 @@ import time
 from collections import deque
 
 from darkroom import config, errors, ids
+from darkroom.authority import Authority
 from darkroom.config import Config
 from darkroom.domain import leases, paces, workers
-from darkroom.domain.catalogue import SANDBOX_BACKEND, Catalogue, Served
+from darkroom.domain.catalogue import Catalogue, Served
 from darkroom.engine import loop
 from darkroom.engine.attempt import Attempt, Tools
+from darkroom.engine.marking import Marker
 from darkroom.engine.news import News
 from darkroom.engine.patience import Patience
 from darkroom.engine.process import Process
@@ -24,6 +26,8 @@ from darkroom.storage.files import Files
 
 _log = logging.getLogger(__name__)
 # A NOTIFY can be lost with its connection; asking this often costs such a task a moment, no more.
+# What a sandbox is asked for first.
+_WARM_BACKEND = "painter"
 _POLL_SECONDS = 1.0
 _BEAT_SECONDS = 0.25
 # Leases are renewed at a third of their length, so that a beat may fail before one runs out.
@@ -36,7 +40,12 @@ class Worker:
     """Runs up to `config.workers_count` tasks at once, each in a child process of its own."""
 
     def __init__(
-        self, database: Database, files: Files, catalogue: Catalogue, settings: Config
+        self,
+        database: Database,
+        files: Files,
+        catalogue: Catalogue,
+        settings: Config,
+        authority: Authority | None,
     ) -> None:
         self.id = ids.new("wrk")
         self._database = database
@@ -46,6 +55,7 @@ class Worker:
             database,
             files,
             Outbound(settings.outbound_allow),
+            Marker(database, authority),
             settings.work_folder,
         )
         self._idle: list[Process] = []
@@ -82,7 +92,7 @@ class Worker:
         await self._start_children(self._config.workers_count)
         if self._config.sandbox:
             for process in self._idle:
-                process.warm(SANDBOX_BACKEND, "")
+                process.warm(_WARM_BACKEND, "")
 
     async def _start_children(self, count: int) -> int:
         """How many idle children there are: as many as asked for, or as the system will start."""
@@ -180,9 +190,10 @@ class Worker:
         return {one.model for one in children if one.model and one.alive}
 
     def _begin(self, claimed: leases.Claim, served: Served) -> None:
-        process = self._take_process(served.backend, claimed.model)
+        backend = served.backends.get(claimed.kind, "")
+        process = self._take_process(backend, claimed.model)
         seconds_max = served.seconds_max or self._config.task_seconds_max
-        attempt = Attempt(claimed, served.backend, process, self._tools, seconds_max)
+        attempt = Attempt(claimed, backend, process, self._tools, seconds_max)
         task = asyncio.create_task(attempt.run(), name=claimed.id)
         self._running[task] = attempt
         task.add_done_callback(self._ended)

@@ -9,10 +9,8 @@ import re
 import shutil
 from pathlib import Path
 
-from darkroom import errors, ids
+from darkroom import errors, ids, media
 
-EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}
-MEDIA_TYPES = {extension: media_type for media_type, extension in EXTENSIONS.items()}
 _NAME = re.compile(r"[0-9a-z]{32}\.(?P<extension>[a-z0-9]{2,5})")
 _CHUNK_BYTES = 2**20
 
@@ -50,7 +48,7 @@ class Files:
                 size += len(chunk)
             # The bytes must be on the disk before any row speaks of them.
             os.fsync(stream.fileno())
-        name = ids.file_name(EXTENSIONS[media_type])
+        name = ids.file_name(media.EXTENSIONS[media_type])
         target = self.path(name)
         # Who can list the folder knows every name, and a name is all that opens a file.
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -77,7 +75,7 @@ class Files:
 
 def _is_name(name: str) -> bool:
     match = _NAME.fullmatch(name)
-    return match is not None and match["extension"] in MEDIA_TYPES
+    return match is not None and match["extension"] in media.MEDIA_TYPES
 
 
 def _sync(path: Path) -> None:

@@ -8,10 +8,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
+from contexts import Progress
 from PIL import Image
 
+from darkroom.engine.backends import pictures
 from darkroom.engine.backends.contract import Canceled, Input
-from darkroom.engine.backends.painter import backend
 from darkroom.engine.backends.painter.backend import Painter
 from darkroom.engine.backends.painter.compose import paint
 from darkroom.errors import BadInput
@@ -31,21 +32,6 @@ SUBJECTS = [
     "tropical beach with palms, birds, a boat, a lighthouse and a rainbow",
     "dramatic clouds",
 ]
-
-
-class Progress:
-    """A context that keeps what it is told and, asked to, cancels."""
-
-    def __init__(self, folder: Path, seed: int = 1, cancel_at: float = 2.0) -> None:
-        self.folder = folder
-        self.seed = seed
-        self.cancel_at = cancel_at
-        self.told: list[float] = []
-
-    def progress(self, fraction: float) -> None:
-        self.told.append(fraction)
-        if fraction >= self.cancel_at:
-            raise Canceled
 
 
 def _grey(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
@@ -169,10 +155,10 @@ def test_refuses_a_truncated_and_an_oversized_picture(tmp_path: Path) -> None:
     cut = tmp_path / "cut.png"
     cut.write_bytes(whole.read_bytes()[:2000])
     bomb = tmp_path / "bomb.png"
-    Image.new("1", (9000, backend.INPUT_PIXELS_MAX // 9000 + 1)).save(bomb)
+    Image.new("1", (9000, pictures.INPUT_PIXELS_MAX // 9000 + 1)).save(bomb)
     for source in (cut, bomb):
         with pytest.raises(BadInput):
-            backend.read_picture(source)
+            pictures.read(source)
 
 
 def test_reads_an_input_picture_upright(tmp_path: Path) -> None:
@@ -180,7 +166,7 @@ def test_reads_an_input_picture_upright(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.new("RGB", (40, 20), "red").save(source, exif=exif)
-    assert backend.read_picture(source).shape == (40, 20, 3)
+    assert pictures.read(source).shape == (40, 20, 3)
 
 
 @pytest.mark.parametrize("size", [(0, 64), (64, 99999), ("64", 64), (None, None)])

@@ -1,4 +1,4 @@
-"""Deletion: a task's files removed; its row, and what it cost, stay."""
+"""Deletion: a task's files removed, or one file; the task's row, and what it cost, stay."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from darkroom import errors
 from darkroom.api.call import Call, Edge, Route
-from darkroom.domain import deletions, spellings, tasks
+from darkroom.domain import assets, deletions, spellings, tasks
 
 
 async def delete_task(call: Call) -> Any:
@@ -29,7 +29,32 @@ async def delete(edge: Edge, account_id: str, task_id: str) -> tasks.Task:
     return gone.task
 
 
+async def delete_file(call: Call) -> Any:
+    """Delete one file of the caller's, a result or an upload."""
+    name, caller = call.request.path_params["name"], call.principal
+    call.edge.files.path(name)
+    async with call.edge.database.transaction() as tx:
+        task_id = await assets.delete(tx, caller.account_id, name)
+    if task_id is not None:
+        call.edge.statuses.forget(caller.account_id, task_id)
+        call.trace.task_id = task_id
+    await call.edge.files.remove(name)
+    return {"file": name, "deleted": True}
+
+
 ROUTES = (
+    Route(
+        "DELETE",
+        "/v1/files/{name}",
+        delete_file,
+        "Delete one file, a result or an upload; its address answers 410 from then on.",
+        (
+            errors.Unauthenticated,
+            errors.RateLimited,
+            errors.FileNotFound,
+            errors.FileDeleted,
+        ),
+    ),
     Route(
         "POST",
         "/v1/generation/{task_id}/delete",

@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
-from darkroom import errors
+from darkroom import errors, media
 from darkroom.api.call import Call, Route
 from darkroom.domain import assets
-from darkroom.storage.files import MEDIA_TYPES
 
 _SPAN = re.compile(r"(\d*)-(\d*)")
 _SPANS = re.compile(r"bytes=\s*(?:\d+-\d*|-\d+)(?:\s*,\s*(?:\d+-\d*|-\d+))*")
@@ -47,7 +46,7 @@ async def _answer(call: Call, disposition: Mapping[str, str]) -> Response:
     if _matches(call.request.headers.get("if-none-match", ""), tag):
         return Response(status_code=304, headers=headers)
     _forget_odd_range(call.request)
-    media_type = MEDIA_TYPES[name.rpartition(".")[2]]
+    media_type = media.MEDIA_TYPES[name.rpartition(".")[2]]
     return FileResponse(call.edge.files.path(name), headers=headers, media_type=media_type)
 
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import msgspec
 
-from darkroom import errors
+from darkroom import config, errors
 from darkroom.api import inputs, waiting, wire
 from darkroom.api.call import Call, Route
 from darkroom.api.groups import Wanted
 from darkroom.domain import idempotency_keys, moderations, spellings, tasks, webhooks
 from darkroom.domain.catalogue import Order
-from darkroom.domain.kinds.kind import SEED_MAX, Kind
+from darkroom.domain.kinds.kind import SEED_MAX, Kind, words
 from darkroom.domain.kinds.table import KINDS
 
 ERRORS = (
@@ -43,8 +44,12 @@ _KEY = re.compile("[!-~]{1,255}")
 _ABOUT_THE_TASK = ("webhook_url", "webhook_events", "caller_id", "deadline_seconds", "priority")
 
 
-async def submit(call: Call, kind: Kind) -> Any:
-    """Check, price, moderate, hold the credits, queue the tasks; a refusal leaves nothing."""
+async def submit(call: Call, kind: Kind, earlier: tasks.Task | None = None) -> Any:
+    """Check, price, moderate, hold the credits, queue the tasks; a refusal leaves nothing.
+
+    With an `earlier` task it goes on with that one: under its id, and with its words where the
+    request has none.
+    """
     key = _idempotency_key(call)
     fields = await wire.read_json(call.request)
     given: Any = wire.convert(fields, kind.input)
@@ -53,6 +58,8 @@ async def submit(call: Call, kind: Kind) -> Any:
     await _moderate(call, kind, given)
     taken = await inputs.take(call, kind, given)
     submission = _submission(call, kind, given, order, taken)
+    if earlier is not None:
+        submission = _continuing(submission, earlier)
     if key is not None:
         fingerprint = idempotency_keys.fingerprint(kind.name, fields)
         submission = replace(submission, idempotency_key=key, fingerprint=fingerprint)
@@ -65,7 +72,12 @@ async def submit(call: Call, kind: Kind) -> Any:
     call.trace.batch_id, call.trace.mill = outcome.id, 0 if outcome.replayed else outcome.price_mill
     call.trace.task_id = outcome.task_ids[0]
     answer = spellings.batch(outcome, call.principal.wire)
-    answer |= {"served_by": call.edge.catalogue.backend(given.model)}
+    answer |= {"served_by": call.edge.catalogue.backend(given.model, kind.name)}
+    if earlier is not None:
+        answer |= {"task_id": earlier.id, "task_ids": [earlier.id]}
+    if kind.is_synchronous:
+        answer |= await _at_once(call, outcome.task_ids)
+        return wire.success(answer, call.trace.request_id)
     answer, headers = await waiting.preferred(call, answer, outcome.task_ids)
     headers |= {"Idempotent-Replayed": "true"} if outcome.replayed else {}
     return wire.success(answer, call.trace.request_id, headers=headers)
@@ -95,15 +107,13 @@ def _check_webhook(call: Call, given: Any) -> None:
 
 
 def _order(call: Call, kind: Kind, given: Any) -> Order:
-    if not given.prompt.strip():
-        raise errors.BadParameter("prompt cannot be empty", field="prompt")
     order = call.edge.catalogue.order(kind, given)
     call.principal.check_model(given.model)
     return order
 
 
 async def _moderate(call: Call, kind: Kind, given: Any) -> None:
-    texts = {name: text for name in kind.texts if (text := getattr(given, name))}
+    texts = {name: text for name in kind.texts if (text := words(given, name))}
     decision = await call.edge.moderator.check(texts)
     if decision.verdict == "pass" and decision.error is None:
         return
@@ -131,7 +141,8 @@ def _submission(
     fields = msgspec.to_builtins(given)
     for name in (*kind.files, *_ABOUT_THE_TASK):
         fields.pop(name, None)
-    fields |= {"width": order.size.width, "height": order.size.height}
+    if order.size:
+        fields |= {"width": order.size.width, "height": order.size.height}
     seed = secrets.randbelow(SEED_MAX - order.count) if given.seed is None else given.seed
     return tasks.Submission(
         account_id=call.principal.account_id,
@@ -155,12 +166,34 @@ def _submission(
     )
 
 
+async def _at_once(call: Call, task_ids: Sequence[str]) -> dict[str, Any]:
+    """The task of a synchronous kind when it has ended; one that takes long is left to be polled.
+
+    One that failed is answered as a refusal: whoever asks so does not look at a status.
+    """
+    ended = await waiting.until_ended(
+        call.edge, call.principal.account_id, task_ids, config.SYNCHRONOUS_SECONDS_MAX
+    )
+    if ended is None:
+        return {}
+    if ended[0].error is not None:
+        is_bad_input = ended[0].error_code == errors.BadInput.code
+        refusal = errors.InputRefused if is_bad_input else errors.Unavailable
+        raise refusal(f"{ended[0].error} Nothing was charged.")
+    return spellings.task(ended[0], call.principal.wire, call.base_url)
+
+
+def _continuing(submission: tasks.Submission, earlier: tasks.Task) -> tasks.Submission:
+    told = {name: (earlier.notes or {}).get(name) for name in KINDS[earlier.kind].told}
+    fields = told | submission.input["fields"]
+    return replace(submission, input={**submission.input, "fields": fields}, continues=earlier.id)
+
+
 def _route(kind: Kind) -> Route:
     async def answer(call: Call) -> Any:
         return await submit(call, kind)
 
-    path = f"/v1/generation/{kind.name}"
-    return Route("POST", path, answer, kind.summary, ERRORS, body=kind.input)
+    return Route("POST", kind.route, answer, kind.summary, ERRORS, body=kind.input)
 
 
-ROUTES = tuple(_route(kind) for kind in KINDS.values())
+ROUTES = tuple(_route(kind) for kind in KINDS.values() if not kind.continues)

@@ -6,7 +6,7 @@ from typing import Any
 
 from darkroom.api.call import Call, Route
 from darkroom.domain import ledger, spellings
-from darkroom.domain.catalogue import Catalogue, Model
+from darkroom.domain.catalogue import Catalogue, Model, bounds
 
 
 async def list_models(call: Call) -> Any:
@@ -15,7 +15,7 @@ async def list_models(call: Call) -> Any:
     return [
         _shown(key, model, catalogue)
         for key, model in catalogue.models.items()
-        if catalogue.backend(key) is not None
+        if catalogue.backends_of(key)
     ]
 
 
@@ -23,14 +23,10 @@ def _shown(key: str, model: Model, catalogue: Catalogue) -> dict[str, Any]:
     return {
         "model": key,
         "name": model.name,
-        "served_by": catalogue.backend(key),
         "kinds": {
             kind: {
-                "aspect_ratios": offer.aspect_ratios,
-                "resolutions": offer.resolutions,
-                "images_max": offer.images_max,
-                "outputs_max": offer.outputs_max,
-                "prompt_chars_max": offer.prompt_chars_max,
+                "served_by": served_by,
+                **bounds(kind, model.kinds[kind]),
                 "rate": {
                     "credits": ledger.credits_of(catalogue.rates[key, kind].mill),
                     "mill": catalogue.rates[key, kind].mill,
@@ -39,7 +35,7 @@ def _shown(key: str, model: Model, catalogue: Catalogue) -> dict[str, Any]:
                     "since": spellings.instant(catalogue.rates[key, kind].effective_at),
                 },
             }
-            for kind, offer in model.kinds.items()
+            for kind, served_by in catalogue.backends_of(key).items()
         },
     }
 

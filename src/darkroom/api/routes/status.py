@@ -7,7 +7,10 @@ from typing import Any
 from darkroom import errors
 from darkroom.api.call import Call, Route
 from darkroom.domain import spellings, tasks
+from darkroom.domain.kinds.table import KINDS
 
+# Kinds with whose tasks another goes on.
+_CONTINUED = {kind.continues for kind in KINDS.values() if kind.continues}
 _BATCH_ID_DIGITS_MAX = 18
 
 
@@ -17,6 +20,10 @@ async def of_task(call: Call) -> Any:
     caller = call.principal
     shown = await call.edge.statuses.show(caller.account_id, task_id, caller.wire, call.base_url)
     call.trace.task_id, call.trace.batch_id = task_id, shown.task.batch_id
+    if shown.task.is_ended and shown.task.kind in _CONTINUED:
+        later = await call.edge.statuses.continuation(caller.account_id, task_id)
+        if later is not None:
+            return spellings.continued(shown.task, later, caller.wire, call.base_url)
     return shown.data
 
 

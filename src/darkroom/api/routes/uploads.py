@@ -7,27 +7,20 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.requests import Request
-
-from darkroom import config, errors, media
+from darkroom import cleaning, errors, media
+from darkroom.api import parts
 from darkroom.api.call import Call, Route
 from darkroom.domain import assets
-from darkroom.domain.kinds.image import MEDIA_TYPES
-
-_FIELDS_MAX = 10
-_FIELD_BYTES_MAX = 4096
-# What the multipart lines around the file may take.
-_ENVELOPE_BYTES_MAX = 64 * 2**10
 
 
 async def upload(call: Call) -> Any:
     """Store the part `file` of a multipart body and answer its address."""
-    part = await _part(call.request)
+    part = await parts.read(call.request)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "upload"
-        media_type = await asyncio.to_thread(_spool, part, path)
+        media_type = await asyncio.to_thread(parts.spool, part, path)
+        if media_type in media.PICTURES:
+            await asyncio.to_thread(cleaning.clean, path, media_type, "file")
         file, size, digest = await call.edge.files.take(path, media_type)
     asset = assets.Asset(file, media_type, size, digest)
     async with call.edge.database.transaction() as tx:
@@ -35,56 +28,12 @@ async def upload(call: Call) -> Any:
     return {"object_url_list": [f"{call.base_url}/uploads/{file}"]}
 
 
-async def _part(request: Request) -> UploadFile:
-    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
-        raise errors.UnsupportedMedia('Send the file as multipart/form-data, in a part "file".')
-    limit = config.UPLOAD_BYTES_MAX + _ENVELOPE_BYTES_MAX
-    declared = request.headers.get("content-length", "0")
-    if declared.isdecimal() and int(declared) > limit:
-        raise errors.UploadTooLarge(f"The file is over {config.UPLOAD_BYTES_MAX} bytes.")
-    parser = MultiPartParser(
-        request.headers,
-        _bounded(request, limit),
-        max_files=1,
-        max_fields=_FIELDS_MAX,
-        max_part_size=_FIELD_BYTES_MAX,
-    )
-    try:
-        form = await parser.parse()
-    except MultiPartException as exc:
-        raise errors.BadParameter(f"The multipart body is broken: {exc.message}") from exc
-    part = form.get("file")
-    if not isinstance(part, UploadFile):
-        raise errors.BadParameter('file cannot be empty: send a part "file".', field="file")
-    return part
-
-
-async def _bounded(request: Request, bytes_max: int) -> Any:
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > bytes_max:
-            raise errors.UploadTooLarge(f"The file is over {config.UPLOAD_BYTES_MAX} bytes.")
-        yield chunk
-
-
-def _spool(part: UploadFile, path: Path) -> str:
-    media_type = media.sniff(part.file.read(media.SNIFF_BYTES))
-    if media_type not in MEDIA_TYPES:
-        raise errors.UnsupportedFormat(field="file")
-    part.file.seek(0)
-    with path.open("wb") as target:
-        while chunk := part.file.read(2**20):
-            target.write(chunk)
-    return media_type
-
-
 ROUTES = (
     Route(
         "POST",
         "/v1/generation/upload-file",
         upload,
-        "Upload a picture; the answer's address can be named as an input.",
+        "Upload a picture, clip or sound; the answer's address can be named as an input.",
         (
             errors.Unauthenticated,
             errors.RateLimited,
@@ -92,6 +41,7 @@ ROUTES = (
             errors.UploadTooLarge,
             errors.UnsupportedMedia,
             errors.UnsupportedFormat,
+            errors.InputRefused,
         ),
     ),
 )

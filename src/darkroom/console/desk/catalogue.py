@@ -58,7 +58,7 @@ async def show_list(visit: Visit) -> Response:
         Line(
             key,
             model,
-            served.backend(key),
+            ", ".join(sorted(set(served.backends_of(key).values()))),
             key in served.hidden,
             next((one for one in every if one.model == key and one.is_in_force), None),
             [one for one in every if one.model == key and one.is_to_come],
@@ -93,7 +93,7 @@ async def show(
         is_new=model is None and not history,
         is_hidden=key in served.hidden,
         in_file=key in served.files,
-        served_by=served.backend(key),
+        served_by=", ".join(sorted(set(served.backends_of(key).values()))),
         document=document,
         offers={kind: _inputs(kind, document) for kind in KINDS},
         installed=sorted(served.backends),
@@ -116,19 +116,20 @@ def _last(history: Sequence[Edit]) -> Mapping[str, Any]:
 def _inputs(kind: str, document: Mapping[str, Any]) -> list[Input]:
     """The form of an offer, from what an offer is."""
     offer: Mapping[str, Any] = document.get("kinds", {}).get(kind, {})
-    return [_input(field, offer) for field in msgspec.structs.fields(Offer)]
+    return [_input(kind, field, offer) for field in msgspec.structs.fields(Offer)]
 
 
-def _input(field: msgspec.structs.FieldInfo, offer: Mapping[str, Any]) -> Input:
+def _input(kind: str, field: msgspec.structs.FieldInfo, offer: Mapping[str, Any]) -> Input:
     default = "" if field.required else field.default
     value = offer.get(field.name, default)
+    value = "" if value is None else value
     is_list = isinstance(value, list | tuple)
     return Input(
         field.name,
         field.name.replace("_", " ").replace(" max", ", at most").capitalize(),
-        ", ".join(value) if is_list else str(value),
-        catalogue.UNITS if field.name == "unit" else (),
-        isinstance(default, int),
+        ", ".join(map(str, value)) if is_list else str(value),
+        KINDS[kind].units if field.name == "unit" else (),
+        field.name.endswith("_max"),
     )
 
 
@@ -147,7 +148,7 @@ def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
         for key, inner in value.items():
             yield from _flat(inner, f"{name} {key}".strip().removeprefix("kinds "))
     else:
-        text = ", ".join(value) if isinstance(value, list) else str(value)
+        text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
         yield name, text or "none"
 
 
@@ -189,7 +190,7 @@ def _offer(kind: str, fields: Mapping[str, str]) -> dict[str, Any]:
     for field in msgspec.structs.fields(Offer):
         name = f"{kind}.{field.name}"
         text = fields.get(name, "").strip()
-        if isinstance(field.default, tuple):
+        if isinstance(field.default, tuple) or (field.name == "backends" and text):
             offer[field.name] = _words(text)
         elif field.type is Decimal or isinstance(field.default, int):
             if text or field.required:

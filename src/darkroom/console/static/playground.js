@@ -97,13 +97,13 @@
   // -- Generate ----------------------------------------------------------------------------
 
   async function generate() {
-    const { kind, outputs } = form().dataset;
+    const { kind, route, outputs } = form().dataset;
     const body = read();
     const button = document.getElementById("generate");
     clearProblems();
     button.disabled = true;
     try {
-      const answer = await call(`/v1/generation/${kind}`, {
+      const answer = await call(route, {
         method: "POST",
         headers: { "Content-Type": "application/json" },
         body: JSON.stringify(body),
@@ -232,7 +232,7 @@
     }
     const outputs = part(element, "outputs");
     outputs.hidden = false;
-    for (const address of told[run.outputs] || []) outputs.append(output(address, run));
+    for (const address of told[run.outputs] || []) outputs.append(output(address, run, told));
     const ran = told.finished_at && told.started_at && new Date(told.finished_at) - new Date(told.started_at);
     const facts = [
       `${told.cost.toLocaleString()} credits`,
@@ -246,20 +246,28 @@
     spent();
   }
 
-  function output(address, run) {
+  function output(address, run, told) {
     const shown = made("output");
     const path = local(address);
     const ending = path.split(".").pop();
     let element;
     if (["mp4", "webm", "mov"].includes(ending)) {
       element = Object.assign(document.createElement("video"), { controls: true, loop: true });
+      if (told.cover_url) element.poster = local(told.cover_url);
     } else if (["mp3", "wav", "ogg", "flac", "m4a"].includes(ending)) {
       element = Object.assign(document.createElement("audio"), { controls: true });
+    } else if (["txt", "json"].includes(ending)) {
+      element = Object.assign(document.createElement("p"), { className: "wrap pre-line" });
+      element.textContent = told.prompt || told.speech_text || script(told.scripts);
     } else {
       element = Object.assign(document.createElement("img"), { alt: run.body.prompt || run.kind });
     }
-    element.src = path;
+    if (element.tagName !== "P") element.src = path;
     part(shown, "shown").append(element);
+    if (ending === "mp3" && told.cover_url) {
+      element.before(Object.assign(document.createElement("img"), { src: local(told.cover_url), alt: "" }));
+    }
+    if (told.lyrics) element.after(Object.assign(document.createElement("p"), { className: "wrap pre-line", textContent: told.lyrics }));
     part(shown, "full").href = path;
     part(shown, "download").href = path;
     part(shown, "copy").dataset.copy = address;
@@ -269,6 +277,10 @@
     use.hidden = !taker;
     use.addEventListener("click", () => useAsInput(taker.kind, taker.field, address));
     return shown;
+  }
+
+  function script(turns) {
+    return (turns || []).map((turn) => `${turn.speaker_name}: ${turn.content}`).join("\n");
   }
 
   // The credits changed: have the price and what remains told anew.

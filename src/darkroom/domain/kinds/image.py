@@ -6,33 +6,26 @@ from typing import Annotated
 
 import msgspec
 
-from darkroom import config
 from darkroom.domain.kinds.kind import (
-    NEGATIVE_PROMPT_CHARS_MAX,
-    PROMPT_CHARS_MAX,
-    SEED_MAX,
+    AspectRatio,
     Files,
     Kind,
+    ModelKey,
+    NegativePrompt,
+    Prompt,
     Submit,
+    required,
 )
 
-MEDIA_TYPES = frozenset({"image/jpeg", "image/png", "image/webp"})
+_SIZE = ("1:1", "1k")
 
 
 class TextToImage(Submit, kw_only=True):
     """A picture from words."""
 
-    model: Annotated[
-        str, msgspec.Meta(min_length=1, max_length=100, description="A key of GET /v1/models.")
-    ]
-    prompt: Annotated[
-        str,
-        msgspec.Meta(min_length=1, max_length=PROMPT_CHARS_MAX, description="What to show."),
-    ]
-    aspect_ratio: Annotated[
-        Annotated[str, msgspec.Meta(max_length=20)] | None,
-        msgspec.Meta(description="Width to height, such as 16:9; one that the model lists."),
-    ] = None
+    model: ModelKey
+    prompt: Prompt
+    aspect_ratio: AspectRatio = None
     resolution: Annotated[
         Annotated[str, msgspec.Meta(max_length=20)] | None,
         msgspec.Meta(
@@ -42,16 +35,13 @@ class TextToImage(Submit, kw_only=True):
     image_number: Annotated[
         int, msgspec.Meta(ge=1, description="How many pictures; each is a task of its own.")
     ] = 1
-    negative_prompt: Annotated[
-        str, msgspec.Meta(max_length=NEGATIVE_PROMPT_CHARS_MAX, description="What not to show.")
-    ] = ""
-    seed: Annotated[
-        Annotated[int, msgspec.Meta(ge=0, le=SEED_MAX)] | None,
-        msgspec.Meta(description="Same seed, same picture; picture n takes seed + n."),
-    ] = None
+    negative_prompt: NegativePrompt = ""
     use_web_search: Annotated[
         bool, msgspec.Meta(description="Accepted for compatibility; no backend here searches.")
     ] = False
+
+    def check(self) -> None:
+        required(self, "prompt")
 
 
 class ImageToImage(TextToImage, kw_only=True):
@@ -72,7 +62,9 @@ TEXT_TO_IMAGE = Kind(
     input=TextToImage,
     outputs="images",
     count_field="image_number",
-    unit="image",
+    units=("image", "megapixel"),
+    built_in="painter",
+    size=_SIZE,
     texts=("prompt",),
     example={
         "model": "FLUX_PRO",
@@ -89,7 +81,9 @@ IMAGE_TO_IMAGE = Kind(
     input=ImageToImage,
     outputs="images",
     count_field="image_number",
-    unit="image",
+    units=("image", "megapixel"),
+    built_in="painter",
+    size=_SIZE,
     texts=("prompt",),
     example={
         "model": "WERYAI_IMAGE_2_0",
@@ -97,7 +91,7 @@ IMAGE_TO_IMAGE = Kind(
         "images": ["https://example.com/photo.jpg"],
         "aspect_ratio": "16:9",
     },
-    files={
-        "images": Files(count_max=8, bytes_max=config.UPLOAD_BYTES_MAX, media_types=MEDIA_TYPES)
-    },
+    files={"images": Files(8, "picture")},
 )
+
+KINDS = (TEXT_TO_IMAGE, IMAGE_TO_IMAGE)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 import msgspec
+
+from darkroom import config, errors, media
 
 PROMPT_CHARS_MAX = 2000
 NEGATIVE_PROMPT_CHARS_MAX = 1000
@@ -14,10 +16,35 @@ SEED_MAX = 2**31 - 1
 DEADLINE_SECONDS_MAX = 86_400
 PRIORITY_MAX = 9
 
+ModelKey = Annotated[
+    str, msgspec.Meta(min_length=1, max_length=100, description="A key of GET /v1/models.")
+]
+Prompt = Annotated[
+    str, msgspec.Meta(min_length=1, max_length=PROMPT_CHARS_MAX, description="What to show.")
+]
+NegativePrompt = Annotated[
+    str, msgspec.Meta(max_length=NEGATIVE_PROMPT_CHARS_MAX, description="What not to show.")
+]
+AspectRatio = Annotated[
+    Annotated[str, msgspec.Meta(max_length=20)] | None,
+    msgspec.Meta(description="Width to height, such as 16:9; one that the model lists."),
+]
+Picture = Annotated[
+    str, msgspec.Meta(description="An address, data: URL or uploaded file; jpg, png or webp.")
+]
+Clip = Annotated[str, msgspec.Meta(description="An address or uploaded file; mp4, mov or webm.")]
+Sound = Annotated[
+    str, msgspec.Meta(description="An address or uploaded file; mp3, m4a, wav, ogg or flac.")
+]
+
 
 class Submit(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """The fields that nearly every kind takes."""
+    """The fields that every kind takes."""
 
+    seed: Annotated[
+        Annotated[int, msgspec.Meta(ge=0, le=SEED_MAX)] | None,
+        msgspec.Meta(description="Same seed, same result; result n takes seed + n."),
+    ] = None
     webhook_url: Annotated[
         str | None, msgspec.Meta(description="Where to POST the results when the task has ended.")
     ] = None
@@ -43,14 +70,29 @@ class Submit(msgspec.Struct, kw_only=True, omit_defaults=True):
         ),
     ] = 0
 
+    def check(self) -> None:
+        """Raise `BadParameter` where fields do not fit each other."""
+
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """A field whose items are addresses of input files."""
+    """A field of addresses of input files, one or, where its type is a list, several."""
 
     count_max: int
-    bytes_max: int
-    media_types: frozenset[str]
+    sort: media.Sort
+
+    @property
+    def bytes_max(self) -> int:
+        return config.UPLOAD_BYTES_MAX[self.sort]
+
+    @property
+    def media_types(self) -> frozenset[str]:
+        return media.SORTS[self.sort]
+
+    @property
+    def refusal(self) -> str:
+        """What a file of another type is answered."""
+        return f"only support {media.SPOKEN[self.sort]} type"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +100,70 @@ class Kind:
     """One kind of generation.
 
     `outputs` is the status field that lists the results; `count_field` the input field that says
-    how many tasks a submit makes; `texts` the fields that the content policy reads (what not to
-    show is none of them: naming it there is a habit of care); `files` the
-    fields that hold input addresses; `unit` what a rate's price is for.
+    how many tasks a submit makes, where one may ask for several; `texts` the fields that the
+    content policy reads (what not to show is none of them: naming it there is a habit of care);
+    `files` the fields that hold input addresses; `units` what a price may be for, the usual one
+    first; `size` the ratio and resolution of results when a caller names none, for kinds that are
+    asked for a size (`is_ratio_open`: even a model that lists ratios need be sent none); `told` the
+    notes of a backend that status shows beside the results; `built_in` the backend that runs it in
+    the sandbox; one that `is_synchronous` is answered when it has ended; `stage` is the word before
+    `-success` and `-fail` in `content_status`; one that `continues` another kind goes on with a
+    task of it, under that task's id; `path` what follows `/v1/generation/`.
     """
 
     name: str
     summary: str
     input: type[Submit]
-    outputs: Literal["images"]
-    count_field: str
-    unit: Literal["image", "megapixel"]
-    texts: tuple[str, ...]
+    outputs: Literal["images", "videos", "audios", "texts"]
+    units: tuple[str, ...]
+    built_in: str
     example: Mapping[str, Any]
+    texts: tuple[str, ...] = ()
+    count_field: str | None = None
     files: Mapping[str, Files] = field(default_factory=dict)
+    size: tuple[str, str] | None = None
+    is_ratio_open: bool = False
+    told: tuple[str, ...] = ()
+    is_synchronous: bool = False
+    stage: str = ""
+    continues: str = ""
+    path: str = ""
+
+    @property
+    def route(self) -> str:
+        """The path under which it is asked for."""
+        return f"/v1/generation/{self.path or self.name}"
+
+
+def words(given: Submit, name: str) -> str:
+    """What a field says in words; the turns of a script one after the other."""
+    value = getattr(given, name)
+    return value if isinstance(value, str) else "\n".join(turn.content for turn in value)
+
+
+def several(value: str | Sequence[str] | None) -> Sequence[str]:
+    """The addresses of a field that takes one, some, or may be left out."""
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, str) else value
+
+
+# Fields by the words that clients of this wire match.
+_SPOKEN = {
+    "img_url": "image url",
+    "aspect_ratio": "aspect ratio",
+    "target_lang": "target language",
+    "target_language": "target language",
+}
+
+
+def spoken(name: str) -> str:
+    """A field as refusals call it."""
+    return _SPOKEN.get(name, name)
+
+
+def required(given: Submit, name: str) -> None:
+    """Raise `BadParameter` when a text that must say something is blank."""
+    value = getattr(given, name)
+    if isinstance(value, str) and not value.strip():
+        raise errors.BadParameter(f"{spoken(name)} cannot be empty", field=name)

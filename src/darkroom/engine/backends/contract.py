@@ -12,7 +12,8 @@ from typing import Any, ClassVar, Protocol
 class Input:
     """One task as a backend sees it.
 
-    `fields` are the kind's validated fields; pictures come with whole `width` and `height`, pixels.
+    `fields` are the kind's validated fields, those that were left out as their defaults; kinds that
+    are asked for a size come with whole `width` and `height`, pixels.
     `files` holds the fetched inputs by field name, in the caller's order.
     """
 
@@ -24,13 +25,19 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One finished file in the context's folder, and what is worth telling about it."""
+    """One finished file in the context's folder, and what is worth telling about it.
+
+    A picture beside a clip or a sound is its cover. Notes that the kind tells of (its `told`) are
+    shown beside the results. Width and height are pixels, None for what has none. Who holds a
+    picture's pixels may tell its likeness, which saves decoding the file for it.
+    """
 
     path: Path
     media_type: str
-    width: int
-    height: int
+    width: int | None = None
+    height: int | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
+    likeness: int | None = None
 
 
 class Context(Protocol):

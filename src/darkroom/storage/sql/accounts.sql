@@ -8,13 +8,13 @@ WITH account AS (
     INSERT INTO lanes (account_id) SELECT id FROM account
 )
 SELECT id, email, is_admin, available_mill, held_mill, weight, running_max, waiting_max,
-       requests_per_minute, created_at
+       requests_per_minute, has_provenance, created_at
   FROM account;
 
 -- name: accounts.get (caller)
 -- One account by id.
 SELECT id, email, is_admin, available_mill, held_mill, weight, running_max, waiting_max,
-       requests_per_minute, created_at
+       requests_per_minute, has_provenance, created_at
   FROM accounts WHERE id = %(account_id)s;
 
 -- name: accounts.lock (caller)
@@ -24,13 +24,13 @@ SELECT id FROM accounts WHERE id = %(account_id)s FOR NO KEY UPDATE;
 -- name: accounts.find
 -- One account by e-mail, whatever its case.
 SELECT id, email, is_admin, available_mill, held_mill, weight, running_max, waiting_max,
-       requests_per_minute, created_at
+       requests_per_minute, has_provenance, created_at
   FROM accounts WHERE lower(email) = lower(%(email)s);
 
 -- name: accounts.list
 -- Accounts for the operator, the oldest first.
 SELECT id, email, is_admin, available_mill, held_mill, weight, running_max, waiting_max,
-       requests_per_minute, created_at
+       requests_per_minute, has_provenance, created_at
   FROM accounts ORDER BY created_at, id LIMIT %(rows_max)s;
 
 -- name: accounts.set_admin
@@ -44,7 +44,7 @@ UPDATE accounts SET is_admin = %(is_admin)s
    AND (%(is_admin)s OR NOT is_admin
         OR EXISTS (SELECT 1 FROM admins WHERE id <> %(account_id)s))
 RETURNING id, email, is_admin, available_mill, held_mill, weight, running_max, waiting_max,
-          requests_per_minute, created_at;
+          requests_per_minute, has_provenance, created_at;
 
 -- name: accounts.limit
 -- Set the limits of an account that are not null; 0 requests a minute: as many as it likes.
@@ -57,7 +57,14 @@ UPDATE accounts
                                   ELSE nullif(%(requests_per_minute)s::integer, 0) END
  WHERE id = %(account_id)s
 RETURNING id, email, is_admin, available_mill, held_mill, weight, running_max, waiting_max,
-          requests_per_minute, created_at;
+          requests_per_minute, has_provenance, created_at;
+
+-- name: accounts.set_provenance (caller)
+-- Have what an account makes from now on signed and known again, or not.
+UPDATE accounts SET has_provenance = %(has_provenance)s
+ WHERE id = %(account_id)s
+RETURNING id, email, is_admin, available_mill, held_mill, weight, running_max, waiting_max,
+          requests_per_minute, has_provenance, created_at;
 
 -- name: accounts.sign_in
 -- What is needed to let somebody in, by e-mail, whatever its case; whether they were let in from

@@ -14,7 +14,8 @@ SELECT t.id, t.batch_id, t.position, t.status, t.progress, t.seed, b.kind, b.mod
        ON t.deleted_at IS NULL AND (b.id < %(from_batch)s OR t.position >= %(from_position)s)
   LEFT JOIN LATERAL (SELECT file, media_type FROM assets
                       WHERE assets.task_id = t.id AND assets.deleted_at IS NULL
-                      ORDER BY assets.position LIMIT 1) AS made ON true
+                      ORDER BY media_type NOT LIKE 'image/%%', assets.position LIMIT 1) AS made
+         ON true
  WHERE t.created_at >= coalesce(now() - make_interval(days => %(days)s::int), '-infinity')
    AND (%(kind)s::text IS NULL OR b.kind = %(kind)s)
    AND (%(model)s::text IS NULL OR b.model = %(model)s)

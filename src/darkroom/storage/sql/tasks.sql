@@ -12,12 +12,12 @@ WITH batch AS MATERIALIZED (
     SELECT * FROM json_to_recordset(%(batches)s::json)
         AS (id bigint, account_id text, api_key_id text, request_id text, kind text, model text,
             input jsonb, rate_id bigint, caller_id bigint, webhook_url text, webhook_events text[],
-            base_url text)
+            base_url text, continues text)
 ), made AS (
     INSERT INTO batches (id, account_id, api_key_id, request_id, kind, model, input, rate_id,
-                         caller_id, webhook_url, webhook_events, base_url)
+                         caller_id, webhook_url, webhook_events, base_url, continues)
     SELECT id, account_id, api_key_id, request_id, kind, model, input, rate_id, caller_id,
-           webhook_url, webhook_events, base_url
+           webhook_url, webhook_events, base_url, continues
       FROM batch
 ), asked AS MATERIALIZED (
     SELECT asked.*, batch.account_id, batch.model,
@@ -82,7 +82,7 @@ SELECT pg_notify('tasks', '');
 SELECT t.id, t.account_id, t.batch_id, b.kind, t.model, t.status, t.attempt, t.progress, t.seed,
        t.served_by, t.error_code, t.error, t.notes, t.price_mill, t.charged_mill, b.caller_id,
        t.created_at, t.started_at, t.finished_at, t.cancel_asked_at, t.deadline_at,
-       t.deleted_at,
+       t.deleted_at, b.continues,
        coalesce((SELECT array_agg(a.file ORDER BY a.position) FROM assets a
                   WHERE a.task_id = t.id AND a.deleted_at IS NULL), '{}') AS files
   FROM unnest(%(account_ids)s::text[], %(task_ids)s::text[]) AS asked (account_id, task_id)
@@ -94,12 +94,18 @@ SELECT t.id, t.account_id, t.batch_id, b.kind, t.model, t.status, t.attempt, t.p
 SELECT t.id, t.account_id, t.batch_id, b.kind, t.model, t.status, t.attempt, t.progress, t.seed,
        t.served_by, t.error_code, t.error, t.notes, t.price_mill, t.charged_mill, b.caller_id,
        t.created_at, t.started_at, t.finished_at, t.cancel_asked_at, t.deadline_at,
-       t.deleted_at,
+       t.deleted_at, b.continues,
        coalesce((SELECT array_agg(a.file ORDER BY a.position) FROM assets a
                   WHERE a.task_id = t.id AND a.deleted_at IS NULL), '{}') AS files
   FROM tasks t JOIN batches b ON b.id = t.batch_id
  WHERE t.batch_id = %(batch_id)s AND t.account_id = %(account_id)s
  ORDER BY t.position;
+
+-- name: tasks.continuation (caller)
+-- The last task that goes on with one of the account's.
+SELECT t.id FROM batches b JOIN tasks t ON t.batch_id = b.id
+ WHERE b.continues = %(task_id)s AND b.account_id = %(account_id)s
+ ORDER BY b.id DESC LIMIT 1;
 
 -- name: tasks.waiting
 -- Places of waiting tasks among the first of the queue, and an estimate of the seconds until they
@@ -188,7 +194,8 @@ SELECT c.id, c.attempt, c.strikes, c.crashes, c.account_id, c.seed, c.price_mill
            OR EXISTS (SELECT 1 FROM webhook_endpoints e
                        WHERE e.account_id = c.account_id AND e.disabled_at IS NULL
                          AND (e.listens_until > now() OR e.listens_until IS NULL)
-                         AND e.events && '{started,progress}') AS is_followed
+                         AND e.events && '{started,progress}') AS is_followed,
+       (SELECT has_provenance FROM accounts WHERE id = c.account_id) AS has_provenance
   FROM claimed c JOIN batches b ON b.id = c.batch_id ORDER BY c.start_tag, c.id;
 
 -- name: tasks.beat

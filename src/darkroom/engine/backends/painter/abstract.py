@@ -10,6 +10,7 @@ from darkroom.engine.backends.painter import abstract_fields, abstract_shapes
 from darkroom.engine.backends.painter.abstract_harmony import Harmony, harmony
 from darkroom.engine.backends.painter.mottle import FloatArray
 from darkroom.engine.backends.painter.scene import Scene
+from darkroom.engine.backends.painter.survey import Survey
 
 Composition = Callable[[tuple[int, int], Harmony, np.random.Generator], FloatArray]
 
@@ -51,11 +52,16 @@ _BY_WORD: Mapping[str, tuple[str, ...]] = {
 
 
 def abstract(
-    scene: Scene, width: int, height: int, progress: Callable[[float], None]
+    scene: Scene,
+    width: int,
+    height: int,
+    progress: Callable[[float], None],
+    survey: Survey | None = None,
 ) -> FloatArray:
     """Compose an abstract picture: (height, width, 3) RGB 0..1, by the scene's mood and seed.
 
-    A composition named in `extras` (see `COMPOSITIONS`) is taken as it is.
+    A composition named in `extras` (see `COMPOSITIONS`) is taken as it is. There is nothing to
+    survey: it is flat.
     """
     rng = np.random.default_rng(scene.seed)
     named = [name for word in scene.words_used for name in _BY_WORD.get(word, ())]

@@ -18,12 +18,16 @@ def add_beach(picture: FloatArray, above: Sky, scene: Scene) -> None:
     top = int(rows * 0.68)
     y = np.arange(top, rows, dtype=np.float32)[:, None] / np.float32(rows)
     x = np.linspace(0, 1, columns, dtype=np.float32)[None] * np.float32(columns / rows)
-    tile = noise.bands((512, 512), scene.seed + 291, (8, 8))
+    tile = noise.kept_bands((512, 512), scene.seed + 291, (8, 8))
     slant = np.float32(0.05 if above.sun_xy[0] < columns / 2 else -0.05)
     wave = noise.layered(tile, x * 0.11 + y * 0, y * 0.05 + x * 0, 4, gain=0.45)
     line = (
         np.float32(0.845) + slant * (x - np.float32(columns / rows / 2)) + np.float32(0.018) * wave
     )
+    moment = np.float32(scene.moment or 0.0)
+    # Each wave runs up the sand and draws back, not everywhere at once.
+    if scene.moment is not None:
+        line = line + np.float32(0.013) * np.sin(moment * np.float32(0.95) + wave * 1.6 + x * 1.1)
     deep = y - line  # above 0: sand
     # Foreshortening: the ground's texture grows towards the eye.
     z = 1.0 / np.maximum(y - 0.5, 0.05)
@@ -37,8 +41,9 @@ def add_beach(picture: FloatArray, above: Sky, scene: Scene) -> None:
     mirror = _mirrored(picture, above, rows, top)
     wet = sand * 0.42 + mirror * 0.46
     shore = wet + (sand - wet) * dry[..., None]
-    lace = noise.layered(tile, u * 2.4 + 0.3, v * 2.4, 5, gain=0.7)
-    cells = np.abs(noise.layered(tile, u * 3.4, v * 3.4 + 0.4, 4, gain=0.6))
+    flow = v + np.float32(0.02) * moment
+    lace = noise.layered(tile, u * 2.4 + 0.3, flow * 2.4, 5, gain=0.7)
+    cells = np.abs(noise.layered(tile, u * 3.4, flow * 3.4 + 0.4, 4, gain=0.6))
     edge = np.exp(-np.abs(deep + 0.004 * lace) / 0.0045)
     wash = (
         step(-0.085, -0.01, deep)

@@ -14,13 +14,20 @@ from darkroom.engine.backends.painter.precipitation import fog, rainfall, snowfa
 from darkroom.engine.backends.painter.scene import Scene
 from darkroom.engine.backends.painter.sky import Sky
 from darkroom.engine.backends.painter.style_field import soft, unit
+from darkroom.engine.backends.painter.survey import Survey
 
 _SIGHT = {"clear": 4200.0, "cloudy": 3600.0, "overcast": 2600.0, "rain": 1500.0,
           "storm": 1400.0, "snow": 1300.0, "fog": 520.0}  # fmt: skip
 _WATER_WORDS = {"reflection", "boat", "rain_reflections", "beach", "island"}
 
 
-def city(scene: Scene, width: int, height: int, progress: Callable[[float], None]) -> FloatArray:
+def city(
+    scene: Scene,
+    width: int,
+    height: int,
+    progress: Callable[[float], None],
+    survey: Survey | None = None,
+) -> FloatArray:
     """Paint a city: (height, width, 3) display RGB 0..1, a skyline on the water or a view from
     above."""
     rng = np.random.default_rng(scene.seed)
@@ -43,7 +50,10 @@ def city(scene: Scene, width: int, height: int, progress: Callable[[float], None
         shore = 0.0
         boxes = city_plan.aerial(eye, rng, tall)
     glow = np.zeros_like(rgb) if across_water else _streets(rgb, eye, scene, air)
-    glow += city_light.raised(rgb, boxes, eye, scene, air, _SIGHT[scene.weather])
+    lamps, near = city_light.raised(rgb, boxes, eye, scene, air, _SIGHT[scene.weather])
+    glow += lamps
+    if survey:
+        _note(survey, eye, shore, near)
     progress(0.65)
     if across_water:
         _quay(rgb, glow, eye, shore, scene, rng)
@@ -54,6 +64,19 @@ def city(scene: Scene, width: int, height: int, progress: Callable[[float], None
     out = _weathered(rgb, eye, scene)
     progress(1.0)
     return np.clip(out, 0, 1).astype(np.float32)
+
+
+def _note(survey: Survey, eye: Eye, shore: float, near: FloatArray) -> None:
+    """Notes how near houses (height, width; 0: none), streets and water are, and the water."""
+    rows = np.arange(eye.height, dtype=np.float32)[:, None] + 0.5
+    plane = np.maximum((rows - np.float32(eye.horizon)) / np.float32(eye.above * eye.focal), 0)
+    if shore:
+        plane = np.where(plane > 1 / shore, plane, 0.0)
+        survey.water = np.repeat((plane > 0).astype(np.float32), eye.width, axis=1)
+    survey.line = eye.horizon / eye.height
+    survey.near = np.where(near > 0, near, plane).astype(np.float32)
+    if survey.water is not None:
+        survey.water[near > 0] = 0.0
 
 
 def _neon_air(rgb: FloatArray, horizon: float) -> None:
@@ -194,6 +217,8 @@ def _weathered(rgb: FloatArray, eye: Eye, scene: Scene) -> FloatArray:
         bank = np.broadcast_to(np.exp(-((rows / 0.16) ** 2)) * 0.5, size)
         colour = rgb[max(0, int(eye.horizon) - 4)].mean(0) * 1.02
         return fog(rgb, bank.astype(np.float32), colour.astype(np.float32), scene.seed)
+    if scene.moment is not None:
+        return rgb
     if scene.weather in ("rain", "storm"):
         return rainfall(rgb, scene.seed, 0.9 if scene.weather == "storm" else 0.5)
     if scene.weather == "snow":

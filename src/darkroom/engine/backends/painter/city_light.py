@@ -56,9 +56,9 @@ class _Seen:
 
 def raised(
     rgb: FloatArray, boxes: Boxes, eye: Eye, scene: Scene, air: Sky, reach: float
-) -> FloatArray:
+) -> tuple[FloatArray, FloatArray]:
     """Draw the city over a picture in place; returns its lamps' light (height, width, 3) for the
-    glow.
+    glow, and 1 / distance (height, width) in metres, 0 where no house stands.
 
     `reach` is how far one sees, in metres.
     """
@@ -81,7 +81,9 @@ def raised(
     glow = np.zeros_like(rgb)
     glow.reshape(-1, 3)[seen.place] = lamps
     _smoothed_edges(rgb, owner)
-    return glow
+    near = np.zeros(rgb.shape[:2], np.float32)
+    near.reshape(-1)[seen.place] = 1.0 / seen.far
+    return glow, near
 
 
 def _looked_up(owner: FloatArray, boxes: Boxes, eye: Eye) -> _Seen:

@@ -26,6 +26,7 @@ class Layer:
     lit: FloatArray  # (3,) scene light
     shade: FloatArray
     density: float = 9.0
+    drift: tuple[float, float] = (0.0, 0.0)  # how far the wind has carried it, right and ahead
 
 
 def cumulus(
@@ -92,12 +93,16 @@ def _thickness(layer: Layer, slope: FloatArray, seed: int) -> _Thickness:
     keep = np.clip(1.6 - 0.5 * foot, 0.0, 1.0)
     keep_fine = np.clip(1.6 - 1.6 * foot, 0.0, 1.0)
     offset = np.float32((layer.cover - 0.5) * 3.4)
+    # As it drifts, a cloud's lumps well up through it: it changes shape.
+    roll = np.float32(0.3 * layer.size * (abs(layer.drift[0]) + abs(layer.drift[1])))
 
     def thickness(x: Numbers, z: Numbers, rise: Numbers, fine: bool) -> FloatArray:
-        u, v = x * np.float32(layer.size), z * np.float32(layer.size)
+        u = (x - np.float32(layer.drift[0])) * np.float32(layer.size)
+        v = (z - np.float32(layer.drift[1])) * np.float32(layer.size)
         lift = np.float32(0.16 * layer.depth) * rise
         n = noise.sample(coarse, u + lift * 0.3, v) * np.float32(0.85) + offset
-        n += noise.sample(lumps, u * 1.6 + lift, v * 1.6 - lift * 0.7) * keep * np.float32(0.5)
+        turned = lift + roll
+        n += noise.sample(lumps, u * 1.6 + turned, v * 1.6 - turned * 0.7) * keep * np.float32(0.5)
         if fine:
             n += (
                 noise.sample(lumps, u * 6.3 - lift * 4.0, v * 6.3 + lift * 3.0)
@@ -111,13 +116,19 @@ def _thickness(layer: Layer, slope: FloatArray, seed: int) -> _Thickness:
     return thickness
 
 
-def cirrus(right: FloatArray, up: FloatArray, seed: int, cover: float) -> FloatArray:
+def cirrus(
+    right: FloatArray,
+    up: FloatArray,
+    seed: int,
+    cover: float,
+    drift: tuple[float, float] = (0.0, 0.0),
+) -> FloatArray:
     """Returns the opacity 0..1 (h, w) of high streaked cloud for rays (right, up)."""
     tile = noise.bands((512, 512), seed + 11, (8, 8))
     shape = (up.shape[0], right.shape[1])
     slope = np.maximum(np.broadcast_to(up, shape), 0.02) + np.float32(0.03)
-    z = 1.0 / slope
-    x = np.broadcast_to(right, shape) * z
+    z = 1.0 / slope - np.float32(drift[1])
+    x = np.broadcast_to(right, shape) / slope - np.float32(drift[0])
     turn = np.random.default_rng(seed + 12).uniform(-0.7, 0.7)
     c, s = np.float32(np.cos(turn)), np.float32(np.sin(turn))
     u, v = (x * c + z * s) * np.float32(0.045), (z * c - x * s) * np.float32(0.045)

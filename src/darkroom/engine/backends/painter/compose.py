@@ -18,6 +18,7 @@ from darkroom.engine.backends.painter.noise import FloatArray
 from darkroom.engine.backends.painter.scene import Progress, Scene
 from darkroom.engine.backends.painter.sea import sea
 from darkroom.engine.backends.painter.skyscape import skyscape
+from darkroom.engine.backends.painter.survey import Survey
 from darkroom.engine.backends.painter.terrain import terrain
 
 # Above this a picture is painted smaller and enlarged: time and memory stay bounded.
@@ -25,7 +26,7 @@ PIXELS_PAINTED_MAX = 2_700_000
 _SIDE_MIN = 16
 _STRIP_ROWS = 256
 
-Subject = Callable[[Scene, int, int, Progress], FloatArray]
+Subject = Callable[[Scene, int, int, Progress, Survey | None], FloatArray]
 
 _SUBJECTS: Mapping[str, Subject] = {
     "sea": sea,
@@ -71,10 +72,26 @@ def paint(
     cv2.setNumThreads(1)
     progress(0.0)
     scene = words.read(prompt, seed, negative_prompt)
+    return paint_scene(scene, width, height, progress=progress)
+
+
+def paint_scene(
+    scene: Scene,
+    width: int,
+    height: int,
+    *,
+    progress: Progress = _silent,
+    survey: Survey | None = None,
+) -> Painting:
+    """Returns a scene's painting as `paint` does; a `survey` is told where its things stand.
+
+    The survey's arrays have the size that was painted.
+    """
     progress(0.02)
     scale = min(1.0, (PIXELS_PAINTED_MAX / (width * height)) ** 0.5)
     size = (max(_SIDE_MIN, round(width * scale)), max(_SIDE_MIN, round(height * scale)))
-    rgb = _SUBJECTS[scene.subject](scene, *size, lambda part: progress(0.02 + 0.76 * part))
+    told = _SUBJECTS[scene.subject]
+    rgb = told(scene, *size, lambda part: progress(0.02 + 0.76 * part), survey)
     progress(0.8)
     if scene.subject != "abstract":
         rgb = light.grade(rgb, scene)

@@ -43,7 +43,7 @@ def add_figures(picture: FloatArray, view: View, above: Sky, scene: Scene) -> No
         _lighthouse(picture, view, above, scene)
     if "cabin" in scene.extras:
         _cabin(picture, view, above, scene)
-    if "birds" in scene.extras:
+    if "birds" in scene.extras and scene.moment is None:
         _birds(picture, view, above, scene)
     if "palm" in scene.extras:
         _palms(picture, view, above, scene)
@@ -75,7 +75,7 @@ def _boat(picture: FloatArray, view: View, above: Sky, scene: Scene) -> None:
     size = 0.16 * min(rows, columns * 0.7)
     away = -1.0 if above.sun_xy[0] > columns / 2 else 1.0
     x = columns / 2 + away * columns * 0.16
-    y = view.horizon + 0.30 * size
+    y = view.horizon + (0.30 + 0.02 * float(np.sin(1.3 * (scene.moment or 0.0)))) * size
     outlines = {
         "hull": [(-0.42, -0.10), (0.46, -0.13), (0.34, 0.03), (-0.33, 0.03)],
         "main": [(0.03, -1.0), (0.05, -0.16), (-0.40, -0.17), (-0.14, -0.55)],
@@ -92,7 +92,9 @@ def _boat(picture: FloatArray, view: View, above: Sky, scene: Scene) -> None:
     ]
     image = _filled(picture.shape, flipped)
     yy, xx = np.mgrid[:rows, :columns].astype(np.float32)
-    shake = np.sin(yy * np.float32(90.0 / size)) * np.float32(0.03 * size)
+    shake = np.sin(
+        yy * np.float32(90.0 / size) - np.float32(5.0 * (scene.moment or 0.0))
+    ) * np.float32(0.03 * size)
     shaken = cv2.remap(image, xx + shake, yy, cv2.INTER_LINEAR)
     image = np.asarray(cv2.GaussianBlur(shaken, (0, 0), max(0.6, size * 0.012)), np.float32)
     fade = np.clip(1.0 - (yy - np.float32(y)) / np.float32(size * 0.9), 0, 1) * 0.6
@@ -241,7 +243,8 @@ def _palms(picture: FloatArray, view: View, above: Sky, scene: Scene) -> None:
     for palm in range(2):
         foot = columns * (0.06 + 0.09 * palm + rng.uniform(0, 0.03))
         tall = unit * rng.uniform(0.66, 0.82) * (1.0 - 0.22 * palm)
-        lean = unit * rng.uniform(0.10, 0.22)
+        breeze = float(np.sin(1.1 * scene.moment + palm)) if scene.moment else 0.0
+        lean = unit * (rng.uniform(0.10, 0.22) + 0.006 * breeze)
         t = np.linspace(0, 1, 24)
         px, py = foot + lean * t**1.7, rows * 1.01 - tall * t
         wide = unit * 0.011 * (1.5 - 0.8 * t)
@@ -249,7 +252,10 @@ def _palms(picture: FloatArray, view: View, above: Sky, scene: Scene) -> None:
         parts.append(trunk)
         for angle in np.linspace(-0.35, np.pi + 0.35, 13) + rng.normal(0, 0.08, 13):
             parts += _frond(
-                (px[-1], py[-1]), float(angle), unit * float(rng.uniform(0.17, 0.25)), rng
+                (px[-1], py[-1]),
+                float(angle) + 0.022 * breeze * float(np.cos(angle)),
+                unit * float(rng.uniform(0.17, 0.25)),
+                rng,
             )
     if right:
         parts = [np.stack([columns - part[:, 0], part[:, 1]], 1) for part in parts]

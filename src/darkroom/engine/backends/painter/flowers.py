@@ -18,6 +18,7 @@ from darkroom.engine.backends.painter.mottle import FloatArray, mottle
 from darkroom.engine.backends.painter.precipitation import rainfall, snowfall
 from darkroom.engine.backends.painter.scene import Scene
 from darkroom.engine.backends.painter.style_field import soft, unit
+from darkroom.engine.backends.painter.survey import Survey
 
 _ROWS = (11.0, 8.0, 6.0, 4.6, 3.6, 2.8, 2.2, 1.75, 1.45)
 _FOCUS = 1.75
@@ -53,7 +54,13 @@ class _Bed:
     grass: FloatArray
 
 
-def flowers(scene: Scene, width: int, height: int, progress: Callable[[float], None]) -> FloatArray:
+def flowers(
+    scene: Scene,
+    width: int,
+    height: int,
+    progress: Callable[[float], None],
+    survey: Survey | None = None,
+) -> FloatArray:
     """Paint flowers with depth of field: (height, width, 3) display RGB 0..1."""
     rng = np.random.default_rng(scene.seed)
     focal = float(np.sqrt(width * height))
@@ -68,13 +75,22 @@ def flowers(scene: Scene, width: int, height: int, progress: Callable[[float], N
     progress(0.4)
     close = float(rng.choice([1.0, 1.0, 1.45]))
     blurs = [_blur(z, eye) for z in _ROWS]
+    down = (np.arange(height, dtype=np.float32)[:, None] + 0.5 - np.float32(horizon)) / (
+        np.float32(eye.above * focal)
+    )
+    near = np.repeat(np.clip(down, 1 / 60, 1 / _ROWS[0]), width, axis=1).astype(np.float32)
     for k, z in enumerate(_ROWS):
+        before = canvas.copy() if survey else canvas
         _row(canvas, eye, z, bed, rng, close)
+        if survey:
+            near[cv2.absdiff(canvas, before).max(axis=2) > 24] = 1 / z
         after = blurs[k + 1] if k + 1 < len(_ROWS) and z > _FOCUS else blurs[k]
         rest = np.sqrt(max(0.0, blurs[k] ** 2 - after**2))
         if rest > 0.4:
             canvas = np.clip(soft(canvas.astype(np.float32), rest), 0, 255).astype(np.uint8)
         progress(0.4 + 0.05 * k)
+    if survey:
+        survey.line, survey.near = horizon / height, near
     rgb = _before(canvas, eye, bed, rng).astype(np.float32) / 255
     progress(0.9)
     out = np.clip(_aired(rgb, scene, eye, rng), 0, 1).astype(np.float32)
@@ -255,7 +271,7 @@ def _stamp(
     source = (
         made
         if step == 1
-        else cv2.resize(made, (side // step, side // step), interpolation=cv2.INTER_AREA)
+        else cv2.resize(made, (max(1, side // step),) * 2, interpolation=cv2.INTER_AREA)
     )
     scale = size / source.shape[0]
     spin = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) * scale
@@ -317,6 +333,8 @@ def _aired(rgb: FloatArray, scene: Scene, eye: Eye, rng: np.random.Generator) ->
         rgb = rgb + np.array([1.0, 0.9, 0.65], np.float32) * np.clip(motes, 0, 0.8)[..., None] * (
             1 - rgb
         )
+    if scene.moment is not None:
+        return rgb
     if scene.weather in ("rain", "storm"):
         return rainfall(rgb, scene.seed, 0.45)
     return snowfall(rgb, scene.seed, 0.4) if scene.weather == "snow" else rgb

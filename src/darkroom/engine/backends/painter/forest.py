@@ -29,6 +29,7 @@ from darkroom.engine.backends.painter.mottle import FloatArray, mottle
 from darkroom.engine.backends.painter.precipitation import rainfall, snowfall
 from darkroom.engine.backends.painter.scene import Scene
 from darkroom.engine.backends.painter.style_field import soft, unit
+from darkroom.engine.backends.painter.survey import Survey
 
 _ROWS = (74.0, 52.0, 38.0, 27.0, 19.0, 13.0, 8.6, 5.6)
 # By time of day: the glow behind the trees, the air, the sun's colour, the light in the shade.
@@ -43,7 +44,13 @@ _HOURS = {
 }
 
 
-def forest(scene: Scene, width: int, height: int, progress: Callable[[float], None]) -> FloatArray:
+def forest(
+    scene: Scene,
+    width: int,
+    height: int,
+    progress: Callable[[float], None],
+    survey: Survey | None = None,
+) -> FloatArray:
     """Paint the inside of a forest: (height, width, 3) display RGB 0..1."""
     rng = np.random.default_rng(scene.seed)
     focal = float(np.sqrt(width * height))
@@ -60,7 +67,9 @@ def forest(scene: Scene, width: int, height: int, progress: Callable[[float], No
     progress(0.2)
     thrift = float(np.clip(np.sqrt(width * height / 2e6), 0.15, 1.0))
     veil = 0.27 if scene.weather == "fog" else 0.12
+    near = _ground(eye, _ROWS[0])
     for k, z in enumerate(_ROWS):
+        before = canvas.copy() if survey else canvas
         _veiled(canvas, eye, light, veil if k else 0.0)
         trees = _row(z, eye, floor, kind, rng)
         after = _ROWS[k + 1] if k + 1 < len(_ROWS) else 3.0
@@ -72,13 +81,24 @@ def forest(scene: Scene, width: int, height: int, progress: Callable[[float], No
                 canvas, trees, kind, light, rng, round((13_000 if kind.conifer else 9000) * thrift)
             )
         draw_undergrowth(canvas, eye, floor, light, (after, z), rng)
+        if survey:
+            near[cv2.absdiff(canvas, before).max(axis=2) > 40] = 1 / z
         progress(0.2 + 0.7 * (k + 1) / len(_ROWS))
+    if survey:
+        survey.line, survey.near = eye.horizon / height, np.maximum(near, _ground(eye, 74.0))
     rgb = canvas.astype(np.float32) / 255
     rgb = _shafts(rgb, light, scene)
     progress(0.9)
     out = np.clip(_finished(rgb, scene, rng), 0, 1).astype(np.float32)
     progress(1.0)
     return out
+
+
+def _ground(eye: Eye, far: float) -> FloatArray:
+    """Returns 1 / distance (height, width) of the level ground, `far` metres at most."""
+    down = np.arange(eye.height, dtype=np.float32)[:, None] + 0.5 - np.float32(eye.horizon)
+    near = np.maximum(down / np.float32(eye.above * eye.focal), np.float32(1 / far))
+    return np.repeat(near, eye.width, axis=1)
 
 
 def _lighting(scene: Scene, eye: Eye, rng: np.random.Generator) -> Lighting:
@@ -216,6 +236,8 @@ def _shafts(rgb: FloatArray, light: Lighting, scene: Scene) -> FloatArray:
 
 def _finished(rgb: FloatArray, scene: Scene, rng: np.random.Generator) -> FloatArray:
     """Add what floats in the air: fireflies, falling leaves' light, rain or snow."""
+    if scene.moment is not None:
+        return rgb
     if "fireflies" in scene.extras or (scene.time == "night" and scene.mood == "dreamy"):
         spots = np.zeros(rgb.shape[:2], np.float32)
         for _ in range(70):

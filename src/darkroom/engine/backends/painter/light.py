@@ -54,10 +54,14 @@ def grade(rgb: FloatArray, scene: Scene) -> FloatArray:
     halo = cv2.resize(halo, (width, height), interpolation=cv2.INTER_LINEAR)
     out = rgb + halo * (0.55 if scene.mood == "dreamy" else 0.3) * (1.0 - rgb)
     contrast = {"dramatic": 0.34, "dark": 0.3, "dreamy": -0.12, "calm": 0.08}.get(scene.mood, 0.22)
-    out = out + contrast * (out * out * (3.0 - 2.0 * out) - out)
-    grey = (out @ LUMA)[..., None]
-    saturation = 0.72 + 0.62 * scene.vividness
-    out = grey + (out - grey) * np.float32(saturation)
+    curve = out * out
+    curve *= 3.0 - 2.0 * out
+    curve -= out
+    curve *= np.float32(contrast)
+    out += curve
+    saturation = np.float32(0.72 + 0.62 * scene.vividness)
+    towards_grey = saturation * np.eye(3, dtype=np.float32) + (1 - saturation) * LUMA[None]
+    out = np.asarray(cv2.transform(out, towards_grey), np.float32)
     y = np.linspace(-1.0, 1.0, height, dtype=np.float32)[:, None]
     x = np.linspace(-1.0, 1.0, width, dtype=np.float32)[None, :]
     depth = {"dark": 0.34, "dramatic": 0.24}.get(scene.mood, 0.13)

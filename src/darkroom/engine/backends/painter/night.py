@@ -97,10 +97,11 @@ def moon(light: FloatArray, centre: tuple[float, float], radius: float, seed: in
     light[y0:y1, x0:x1] = light[y0:y1, x0:x1] * (1 - cover) + patch * cover
 
 
-def aurora(right: FloatArray, up: FloatArray, seed: int) -> FloatArray:
+def aurora(right: FloatArray, up: FloatArray, seed: int, moment: float = 0.0) -> FloatArray:
     """Returns light (h, w, 3) of curtains marched through altitude, green below, violet above.
 
-    Of eight places under the same curtains the one that fills the frame best is taken.
+    Of eight places under the same curtains the one that fills the frame best is taken; `moment`
+    (seconds) waves them.
     """
     rng = np.random.default_rng(seed + 61)
     tile = noise.bands((512, 512), seed + 62, (6, 6))
@@ -108,20 +109,22 @@ def aurora(right: FloatArray, up: FloatArray, seed: int) -> FloatArray:
     thin_y = up[:: max(1, up.shape[0] // 32)]
     best, place = -1.0, 0.0
     for start in rng.random(8):
-        glow = _curtains(thin_x, thin_y, tile, float(start), 6).mean(axis=2)
+        glow = _curtains(thin_x, thin_y, tile, (float(start), 0.0), 6).mean(axis=2)
         spread = float(glow.max(axis=0).mean()) - 0.6 * float(
             abs(glow.max(axis=0) - glow.max(axis=0).mean()).mean()
         )
         score = spread - 1.5 * max(0.0, float(glow.mean()) - 0.12)
         if score > best:
             best, place = score, float(start)
-    glow = cv2.GaussianBlur(_curtains(right, up, tile, place, 30), (0, 0), 1.1)
+    glow = cv2.GaussianBlur(_curtains(right, up, tile, (place, moment), 30), (0, 0), 1.1)
     return np.asarray(glow, np.float32)
 
 
 def _curtains(
-    right: FloatArray, up: FloatArray, tile: FloatArray, start: float, steps: int
+    right: FloatArray, up: FloatArray, tile: FloatArray, place: tuple[float, float], steps: int
 ) -> FloatArray:
+    start, moment = place
+    wave, flow = np.float32(0.011 * moment), np.float32(0.06 * moment)
     shape = (up.shape[0], right.shape[1])
     slope = np.maximum(np.broadcast_to(up, shape), 0.0) + np.float32(0.10)
     across = np.broadcast_to(right, shape)
@@ -137,9 +140,9 @@ def _curtains(
             across * z * np.float32(0.05) + np.float32(start),
             z * np.float32(0.075) + np.float32(start),
         )
-        bend = noise.sample(tile, u * 0.5, v * 0.5)
+        bend = noise.sample(tile, u * 0.5 + wave, v * 0.5 - wave * 0.6)
         curtain = noise.sample(tile, u * 0.8 + bend * 0.035, v * 0.9 + bend * 0.06)
-        rays = noise.sample(tile, u * 7.0 + bend * 0.2, v * 1.3 + 0.5)
+        rays = noise.sample(tile, u * 7.0 + bend * 0.2 + flow, v * 1.3 + 0.5)
         sheet = np.exp(-((curtain / 0.13) ** 2)) * np.clip(0.75 + 0.4 * rays, 0.1, 2.0)
         height = level[..., None]
         colour = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import cv2
@@ -36,6 +37,14 @@ def bands(shape: tuple[int, int], seed: int, cells: tuple[int, int]) -> FloatArr
         large = cv2.resize(large, (columns, rows), interpolation=cv2.INTER_AREA)
     large = large - large.mean()
     return np.asarray(large / max(float(large.std()), 1e-6), np.float32)
+
+
+@functools.lru_cache(maxsize=8)
+def kept_bands(shape: tuple[int, int], seed: int, cells: tuple[int, int]) -> FloatArray:
+    """Returns `bands`, remembered, for what is painted anew for every frame; not to be written."""
+    tile = bands(shape, seed, cells)
+    tile.setflags(write=False)
+    return tile
 
 
 def fractal(

@@ -23,6 +23,8 @@ class Scene:
               · lighthouse · palm · cabin · snow_caps · reflection · neon · path …
     palette   named colours of the prompt, RGB 0..1, strongest first; empty: the time of day decides
     vividness 0 muted … 1 vivid
+    moment    seconds into a film, whose clouds, waves and lights it moves; None: a picture. A film
+              lets rain, snow, lightning, birds and fireflies move itself: they are left out
     """
 
     subject: str
@@ -35,5 +37,6 @@ class Scene:
     extras: frozenset[str] = frozenset()
     palette: tuple[tuple[float, float, float], ...] = ()
     vividness: float = 0.5
+    moment: float | None = None
     words_used: tuple[str, ...] = field(default=())
     words_ignored: tuple[str, ...] = field(default=())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import cv2
@@ -13,6 +14,7 @@ from darkroom.engine.backends.painter.figures import add_figures
 from darkroom.engine.backends.painter.noise import FloatArray
 from darkroom.engine.backends.painter.scene import Progress, Scene
 from darkroom.engine.backends.painter.sky import Sky, sky
+from darkroom.engine.backends.painter.survey import Survey
 from darkroom.engine.backends.painter.view import View
 from darkroom.engine.backends.painter.weather import add_weather
 
@@ -28,20 +30,47 @@ class Water:
     body: FloatArray
     foam: float
     eye: float
+    at: tuple[float, float] = (0.0, 0.0)  # where the eye stands over it, metres right and ahead
+    moment: float = 0.0  # seconds that the waves have run
+    is_flat: bool = False  # whether waves only shine, too low to hide each other
+
+    def placed(
+        self, x: FloatArray, z: FloatArray, layer: tuple[float, float, float]
+    ) -> tuple[FloatArray, FloatArray, float, float]:
+        """Returns where a layer's tile shows at (x, z), metres from the eye, and its turn.
+
+        Waves as long as a sixth of the tile run towards the eye at their speed in deep water.
+        """
+        span, turn, _ = layer
+        c, s = float(np.cos(turn)), float(np.sin(turn))
+        x, z = x + np.float32(self.at[0]), z + np.float32(self.at[1])
+        u = (x * np.float32(c) + z * np.float32(s)) / np.float32(span)
+        v = (z * np.float32(c) - x * np.float32(s)) / np.float32(span)
+        run = 1.25 * (span / 6.0) ** 0.5 * self.moment / span
+        return np.asarray(u + span * 0.013, np.float32), np.asarray(v + run, np.float32), c, s
 
 
-def sea(scene: Scene, width: int, height: int, progress: Progress) -> FloatArray:
+def sea(
+    scene: Scene, width: int, height: int, progress: Progress, survey: Survey | None = None
+) -> FloatArray:
     """Returns display RGB 0..1 (height, width, 3) of a sea under the scene's sky."""
-    line = 0.56 + 0.06 * ((scene.seed * 7919) % 100) / 100
-    if scene.weather == "storm":
-        line = 0.48
+    line = horizon(scene)
     view = View(width, height, line * height)
     above = sky(scene, width, height, line)
     progress(0.4)
     picture = above.linear.copy()
-    water = _water(scene, above)
+    water = water_of(scene, above)
     paint_water(picture, view, above, water, scene.seed)
     progress(0.8)
+    if survey:
+        plane = (np.arange(height, dtype=np.float32)[:, None] + 0.5 - np.float32(view.horizon)) / (
+            np.float32(view.focal * water.eye)
+        )
+        survey.line = line
+        survey.near = np.repeat(np.maximum(plane, 0.0), width, axis=1)
+        shore = 0.8 if "beach" in scene.extras else 1.0
+        survey.water = (survey.near > 0).astype(np.float32)
+        survey.water[int(shore * height) :] = 0.0
     if "beach" in scene.extras:
         add_beach(picture, above, scene)
     add_figures(picture, view, above, scene)
@@ -50,7 +79,15 @@ def sea(scene: Scene, width: int, height: int, progress: Progress) -> FloatArray
     return light.to_display(np.maximum(picture, 0.0))
 
 
-def _water(scene: Scene, above: Sky) -> Water:
+def horizon(scene: Scene) -> float:
+    """Returns how far down the picture the sea begins, 0..1."""
+    if scene.weather == "storm":
+        return 0.48
+    return 0.56 + 0.06 * ((scene.seed * 7919) % 100) / 100
+
+
+def water_of(scene: Scene, above: Sky) -> Water:
+    """Returns how the scene's sea moves and looks under its sky."""
     calm = {"calm": 0.55, "dramatic": 1.5, "dreamy": 0.7}.get(scene.mood, 1.0)
     rough = {"storm": 3.0, "rain": 1.5, "cloudy": 1.1}.get(scene.weather, 1.0)
     deep = {
@@ -62,9 +99,11 @@ def _water(scene: Scene, above: Sky) -> Water:
     if "palm" in scene.extras and scene.time == "day":
         body = np.array((0.03, 0.30, 0.30), np.float32)
     foam = 1.0 if scene.weather == "storm" else 0.0
-    return Water(0.16 * calm * rough, body, foam, 3.6 if scene.weather == "storm" else 2.6)
+    eye = 3.6 if scene.weather == "storm" else 2.6
+    return Water(0.16 * calm * rough, body, foam, eye, moment=scene.moment or 0.0)
 
 
+@functools.lru_cache(maxsize=2)
 def ocean_tile(seed: int, count: int = 512) -> FloatArray:
     """Returns a seamless tile (count, count, 3): wave height, deviation 1, and its two slopes.
 
@@ -103,70 +142,75 @@ def ocean_tile(seed: int, count: int = 512) -> FloatArray:
     return np.ascontiguousarray(np.stack([sharp, slope_x, slope_z], axis=2).astype(np.float32))
 
 
-def paint_water(picture: FloatArray, view: View, above: Sky, water: Water, seed: int) -> None:
-    """Paints the sea into `picture` (scene light, in place) from the horizon down."""
-    tile = ocean_tile(seed)
-    right, _ = view.rays()
-    depths = relief.slices(water.eye * 0.9, 900.0, 420)
-    coarse, _ = view.rays(max(1.0, view.width / 960))
-    ahead = np.repeat(depths[:, None], coarse.shape[1], 1)
-    lifted = cv2.resize(_heights(tile, coarse * ahead, ahead, water), (view.width, len(depths)))
-    heights = np.asarray(lifted, np.float32)
-    hits = relief.march(view, heights, depths, water.eye)
-    rows = view.height - max(hits.top, int(view.horizon) - 1)
-    depth = hits.depth[-rows:]
-    top = view.height - rows
-    plane = (
-        view.focal * water.eye / np.maximum(np.arange(top, view.height) + 0.5 - view.horizon, 0.12)
-    )
-    depth = np.where(np.isfinite(depth), depth, plane[:, None].astype(np.float32))
-    depth = np.minimum(depth, np.float32(40000.0))
-    shaded = _shaded(tile, view, above, water, (depth, top, right))
-    cover = np.clip(np.arange(top, view.height) + 1.0 - view.horizon, 0, 1)[:, None]
-    cover = np.maximum(
-        cover, np.clip(np.arange(top, view.height)[:, None] + 1.0 - hits.skyline[None], 0, 1)
-    )
-    cover = cover[..., None].astype(np.float32)
-    picture[top:] = picture[top:] * (1 - cover) + shaded * cover
-
-
-def _placed(
-    x: FloatArray, z: FloatArray, layer: tuple[float, float, float]
-) -> tuple[FloatArray, FloatArray, float, float]:
-    span, turn, _ = layer
-    c, s = float(np.cos(turn)), float(np.sin(turn))
-    u = (x * np.float32(c) + z * np.float32(s)) / np.float32(span)
-    v = (z * np.float32(c) - x * np.float32(s)) / np.float32(span)
-    return np.asarray(u + span * 0.013, np.float32), np.asarray(v, np.float32), c, s
-
-
-def _heights(tile: FloatArray, x: FloatArray, z: FloatArray, water: Water) -> FloatArray:
-    total = np.zeros(x.shape, np.float32)
-    lift = np.ascontiguousarray(tile[..., 0])
-    for layer in _LAYERS[:2]:
-        u, v, _, _ = _placed(x, z, layer)
-        total += noise.sample(lift, u, v) * np.float32(water.wave * layer[0] / 74.0 * layer[2])
-    return total * np.exp(-z / np.float32(500.0))
-
-
-def _slopes(
-    tile: FloatArray, x: FloatArray, z: FloatArray, water: Water, foot: FloatArray
-) -> tuple[FloatArray, ...]:
-    """Returns slopes right and ahead, the height, and the variance of slope too fine to see."""
-    slope_x, slope_z, lift, hidden = (np.zeros(x.shape, np.float32) for _ in range(4))
-    levels = [tile]
+@functools.lru_cache(maxsize=2)
+def ocean_levels(seed: int) -> tuple[list[FloatArray], list[float]]:
+    """Returns the tile at ever half its size, down to nothing, and the power of each's slopes."""
+    levels = [ocean_tile(seed)]
     while levels[-1].shape[0] > 16:
         soft = cv2.GaussianBlur(
             cv2.copyMakeBorder(levels[-1], 4, 4, 4, 4, cv2.BORDER_WRAP), (0, 0), 0.9
         )
         levels.append(np.ascontiguousarray(soft[4:-4:2, 4:-4:2]))
     power = [float((level[..., 1:] ** 2).mean()) for level in levels] + [0.0]
-    levels.append(np.zeros((2, 2, 3), np.float32))
+    return [*levels, np.zeros((2, 2, 3), np.float32)], power
+
+
+def paint_water(picture: FloatArray, view: View, above: Sky, water: Water, seed: int) -> None:
+    """Paints the sea into `picture` (scene light, in place) from the horizon down."""
+    right, _ = view.rays()
+    seen, first, skyline = _seen(ocean_tile(seed), view, water)
+    rows = view.height - max(first, int(view.horizon) - 1)
+    depth = seen[-rows:]
+    top = view.height - rows
+    plane = (
+        view.focal * water.eye / np.maximum(np.arange(top, view.height) + 0.5 - view.horizon, 0.12)
+    )
+    depth = np.where(np.isfinite(depth), depth, plane[:, None].astype(np.float32))
+    depth = np.minimum(depth, np.float32(40000.0))
+    shaded = _shaded(seed, view, above, water, (depth, top, right))
+    cover = np.clip(np.arange(top, view.height) + 1.0 - view.horizon, 0, 1)[:, None]
+    cover = np.maximum(
+        cover, np.clip(np.arange(top, view.height)[:, None] + 1.0 - skyline[None], 0, 1)
+    )
+    cover = cover[..., None].astype(np.float32)
+    picture[top:] = picture[top:] * (1 - cover) + shaded * cover
+
+
+def _seen(tile: FloatArray, view: View, water: Water) -> tuple[FloatArray, int, FloatArray]:
+    """Returns how far off (rows, columns) the water is that pixels see, inf where none, the row
+    that this begins at, and the skyline (columns,)."""
+    if water.is_flat:
+        top = min(view.height - 1, max(0, int(view.horizon) - 1))
+        skyline = np.full(view.width, view.horizon, np.float32)
+        return np.full((view.height - top, view.width), np.inf, np.float32), top, skyline
+    depths = relief.slices(water.eye * 0.9, 900.0, 420)
+    coarse, _ = view.rays(max(1.0, view.width / 960))
+    ahead = np.repeat(depths[:, None], coarse.shape[1], 1)
+    lifted = cv2.resize(_heights(tile, coarse * ahead, ahead, water), (view.width, len(depths)))
+    hits = relief.march(view, np.asarray(lifted, np.float32), depths, water.eye)
+    return hits.depth, hits.top, hits.skyline
+
+
+def _heights(tile: FloatArray, x: FloatArray, z: FloatArray, water: Water) -> FloatArray:
+    total = np.zeros(x.shape, np.float32)
+    lift = np.ascontiguousarray(tile[..., 0])
+    for layer in _LAYERS[:2]:
+        u, v, _, _ = water.placed(x, z, layer)
+        total += noise.sample(lift, u, v) * np.float32(water.wave * layer[0] / 74.0 * layer[2])
+    return total * np.exp(-z / np.float32(500.0))
+
+
+def _slopes(
+    seed: int, x: FloatArray, z: FloatArray, water: Water, foot: FloatArray
+) -> tuple[FloatArray, ...]:
+    """Returns slopes right and ahead, the height, and the variance of slope too fine to see."""
+    slope_x, slope_z, lift, hidden = (np.zeros(x.shape, np.float32) for _ in range(4))
+    levels, power = ocean_levels(seed)
     for layer in _LAYERS:
         span, _, weight = layer
-        u, v, c, s = _placed(x, z, layer)
+        u, v, c, s = water.placed(x, z, layer)
         amount = np.float32(water.wave * weight / 74.0)
-        wanted = np.log2(np.maximum(foot.mean(axis=1) * (tile.shape[0] / span), 1.0))
+        wanted = np.log2(np.maximum(foot.mean(axis=1) * (len(levels[0]) / span), 1.0))
         wave, lost = _levelled(levels, power, u, v, np.minimum(wanted, len(levels) - 1.0))
         slope_x += (wave[..., 1] * np.float32(c) - wave[..., 2] * np.float32(s)) * amount
         slope_z += (wave[..., 1] * np.float32(s) + wave[..., 2] * np.float32(c)) * amount
@@ -195,13 +239,13 @@ def _levelled(
 
 
 def _shaded(
-    tile: FloatArray, view: View, above: Sky, water: Water, seen: tuple[FloatArray, int, FloatArray]
+    seed: int, view: View, above: Sky, water: Water, seen: tuple[FloatArray, int, FloatArray]
 ) -> FloatArray:
     """Returns scene light (rows, columns, 3) of the water that pixels see."""
     depth, top, right = seen
     x = right * depth
     foot = depth * depth / np.float32(view.focal * water.eye) * 0.3 + depth / np.float32(view.focal)
-    slope_x, slope_z, lift, hidden = _slopes(tile, x, depth, water, foot)
+    slope_x, slope_z, lift, hidden = _slopes(seed, x, depth, water, foot)
     rows = np.arange(top, view.height, dtype=np.float32)[:, None] + 0.5
     down = np.minimum(np.float32(view.horizon) - rows, -0.3) / np.float32(view.focal)
     length = np.sqrt(1.0 + right * right + down * down)
@@ -222,7 +266,7 @@ def _shaded(
     out = mirror * fresnel + body * (1 - fresnel)
     out += _glitter(above, (dx, dy, dz), (slope_x, slope_z), hidden, facing)
     if water.foam:
-        out = _foamed(out, above, water, (lift, x, depth), tile)
+        out = _foamed(out, above, water, (lift, x, depth), ocean_tile(seed))
     haze = np.clip(np.exp(-130.0 * (-down) ** 0.9) * 0.8, 0, 1)[..., None]
     line = above.linear[min(max(int(view.horizon) - 2, 0), view.height - 1)][None]
     return np.asarray(out * (1 - haze) + line * haze, np.float32)
@@ -287,11 +331,13 @@ def _foamed(
 ) -> FloatArray:
     """Returns the water with broken white on the crests and streaks of foam behind them."""
     lift, x, z = place
-    grain = noise.bands((512, 512), 7, (16, 16))
+    grain = noise.kept_bands((512, 512), 7, (16, 16))
     depth_foot = np.minimum(z * z * np.float32(0.00002), 3.0)
+    away = np.clip(z / 60.0, 0.0, 1.0)
+    x = x + np.float32(water.at[0])
+    z = z + np.float32(water.at[1] + 1.6 * water.moment)
     fine = noise.sample(np.ascontiguousarray(tile[..., 0]), x / 2.3, z / 3.1)
     lace = noise.sample(np.ascontiguousarray(tile[..., 0]), x / 11.0 + 0.3, z / 17.0)
-    away = np.clip(z / 60.0, 0.0, 1.0)
     crest = np.clip((lift / water.wave - 1.75 - 0.2 * away + 0.45 * fine * (1 - away)) * 1.5, 0, 1)
     lines = np.clip(1.0 - np.abs(lace + 0.3 * fine) / 0.16, 0, 1)
     streak = lines * np.clip(0.35 + 0.3 * lift / water.wave, 0, 1) * (1 - away) * 0.6

@@ -49,10 +49,13 @@ def sky(
     height: int,
     horizon: float,
     sun: tuple[float, float] | None = None,
+    *,
+    discs: bool = True,
 ) -> Sky:
     """Returns the scene's sky for a canvas of width × height pixels, `horizon` 0..1 from the top.
 
-    `sun` (right, up) puts the sun at these slopes; without it, time and seed decide.
+    `sun` (right, up) puts the sun at these slopes; without it, time and seed decide. Without
+    `discs` there are no stars, no moon and no sun, only their light.
     """
     view = View(width, height, horizon * height)
     colours = _colours(scene)
@@ -70,7 +73,8 @@ def sky(
     air = _add_clouds(air, scene, colours, (right, up, right_up))
     rows = max(1, round(bottom))
     upper = np.asarray(cv2.resize(air, (width, rows), interpolation=cv2.INTER_CUBIC), np.float32)
-    _add_discs(upper, scene, colours, view, right_up)
+    if discs:
+        _add_discs(upper, scene, colours, view, right_up)
     linear = np.empty((height, width, 3), np.float32)
     linear[:rows] = np.maximum(upper[:height], 0.0)
     linear[rows:] = linear[rows - 1]
@@ -91,6 +95,33 @@ def sky(
         rgb, linear, view.pixel(*right_up), _triple(direction),
         palette.rgb(colours.sun), _shown(top), _shown(low), sunlight, 0.6 * top + 0.4 * low, haze,
     )  # fmt: skip
+
+
+def shining(
+    scene: Scene,
+    width: int,
+    height: int,
+    horizon: float,
+    sun: tuple[float, float] | None = None,
+) -> FloatArray:
+    """Returns the scene light (height, width, 3) of the sun's disc, moon and stars alone."""
+    view = View(width, height, horizon * height)
+    bottom = min(float(height), max(view.horizon, height * 0.02) + 2.0)
+    alone = np.zeros((height, width, 3), np.float32)
+    _add_discs(
+        alone[: max(1, round(bottom))], scene, _colours(scene), view, sun or _sun_place(scene, view)
+    )
+    return alone
+
+
+def drift(scene: Scene) -> tuple[float, float]:
+    """Returns how far the wind has carried the clouds by the scene's moment, right and ahead.
+
+    The unit is the clouds' altitude over the eye.
+    """
+    pace = {"storm": 0.11, "rain": 0.065, "cloudy": 0.05}.get(scene.weather, 0.042)
+    gone = pace * (scene.moment or 0.0)
+    return (gone if scene.seed % 2 else -gone, -0.45 * gone)
 
 
 def _triple(vector: Numbers) -> tuple[float, float, float]:
@@ -177,7 +208,7 @@ def _add_night(air: FloatArray, scene: Scene, right: FloatArray, up: FloatArray)
         band, _ = night.milky_way(right, up, scene.seed)
         air = air + band * np.clip(0.25 + up / 0.12, 0, 1)[..., None]
     if "aurora" in scene.extras:
-        air = air + night.aurora(right, up, scene.seed)
+        air = air + night.aurora(right, up, scene.seed, scene.moment or 0.0)
     return air
 
 
@@ -200,6 +231,7 @@ def _add_clouds(
 ) -> FloatArray:
     right, up, sun = rays
     rng = np.random.default_rng(scene.seed + 9)
+    wind = drift(scene)
     cover = _COVER.get(scene.weather, 0.4) + rng.uniform(-0.04, 0.05)
     if scene.subject == "desert" and scene.weather == "clear":
         cover -= 0.1
@@ -212,7 +244,11 @@ def _add_clouds(
     veil = np.clip(up / 0.10, 0, 1) ** 0.8
     if scene.weather in ("clear", "cloudy") and cover > 0.2 and scene.time != "night":
         thin = (
-            clouds.cirrus(right, up, scene.seed, rng.uniform(0.42, 0.62)) * veil * np.float32(0.62)
+            clouds.cirrus(
+                right, up, scene.seed, rng.uniform(0.42, 0.62), (wind[0] * 0.6, wind[1] * 0.6)
+            )
+            * veil
+            * np.float32(0.62)
         )
         high: Numbers = np.minimum(warm, 1.3) * forward[..., None]
         if scene.time != "day":
@@ -229,7 +265,7 @@ def _add_clouds(
     towards /= np.linalg.norm(towards)
     deep = {"storm": 1.0, "cloudy": 0.4, "rain": 0.5}.get(scene.weather, 0.32)
     direction = _triple(towards)
-    layer = clouds.Layer(cover, deep, 0.052, direction, np.minimum(warm, 2.2), shade)
+    layer = clouds.Layer(cover, deep, 0.052, direction, np.minimum(warm, 2.2), shade, drift=wind)
     body, through = clouds.cumulus(layer, right, up, scene.seed)
     covered = 1.0 - through
     body = body * forward[..., None]

@@ -108,6 +108,7 @@ def _set(
     start = max(0, top - ya)
     seen = depth[max(0, ya - top) : max(0, yb - top), xa:xb]
     alpha[start:] *= seen > z * 0.97
+    seen[alpha[start:] > 0.5] = z
     lx = above.sun_direction[0]
     lit = np.clip(part[..., 0] if lx > 0 else 1.0 - part[..., 0], 0.0, 1.0)
     tone = np.array((0.022, 0.045, 0.020), np.float32)

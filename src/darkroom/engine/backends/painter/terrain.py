@@ -14,8 +14,10 @@ from darkroom.engine.backends.painter.ground import Range, Surface
 from darkroom.engine.backends.painter.lake import add_lake
 from darkroom.engine.backends.painter.land import FAR, Land, air_of, shade
 from darkroom.engine.backends.painter.noise import FloatArray
+from darkroom.engine.backends.painter.relief import Hits
 from darkroom.engine.backends.painter.scene import Progress, Scene
-from darkroom.engine.backends.painter.sky import sky
+from darkroom.engine.backends.painter.sky import Sky, sky
+from darkroom.engine.backends.painter.survey import Survey
 from darkroom.engine.backends.painter.view import View
 from darkroom.engine.backends.painter.weather import add_weather
 
@@ -37,7 +39,9 @@ _SIDE = {
 }  # fmt: skip
 
 
-def terrain(scene: Scene, width: int, height: int, progress: Progress) -> FloatArray:
+def terrain(
+    scene: Scene, width: int, height: int, progress: Progress, survey: Survey | None = None
+) -> FloatArray:
     """Returns display RGB 0..1 (height, width, 3) of mountains, a lake, dunes or fields."""
     line = {"desert": 0.46, "field": 0.5, "lake": 0.53}.get(scene.subject, 0.56)
     if {"aurora", "milky_way"} & scene.extras:
@@ -77,10 +81,30 @@ def terrain(scene: Scene, width: int, height: int, progress: Progress) -> FloatA
     if scene.subject in ("lake", "mountains"):
         stands = sprites.stand(land, view, scene.seed, 0.16, 1.5, 420)
         sprites.plant(picture, hits.depth, hits.top, stands, (land, view, above))
+    if survey:
+        _note(survey, hits, picture, (land, view, above, scene))
     add_figures(picture, view, above, scene)
     add_weather(picture, view, above, scene)
     progress(0.95)
     return light.to_display(np.maximum(picture, 0.0))
+
+
+def _note(
+    survey: Survey, hits: Hits, picture: FloatArray, given: tuple[Land, View, Sky, Scene]
+) -> None:
+    """Notes how near each pixel's land is, trees above the skyline too, and where water lies."""
+    land, view, above, scene = given
+    survey.line, survey.sun = view.horizon / view.height, _sun(scene, view)
+    survey.stand(picture.shape, hits.top, np.asarray(1.0 / hits.depth, np.float32))
+    added = (survey.near == 0) & (np.abs(picture - above.linear).max(axis=2) > 1e-4)
+    tall = max(3, view.height // 24)
+    beside = cv2.dilate(survey.near, np.ones((2 * tall + 1, 3), np.uint8))
+    survey.near[added] = beside[added]
+    if scene.subject == "lake":
+        rows = np.arange(view.height, dtype=np.float32)[:, None] + 0.5
+        plane = (rows - np.float32(view.horizon)) / np.float32(view.focal * land.eye)
+        lies = np.abs(survey.near / np.maximum(plane, 1e-6) - 1.0) < 0.01
+        survey.water = (lies & (plane > 0)).astype(np.float32)
 
 
 def _sun(scene: Scene, view: View) -> tuple[float, float] | None:

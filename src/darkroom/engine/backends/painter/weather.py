@@ -16,10 +16,12 @@ def add_weather(picture: FloatArray, view: View, above: Sky, scene: Scene) -> No
     """Lays the scene's weather over `picture` (scene light), in place."""
     if "rainbow" in scene.extras:
         _rainbow(picture, view, scene)
-    if "lightning" in scene.extras:
-        _lightning(picture, view, scene)
     if scene.weather == "fog" and scene.subject == "sea":
         _mist(picture, view, above, scene)
+    if scene.moment is not None:
+        return
+    if "lightning" in scene.extras:
+        _lightning(picture, view, scene)
     if scene.weather in ("rain", "storm"):
         _rain(picture, above, scene)
     if scene.weather == "snow":

@@ -1,0 +1,135 @@
+"""The sea of a film: painted anew for every frame, its waves running as waves do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from darkroom.engine.backends.film.airs import Air
+from darkroom.engine.backends.film.camera import Move, Pose
+from darkroom.engine.backends.film.skies import Skies
+from darkroom.engine.backends.film.stage import Frame
+from darkroom.engine.backends.painter import light
+from darkroom.engine.backends.painter.beach import add_beach
+from darkroom.engine.backends.painter.figures import add_figures
+from darkroom.engine.backends.painter.noise import FloatArray
+from darkroom.engine.backends.painter.scene import Scene
+from darkroom.engine.backends.painter.sea import horizon, paint_water, water_of
+from darkroom.engine.backends.painter.sky import Sky, shining
+from darkroom.engine.backends.painter.survey import Survey
+from darkroom.engine.backends.painter.view import View
+from darkroom.engine.backends.painter.weather import add_weather
+from darkroom.engine.backends.pictures import Pixels
+
+# A frame is painted with at most so many pixels, and enlarged; fewer where waves hide each other.
+_PIXELS_MAX, _STORM_PIXELS_MAX = 290_000, 230_000
+_KEYS_A_SECOND = 3
+_STANDING = frozenset({"island", "hills", "boat", "lighthouse", "cabin", "palm"})
+# How far the camera goes over the water, metres, where the nearest thing would cross the picture.
+_REACH = 40.0
+
+
+class SeaShot:
+    """A shot of the sea."""
+
+    def __init__(
+        self, scene: Scene, size: tuple[int, int], span: float, move: Move, airs: Sequence[Air]
+    ) -> None:
+        most = _STORM_PIXELS_MAX if scene.weather == "storm" else _PIXELS_MAX
+        scale = min(1.0, (most / (size[0] * size[1] * span * span)) ** 0.5)
+        self.small = (round(size[0] * span * scale), round(size[1] * span * scale))
+        survey = Survey(line=horizon(scene))
+        self.scene, self.move, self.airs = scene, move, airs
+        self.skies = Skies(scene, self.small, survey, lambda linear: linear)
+        self.cut = Frame(size, self.small, survey.line * self.small[1], scale)
+        self.above = self.skies.painted(0.0)
+        self.figures = _Figures(scene, View(*self.small, self.cut.horizon), self.above)
+        self.discs: FloatArray = shining(scene, *self.small, survey.line)
+
+    def frame(self, seconds: float, share: float) -> Pixels:
+        """Returns the sea at a moment."""
+        pose = self.move.pose(share)
+        painted = self._painted(seconds, pose)
+        large = cv2.warpAffine(
+            painted, self.cut.matrix(pose, 1.0), self.cut.size,
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REFLECT_101,
+        )  # fmt: skip
+        frame = np.asarray(large, np.uint8)
+        for air in self.airs:
+            air(frame, seconds)
+        return frame
+
+    def _painted(self, seconds: float, pose: Pose) -> Pixels:
+        scene = replace(self.scene, moment=seconds)
+        straight = np.array([[1, 0, 0], [0, 1, 0]], np.float32)
+        linear = self.skies.seen(straight, self.small, seconds) + self._lights(seconds)
+        above = replace(self.above, linear=linear)
+        picture = linear.copy()
+        water = water_of(scene, above)
+        # A beach is painted where it is: the camera turns, but does not leave.
+        reach = 0.0 if "beach" in scene.extras else _REACH
+        at = (pose.right * reach * 0.6, pose.ahead * reach)
+        water = replace(
+            water,
+            at=at,
+            eye=max(1.2, water.eye + pose.up * reach * 0.5),
+            is_flat=scene.weather != "storm",
+        )
+        view = View(*self.small, self.cut.horizon)
+        paint_water(picture, view, above, water, scene.seed)
+        if "beach" in scene.extras:
+            add_beach(picture, above, scene)
+        self.figures.lay(picture, seconds)
+        add_weather(picture, view, above, scene)
+        graded = light.grade(light.to_display(np.maximum(picture, 0.0)), scene)
+        return np.asarray(np.clip(graded * 255 + 0.5, 0, 255), np.uint8)
+
+    def _lights(self, seconds: float) -> FloatArray:
+        """Returns the sun, moon and stars where they stand by now; the sun sinks or rises."""
+        way = {"sunset": 1.0, "sunrise": -1.0}.get(self.scene.time, 0.0)
+        if not way:
+            return self.discs
+        down = way * min(seconds * 0.0035, 0.035) * self.small[1]
+        shift = np.array([[1, 0, 0], [0, 1, down]])
+        moved = np.asarray(cv2.warpAffine(self.discs, shift, self.small), np.float32)
+        moved[round(self.cut.horizon) :] = 0.0
+        return moved
+
+
+class _Figures:
+    """What stands in the sea, drawn a few times a second and blended in between: it moves slowly.
+
+    Drawn on black and on white, a figure tells both its light and how much it hides.
+    """
+
+    def __init__(self, scene: Scene, view: View, above: Sky) -> None:
+        self.scene, self.view, self.above = scene, view, above
+        self.is_empty = not scene.extras & _STANDING
+        self._keys: dict[int, tuple[FloatArray, FloatArray]] = {}
+
+    def _key(self, number: int) -> tuple[FloatArray, FloatArray]:
+        if number not in self._keys:
+            scene = replace(self.scene, moment=number / _KEYS_A_SECOND)
+            shape = (self.view.height, self.view.width, 3)
+            black, white = np.zeros(shape, np.float32), np.ones(shape, np.float32)
+            for canvas in (black, white):
+                add_figures(canvas, self.view, self.above, scene)
+            kept = {k: v for k, v in self._keys.items() if k >= number - 1}
+            self._keys = {**kept, number: (black, np.asarray(white - black, np.float32))}
+        return self._keys[number]
+
+    def lay(self, picture: FloatArray, seconds: float) -> None:
+        """Lay the figures over a picture (scene light), in place."""
+        if self.is_empty:
+            return
+        number, share = int(seconds * _KEYS_A_SECOND), seconds * _KEYS_A_SECOND % 1.0
+        (light_a, open_a), (light_b, open_b) = self._key(number), self._key(number + 1)
+        light_, open_ = (
+            cv2.addWeighted(a, 1 - share, b, share, 0)
+            for a, b in ((light_a, light_b), (open_a, open_b))
+        )
+        picture *= open_
+        picture += light_

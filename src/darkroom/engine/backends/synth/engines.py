@@ -1,0 +1,129 @@
+"""Speech engines: programs of the machine that say a text, each run apart from this one.
+
+eSpeak NG and eSpeak are used by their command lines (espeak-ng.1), Flite by its own (flite --help).
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from darkroom.engine.backends import sounds
+from darkroom.engine.backends.sounds import Samples
+from darkroom.engine.backends.synth.voices import Speaker
+from darkroom.errors import BackendFailed
+
+_NAMES = ("espeak-ng", "espeak", "flite")
+_SECONDS_MAX = 60.0
+_WORDS_A_MINUTE = 170
+_MISSING = (
+    "No speech engine is installed on this server: the operator can install espeak-ng "
+    "(Debian: apt install espeak-ng)."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """A program that speaks, by its name and where it is."""
+
+    name: str
+    path: str
+
+
+def find() -> Engine:
+    """The best engine on the path; raises `BackendFailed` that tells what to install."""
+    for name in _NAMES:
+        if path := shutil.which(name):
+            return Engine(name, path)
+    raise BackendFailed(_MISSING)
+
+
+def language(text: str, speaker: Speaker) -> str:
+    """What a text is spoken in: a voice's own language, unless its letters are of the other."""
+    has_chinese = any("\u3400" <= one <= "\u9fff" for one in text)
+    has_latin = any(one.isascii() and one.isalpha() for one in text)
+    if speaker.language == "zh" and has_latin and not has_chinese:
+        return "en"
+    if speaker.language == "en" and has_chinese and not has_latin:
+        return "zh"
+    return speaker.language
+
+
+def say(
+    engine: Engine,
+    text: str,
+    speaker: Speaker,
+    speed: float,
+    folder: Path,
+    progress: Callable[[], None],
+) -> Samples:
+    """Returns a text spoken, plain: the engine's own sound, float32 (samples, 2) at 48 kHz.
+
+    `progress` is called while the engine works, and ends it by what it raises. Raises
+    `BackendFailed` where the engine fails, takes over a minute, or does not know the language.
+    """
+    path = folder / "speech.wav"
+    # The throat's size is changed after, by the speed at which the sound is read.
+    pace = speed * speaker.manner.pace * speaker.manner.size
+    if engine.name == "flite":
+        if language(text, speaker) != "en":
+            raise BackendFailed("Flite speaks English alone: the operator can install espeak-ng.")
+        command = _flite(engine, speaker, pace, path)
+    else:
+        command = _espeak(engine, language(text, speaker), speaker, pace, path)
+    run(command, text.replace("[[", "[ [").encode(), _SECONDS_MAX, progress)
+    try:
+        if not path.exists() or path.stat().st_size <= 44:
+            # Nothing in it can be said, such as a line of dots.
+            return np.zeros((0, 2), np.float32)
+        return sounds.read(path)
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _espeak(engine: Engine, spoken: str, speaker: Speaker, pace: float, path: Path) -> list[str]:
+    # Of eSpeak NG's Mandarin voices only this one reads the tones of characters in version 1.51.
+    chinese = "cmn-latn-pinyin" if engine.name == "espeak-ng" else "zh"
+    voice = {"en": "en-us", "zh": chinese}[spoken]
+    words = min(max(round(_WORDS_A_MINUTE * pace), 80), 450)
+    options = ["-v", f"{voice}+{speaker.manner.variant}", "-p", str(speaker.manner.pitch)]
+    return [engine.path, "--stdin", "-b", "1", *options, "-s", str(words), "-w", str(path)]
+
+
+def _flite(engine: Engine, speaker: Speaker, pace: float, path: Path) -> list[str]:
+    voice = "slt" if speaker.gender == "f" else "rms"
+    stretch = f"duration_stretch={1 / pace:.3f}"
+    return [engine.path, "-voice", voice, "--setf", stretch, "-f", "/dev/stdin", "-o", str(path)]
+
+
+def run(
+    command: Sequence[str], given: bytes, seconds_max: float, progress: Callable[[], None]
+) -> None:
+    """Run a program on what it is given, without a shell; raises `BackendFailed` where it fails."""
+    name = Path(command[0]).name
+    deadline = time.monotonic() + seconds_max
+    pipe = subprocess.PIPE
+    # The caller's words go in by the standard input alone, never among the arguments.
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe) as program:  # noqa: S603
+        waiting: bytes | None = given
+        try:
+            while True:
+                try:
+                    _, told = program.communicate(waiting, timeout=0.1)
+                    break
+                except subprocess.TimeoutExpired:
+                    waiting = None
+                    progress()
+                    if time.monotonic() > deadline:
+                        raise BackendFailed(f"{name} took over {seconds_max:g} seconds.") from None
+        finally:
+            program.kill()
+    if program.returncode:
+        said = told.decode("utf-8", "replace").strip().splitlines()
+        raise BackendFailed(f"{name} failed: {said[-1] if said else program.returncode}")

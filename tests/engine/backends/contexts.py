@@ -1,0 +1,21 @@
+"""The context that tests run backends in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from darkroom.engine.backends.contract import Canceled
+
+
+class Progress:
+    """A context that keeps what it is told and, asked to, cancels."""
+
+    def __init__(self, folder: Path, seed: int = 1, cancel_at: float = 2.0) -> None:
+        self.folder, self.seed, self.cancel_at = folder, seed, cancel_at
+        self.told: list[float] = []
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def progress(self, fraction: float) -> None:
+        self.told.append(fraction)
+        if fraction >= self.cancel_at:
+            raise Canceled
