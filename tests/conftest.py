@@ -34,11 +34,12 @@ def postgres() -> Iterator[str]:
         yield given
         return
     roomy = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free >= _MEMORY_BYTES_MIN
-    with tempfile.TemporaryDirectory(
-        prefix="darkroom-test-", dir=_MEMORY if roomy else None, ignore_cleanup_errors=True
-    ) as folder:
-        with Embedded.start(Path(folder) / "postgres") as embedded:
-            yield embedded.conninfo
+    place = _MEMORY if roomy else None
+    with (
+        tempfile.TemporaryDirectory(dir=place, ignore_cleanup_errors=True) as folder,
+        Embedded.start(Path(folder) / "postgres") as embedded,
+    ):
+        yield embedded.conninfo
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from darkroom.domain.kinds.kind import Kind
+from darkroom.domain.kinds.table import KINDS
 
 WIDTH, HEIGHT, FPS, SECONDS = 128, 72, 12, 2
 RATE = 48_000
@@ -72,6 +73,9 @@ def _tone() -> list[av.AudioFrame]:
         frames.append(frame)
     return frames
 
+
+# The kinds that are asked for at a path of their own.
+SUBMITTED = [kind for kind in KINDS.values() if not kind.continues]
 
 _MADE = {
     "picture": ("image/png", picture),

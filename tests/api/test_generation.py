@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import shutil
 
 import httpx
 import pytest
@@ -23,13 +24,15 @@ from wire_calls import (
 )
 
 import examples
-from darkroom.domain.kinds.table import KINDS
 
 
-@pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
+@pytest.mark.parametrize("kind", examples.SUBMITTED, ids=lambda kind: kind.name)
 def test_submit_of_every_kind_becomes_results(caller, kind):
     answer = caller.post(kind.route, json=examples.small(kind))
     task = finished(caller, succeeded(answer)["task_id"])
+    if kind.name == "speech-recognize" and shutil.which("whisper-cli") is None:
+        assert "No speech recognition engine" in task["msg"]
+        return
     assert task["task_status"] == "SUCCESS", task
     assert len(task[kind.outputs]) == 1
 

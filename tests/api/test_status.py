@@ -7,8 +7,8 @@ import datetime
 import pytest
 from wire_calls import (
     IMAGE_TO_IMAGE,
+    NOWHERE,
     balance,
-    data_url,
     finished,
     refused,
     rows,
@@ -44,8 +44,7 @@ def test_a_finished_task_says_when_by_whom_and_at_what_price(caller):
 
 
 def test_a_failed_task_says_why_and_costs_nothing(caller):
-    torn = data_url(b"\x89PNG\r\n\x1a\n and then nothing of a picture")
-    task = finished(caller, submit(caller, IMAGE_TO_IMAGE, images=[torn])["task_id"])
+    task = finished(caller, submit(caller, IMAGE_TO_IMAGE, images=[NOWHERE])["task_id"])
     assert (task["task_status"], task["images"]) == ("FAILED", [])
     assert task["msg"]
     assert task["error_code"] == 1002

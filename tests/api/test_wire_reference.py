@@ -6,6 +6,7 @@ import httpx
 import pytest
 from wire_calls import (
     IMAGE_TO_IMAGE,
+    NOWHERE,
     TEXT_TO_IMAGE,
     TINY,
     balance,
@@ -17,8 +18,8 @@ from wire_calls import (
     succeeded,
 )
 
+import examples
 from darkroom import config
-from darkroom.domain.kinds.table import KINDS
 from ground import wait_until
 
 UPLOAD = "/v1/generation/upload-file"
@@ -54,8 +55,8 @@ def test_a_task_goes_from_waiting_to_succeed(reference):
 
 
 def test_a_task_that_cannot_be_made_is_failed(reference):
-    torn = data_url(b"\x89PNG\r\n\x1a\n and then nothing of a picture")
-    task = finished(reference, submit(reference, IMAGE_TO_IMAGE, images=[torn])["task_id"])
+    data = submit(reference, IMAGE_TO_IMAGE, images=[NOWHERE])
+    task = finished(reference, data["task_id"])
     assert task["task_status"] == "failed"
     assert task["msg"]
     assert balance(reference) == 1000
@@ -161,9 +162,10 @@ def test_a_wrong_method_keeps_its_405(reference):
     assert (answer.status_code, answer.json()["status"]) == (405, 1002)
 
 
-@pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
+@pytest.mark.parametrize("kind", examples.SUBMITTED, ids=lambda kind: kind.name)
 def test_every_kind_refuses_an_empty_object_in_this_spelling(reference, kind):
-    _business(reference.post(kind.route, json={}), 1002, "cannot be empty")
+    answer = reference.post(kind.route, json={})
+    _business(answer, 1002, "cannot be empty", answer.json()["field"])
 
 
 def test_the_mirror_speaks_it_too(reference):

@@ -17,6 +17,8 @@ from ground import Server, wait_until
 
 TEXT_TO_IMAGE = "/v1/generation/text-to-image"
 IMAGE_TO_IMAGE = "/v1/generation/image-to-image"
+# A name that never leads anywhere (RFC 6761): a task that wants a picture from there fails.
+NOWHERE = "https://nowhere.invalid/picture.png"
 TINY = {"model": "PAINTER", "prompt": "abstract shapes", "resolution": "64x64"}
 _shades = itertools.count(1)
 

@@ -65,8 +65,8 @@ def test_models_are_the_same_here_and_on_the_server(served, server) -> None:
 
 
 def test_generate_of_a_task_that_fails_says_why(served, tmp_path: Path) -> None:
-    (tmp_path / "in.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"no picture" * 10)
-    command = ("generate", "image-to-image", "--prompt", "a lake", *SMALL, "--image", "in.png")
+    nowhere = "https://nowhere.invalid/in.png"
+    command = ("generate", "image-to-image", "--prompt", "a lake", *SMALL, "--image", nowhere)
     done = served()(*command, "--json")
     assert "failed: " in done.sentence
     assert json.loads(done.out)["files"] == []

@@ -13,6 +13,7 @@ import pytest
 from console_visitors import Visitor
 from PIL import Image
 
+import examples
 from ground import Server, wait_until
 
 BIG = {"model": "PAINTER", "prompt": "abstract shapes", "resolution": "1024x512"}
@@ -56,11 +57,10 @@ def test_what_is_no_file_has_no_small_version(visitor: Visitor, name: str) -> No
     assert visitor.get(f"/gallery/previews/{name}").status_code == 404
 
 
-def test_a_broken_upload_has_no_small_version(visitor: Visitor) -> None:
-    broken = b"\x89PNG\r\n\x1a\n" + b"x" * 100
+def test_an_upload_that_is_no_picture_has_no_small_version(visitor: Visitor) -> None:
     answer = visitor.post(
         "/v1/generation/upload-file",
-        files={"file": ("a.png", broken)},
+        files={"file": ("a.png", examples.sound())},
         headers={"X-CSRF-Token": visitor.form_token()},
     )
     name = answer.json()["data"]["object_url_list"][0].rpartition("/")[2]

@@ -78,6 +78,7 @@ def test_a_kind_that_nobody_thought_of_gets_its_controls() -> None:
         "steps": "slider",
         "is_loud": "switch",
         "mood": "text",
+        "seed": "number",
         "deadline_seconds": "number",
         "priority": "slider",
     }
@@ -109,8 +110,11 @@ def test_a_form_is_bounded_by_what_the_model_offers() -> None:
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
 def test_a_request_survives_its_form(kind: Kind) -> None:
-    body = {**kind.example, "seed": 0, "priority": 3, "negative_prompt": "it's\nwet"}
-    del body["model"]
+    asked = {**kind.example, "seed": 0, "priority": 3, "negative_prompt": "it's\nwet"}
+    body = {name: asked[name] for name in kind.input.__struct_fields__ if name in asked}
+    body.pop("model", None)
+    if body.get("generate_audio") == "true":
+        body["generate_audio"] = True
     texts = forms.filled(kind, body)
     assert forms.body(forms.fields(kind, _offer(), texts), texts) == body
 
