@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import psycopg
@@ -14,29 +15,48 @@ from console_visitors import Visitor
 from PIL import Image
 
 import examples
+from darkroom.domain.kinds.table import KINDS
 from ground import Server, wait_until
 
 BIG = {"model": "PAINTER", "prompt": "abstract shapes", "resolution": "1024x512"}
 TINY = BIG | {"resolution": "64x64"}
 
 
-def _submitted(visitor: Visitor, body: dict[str, Any]) -> str:
+def _submitted(visitor: Visitor, body: dict[str, Any], kind: str = "text-to-image") -> str:
     headers = {"X-CSRF-Token": visitor.form_token()}
-    kind = "image-to-image" if "images" in body else "text-to-image"
-    answer = visitor.post(f"/v1/generation/{kind}", json=body, headers=headers)
+    kind = "image-to-image" if "images" in body else kind
+    answer = visitor.post(KINDS[kind].route, json=body, headers=headers)
     return str(answer.json()["data"]["task_id"])
 
 
-def _made(visitor: Visitor, body: dict[str, Any]) -> tuple[str, str]:
+def _made(visitor: Visitor, body: dict[str, Any], kind: str = "text-to-image") -> tuple[str, str]:
     """The id of a task that has ended well, and its file's address."""
-    task_id = _submitted(visitor, body)
+    task_id = _submitted(visitor, body, kind)
 
     def ended() -> dict[str, Any] | None:
         data: dict[str, Any] = visitor.get(f"/v1/generation/{task_id}/status").json()["data"]
         return data if data["task_status"] in ("SUCCESS", "FAILED") else None
 
     done = wait_until(ended, seconds_max=120, what="the end of the task")
-    return task_id, done["images"][0]
+    return task_id, done[KINDS[kind].outputs][0]
+
+
+def test_what_a_result_says_in_words_is_shown(visitors: Callable[..., Visitor]) -> None:
+    visitor = visitors()
+    task_id, _ = _made(visitor, dict(KINDS["podcast-text"].example), "podcast-text")
+    page = visitor.get(f"/gallery/{task_id}").text
+    assert "Mia: " in page
+    assert "Leo: " in page
+    assert '<span class="muted">Words</span>' in visitor.get("/gallery").text
+
+
+def test_a_clip_is_shown_with_its_cover(visitors: Callable[..., Visitor]) -> None:
+    visitor, kind = visitors(), KINDS["text-to-video"]
+    task_id, address = _made(visitor, examples.small(kind), kind.name)
+    page = visitor.get(f"/gallery/{task_id}").text
+    assert f'<video src="{urlsplit(address).path}"' in page
+    assert 'poster="/files/' in page
+    assert 'src="/gallery/previews/' in visitor.get("/gallery").text
 
 
 def test_a_small_version_is_made_once_and_kept(visitors: Callable[..., Visitor]) -> None:

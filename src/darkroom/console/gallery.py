@@ -94,6 +94,7 @@ async def _opened(visit: Visit) -> dict[str, Any]:
         made = await assets.of_task(tx, account_id, task_id)
     task = found[account_id, task_id]
     kind = KINDS[task.kind]
+    notes = task.notes or {}
     results = [one for one in made if one.media_type in media.OUTPUTS[kind.outputs]]
     fields = forms.filled(kind, inquiry.input["fields"])
     texts = [fields.pop(name) for name in kind.texts if name in fields]
@@ -102,10 +103,15 @@ async def _opened(visit: Visit) -> dict[str, Any]:
         "task": task,
         "inquiry": inquiry,
         "made": results or made,
+        "told": [_told(notes[name]) for name in kind.told if name in notes],
         "cover": next((one.file for one in made if one not in results), ""),
         "texts": texts,
         "asked": {forms.label(name): text for name, text in fields.items() if name not in _SHOWN},
-        "notes": {forms.label(name): _text(value) for name, value in (task.notes or {}).items()},
+        "notes": {
+            forms.label(name): _text(value)
+            for name, value in notes.items()
+            if name not in kind.told
+        },
         "size": size,
         "inputs": list(_inputs(inquiry, visit.base_url)),
         "advice": _ADVICE.get(task.error_code or 0, ""),
@@ -120,6 +126,13 @@ def _task_id(visit: Visit) -> str:
     if "\x00" in task_id:
         raise errors.TaskNotFound
     return task_id
+
+
+def _told(value: Any) -> str:
+    """What a result says in words; a script turn by turn."""
+    if isinstance(value, list):
+        return "\n".join(f"{turn['speaker_name']}: {turn['content']}" for turn in value)
+    return str(value)
 
 
 def _text(value: Any) -> str:
