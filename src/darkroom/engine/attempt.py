@@ -107,6 +107,9 @@ class Attempt:
             await leases.requeue(tx, self.claimed, delay_seconds=0, strikes=0)
 
     async def _make(self, folder: Path) -> list[protocol.Made]:
+        if not self.backend:
+            # Of this model's kinds, which are claimed together, another worker may serve this one.
+            raise errors.Hindered(f"This worker has no backend for {self.claimed.kind}.")
         files = await self._fetch_unless_stopped(folder)
         asked = protocol.Run(
             backend=self.backend,

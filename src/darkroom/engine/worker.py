@@ -25,9 +25,9 @@ from darkroom.storage.database import Database
 from darkroom.storage.files import Files
 
 _log = logging.getLogger(__name__)
-# A NOTIFY can be lost with its connection; asking this often costs such a task a moment, no more.
 # What a sandbox is asked for first.
 _WARM_BACKEND = "painter"
+# A NOTIFY can be lost with its connection; asking this often costs such a task a moment, no more.
 _POLL_SECONDS = 1.0
 _BEAT_SECONDS = 0.25
 # Leases are renewed at a third of their length, so that a beat may fail before one runs out.
