@@ -8,6 +8,8 @@ from pathlib import Path
 
 from e2e_house import House, ended, submit
 
+from darkroom.domain import certificates
+from darkroom.storage.database import Database
 from ground import wait_until
 
 # Python loads a module of this name at its start, before any of ours: this process's clock is off.
@@ -39,6 +41,11 @@ def _start(house: House, shift_seconds: float, command: str, *flags: str) -> sub
     return house.start(command, *flags)
 
 
+async def _certified(database: Database) -> None:
+    async with database.transaction() as tx:
+        await certificates.ours(tx)
+
+
 def _told_at(log: Path) -> datetime:
     """The instant of a log's first line."""
     return datetime.fromisoformat(log.read_text().split()[0])
@@ -50,6 +57,8 @@ def test_processes_whose_clocks_are_hours_apart_lose_and_repeat_nothing(
     (tmp_path / "clock").mkdir()
     (tmp_path / "clock" / "sitecustomize.py").write_text(WRONG_CLOCK)
     house.environment["PYTHONPATH"] += f":{tmp_path / 'clock'}"
+    # Made by a process whose clock is right: the library knows no instants of a class of ours.
+    house.ground.run(_certified)
     _start(house, HOUR, "serve", "--workers", "0")
     client = house.client()
     ids = submit(client, "slow", 4)

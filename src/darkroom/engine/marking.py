@@ -24,6 +24,12 @@ class Marker:
         self._database = database
         self._authority = authority
 
+    async def prepare(self) -> None:
+        """Have the certificate at hand, so that no end of a task need ask the database for it."""
+        if self._authority is None:
+            async with self._database.transaction() as tx:
+                self._authority = await certificates.ours(tx)
+
     async def sign(self, made: protocol.Made, origin: Origin) -> Path:
         """Where the signed file lies, beside the one that was made; raises `NotSigned`.
 
@@ -45,8 +51,7 @@ class Marker:
     async def _ours(self) -> Authority:
         while self._authority is None:
             try:
-                async with self._database.transaction() as tx:
-                    self._authority = await certificates.ours(tx)
+                await self.prepare()
             except errors.DatabaseUnavailable as fault:
                 # The end of the task waits for it as well.
                 _log.warning("the certificate cannot be had yet: %s", fault)

@@ -30,6 +30,8 @@ _WARM_BACKEND = "painter"
 # A NOTIFY can be lost with its connection; asking this often costs such a task a moment, no more.
 _POLL_SECONDS = 1.0
 _BEAT_SECONDS = 0.25
+# Until the certificate is at hand; then it costs nothing.
+_PREPARE_SECONDS = 5.0
 # Leases are renewed at a third of their length, so that a beat may fail before one runs out.
 _LEASE_PARTS = 3
 # What a child gets to stop by itself, and an end to be written, before it is given up.
@@ -79,6 +81,7 @@ class Worker:
                 group.create_task(loop.every(config.WORKER_SEEN_SECONDS, self._see, drained))
                 group.create_task(loop.every(_BEAT_SECONDS, self._beat, drained))
                 group.create_task(self._wake_at(stop))
+                group.create_task(loop.every(_PREPARE_SECONDS, self._tools.marker.prepare, stop))
                 await loop.every(0.0, self._claim, stop)
                 listening.cancel()
                 await self._drain()
