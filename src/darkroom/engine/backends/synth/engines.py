@@ -110,7 +110,9 @@ def run(
     deadline = time.monotonic() + seconds_max
     pipe = subprocess.PIPE
     # The caller's words go in by the standard input alone, never among the arguments.
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe) as program:  # noqa: S603
+    with subprocess.Popen(  # noqa: S603 - no shell, no words of a caller's among the arguments
+        command, stdin=pipe, stdout=pipe, stderr=pipe
+    ) as program:
         waiting: bytes | None = given
         try:
             while True:

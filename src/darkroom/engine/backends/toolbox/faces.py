@@ -118,11 +118,12 @@ def _patterns() -> tuple[Floats, Floats, Floats]:
     blot(face, (0.5, 0.665, 0.09, 0.025), 0.6)
     blot(face, (0.5, 0.775, 0.16, 0.035), 0.45)
     blot(face, (0.5, 0.87, 0.13, 0.05), 0.95)
-    soft = cv2.GaussianBlur(face, (0, 0), scale * 0.8)
-    return tuple(  # type: ignore[return-value]
-        np.asarray(cv2.resize(one, _PATTERN, interpolation=cv2.INTER_AREA), np.float32)
-        for one in (soft, oval, inner)
-    )
+    soft = np.asarray(cv2.GaussianBlur(face, (0, 0), scale * 0.8), np.float32)
+    return _small(soft), _small(oval), _small(inner)
+
+
+def _small(picture: Floats) -> Floats:
+    return np.asarray(cv2.resize(picture, _PATTERN, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def skin_likeness(pixels: Pixels) -> Floats:
