@@ -8,16 +8,16 @@ Refusal      the caller can act: answered on the wire with `status`, `code`, `fi
  ├ TaskNotFound · BatchNotFound · FileNotFound · EndpointNotFound · DeliveryNotFound · KeyNotFound
  ├ PaymentNotFound · NotSold · SignatureRefused
  ├ TaskUnfinished · FileDeleted
- ├ RouteNotFound · PageNotFound · MethodNotAllowed · LinkUsedUp
+ ├ RouteNotFound ─ PageNotFound · MethodNotAllowed · LinkUsedUp
  ├ ContentRefused · InputRefused · WebhookRefused · IdempotencyConflict
- ├ BodyTooLarge · UploadTooLarge · UnsupportedMedia · UnsupportedFormat
+ ├ BodyTooLarge ─ UploadTooLarge · UnsupportedMedia · UnsupportedFormat
  └ QueueFull · RateLimited · Unavailable
 TaskError    a task ended badly: kept on the task, never an HTTP error
  ├ BadInput · BackendFailed · TimedOut            the first ends the task
  ├ BackendCrashed · OutOfMemory · Hindered        another attempt may end better
  ├ AttemptsExhausted · Canceled · DeadlinePassed
 Fault        ours: logged whole, never shown
- ├ ConfigInvalid · DatabaseUnavailable · StatementRefused
+ ├ ConfigInvalid · DatabaseUnavailable · FilesUnavailable · StatementRefused
  ├ DatabaseTooOld · DatabaseTooNew · DatabaseCorrupt
  └ HoldNotOpen · StripeFailed
 AddressRefused · NoAnswer    from `outbound`, to who asked: each makes its own of them
@@ -204,11 +204,8 @@ class RouteNotFound(Refusal):
     code = 1003
 
 
-class PageNotFound(Refusal):
+class PageNotFound(RouteNotFound):
     """There is no such page, or it is not yours to see."""
-
-    status = 404
-    code = 1003
 
 
 class MethodNotAllowed(Refusal):
@@ -250,11 +247,8 @@ class BodyTooLarge(Refusal):
     code = 1014
 
 
-class UploadTooLarge(Refusal):
+class UploadTooLarge(BodyTooLarge):
     """The file is larger than this server accepts."""
-
-    status = 413
-    code = 1014
 
 
 class UnsupportedMedia(Refusal):
@@ -362,6 +356,10 @@ class ConfigInvalid(Fault):
 
 class DatabaseUnavailable(Fault):
     """The database cannot be reached."""
+
+
+class FilesUnavailable(Fault):
+    """The store of files cannot be reached."""
 
 
 class StatementRefused(Fault):

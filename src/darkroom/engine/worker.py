@@ -106,13 +106,27 @@ class Worker:
         while len(self._idle) < count:
             try:
                 process = await Process.start(
-                    threads=self._config.child_threads, memory_mb=self._config.child_memory_mb
+                    threads=self._config.child_threads,
+                    memory_mb=self._config.child_memory_mb,
+                    gpu=self._choose_gpu(),
                 )
             except OSError as exc:
                 _log.error("no child can be started: %s", exc)
                 break
             self._idle.append(process)
         return len(self._idle)
+
+    def _choose_gpu(self) -> str | None:
+        """The GPU for another child: one with as few of them as any; None: all of the machine's."""
+        children = (*self._idle, *(one.process for one in self._running.values()))
+        held = [one.gpu for one in children if one.alive]
+        return min(self._config.gpus, key=held.count, default=None)
+
+    def _served(self) -> dict[str, Served]:
+        """The models whose tasks this worker runs: all that it can, or those of them it is for."""
+        only = self._config.models
+        served = self._catalogue.served()
+        return {key: one for key, one in served.items() if key in only} if only else served
 
     async def _wake_at(self, stop: asyncio.Event) -> None:
         await stop.wait()
@@ -138,7 +152,7 @@ class Worker:
                 tx,
                 self.id,
                 host=socket.gethostname(),
-                models=list(self._catalogue.served()),
+                models=list(self._served()),
                 loaded=sorted(self._held()),
                 slots=self._config.workers_count,
             )
@@ -160,7 +174,7 @@ class Worker:
         # Children come first: what cannot be run here is left to other workers.
         children = await self._start_children(free)
         # What the catalogue says may change while the database is asked.
-        served = self._catalogue.served()
+        served = self._served()
         if children:
             async with self._database.statement() as tx:
                 claimed = await leases.claim(
