@@ -8,11 +8,18 @@ import sys
 from typing import Any
 
 import psycopg
+import pytest
 from e2e_house import House, ended, status, submit
 
 import probes
 
 MODELS = "".join(probes.CATALOGUE.replace("PROBE", key) for key in ("LEFT", "RIGHT"))
+
+
+@pytest.fixture(autouse=True)
+def only_the_probe(house: House) -> None:
+    """Nothing else need be loaded, and nothing stands in for a backend that is missing."""
+    house.environment["DARKROOM_SANDBOX"] = "false"
 
 
 def rows(house: House, statement: str) -> list[Any]:
@@ -61,7 +68,6 @@ def test_each_box_runs_the_models_that_it_is_for(house: House) -> None:
 def test_models_that_a_worker_cannot_run_are_refused(house: House) -> None:
     with (house.folder / "catalogue.toml").open("a") as catalogue:
         catalogue.write(probes.CATALOGUE.replace("PROBE", "FAR").replace('"probe"', '"none"'))
-    house.environment["DARKROOM_SANDBOX"] = "false"
     said = refusal(house, "--models", "PROBE,NOBODYS")
     assert "DARKROOM_MODELS names NOBODYS, which is not in the catalogue" in said
     assert "DARKROOM_MODELS names FAR, which has no backend here" in refusal(

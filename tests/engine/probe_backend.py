@@ -136,7 +136,8 @@ class Probe:
         path = context.folder / "probe.png"
         Image.new("RGB", (64, 64), (context.seed % 256, 0, 0)).save(path)
         if "noise" in prompt:
-            Image.frombytes("RGB", NOISE, os.urandom(NOISE[0] * NOISE[1] * 3)).save(path)
+            noise = os.urandom(NOISE[0] * NOISE[1] * 3)
+            Image.frombytes("RGB", NOISE, noise).save(path, compress_level=0)
         if "broken file" in prompt:
             path.write_bytes(b"\x89PNG\r\n\x1a\n")
         if "astray" in prompt:
