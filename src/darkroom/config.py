@@ -97,7 +97,8 @@ _TOGETHER = (
     ("s3_region", "files_url"),
 )
 _BUCKET = r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._-]+)*/?$"
-_GPU = r"^(\d{1,2}|(GPU|MIG)-[0-9A-Fa-f-]+)$"
+_ENDPOINT = r"^https?://[A-Za-z0-9.:_\[\]-]+(/[A-Za-z0-9._/-]*)?$"
+_GPU = r"^(\d{1,2}|(GPU|MIG)-[0-9A-Za-z/-]+)$"
 
 
 def _said(description: str, **bounds: Any) -> Any:
@@ -125,7 +126,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         _said("Bucket for the files, as s3://bucket/prefix; unset: the data folder."),
     ] = None
     s3_endpoint: Annotated[
-        str | None, _said("Address of an S3-compatible server that has the bucket; unset: Amazon.")
+        Annotated[str, msgspec.Meta(pattern=_ENDPOINT)] | None,
+        _said("Address of an S3-compatible server that has the bucket; unset: Amazon."),
     ] = None
     s3_region: Annotated[
         str | None, _said("Region of the bucket; unset: that of AWS_REGION, or us-east-1.")

@@ -31,7 +31,7 @@ DOMAIN_STORAGE = {"darkroom.storage.database", "darkroom.storage.queries"}
 DOMAIN_NOT = {"darkroom.outbound", "darkroom.stripe_checkout"}
 
 NETWORK = {"aiohttp", "ftplib", "http.client", "httpx", "requests", "smtplib", "stripe"}
-NETWORK |= {"urllib.request"}
+NETWORK |= {"obstore", "urllib.request"}
 FILES = {"glob", "importlib.resources", "io", "os", "pathlib", "shutil", "tempfile"}
 IO = NETWORK | FILES | {"multiprocessing", "select", "socket", "ssl", "subprocess"}
 BANNED = {"domain": IO, "api": NETWORK, "console": NETWORK}

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from buckets import S3, run_s3
+from buckets import CREDENTIALS, S3, run_s3
 from darkroom import config, errors
 from darkroom.storage import bucket
 from darkroom.storage.bucket import Bucket
@@ -71,6 +71,14 @@ def test_credentials_that_are_refused_are_named(s3: S3) -> None:
     assert "s3:ListBucket" in said
 
 
+def test_credentials_that_are_missing_are_named(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in CREDENTIALS:
+        monkeypatch.delenv(name)
+    # Where a machine of Amazon's would be told its role.
+    monkeypatch.setenv("AWS_METADATA_ENDPOINT", "http://127.0.0.1:1")
+    assert "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are set" in refusal(s3)
+
+
 def test_a_big_file_arrives_in_parts_and_whole(s3: S3, tmp_path: Path) -> None:
     store = opened(s3)
     name, size, _ = asyncio.run(store.take(big(tmp_path), "video/mp4"))
@@ -125,6 +133,8 @@ def test_without_them_wanted_there_are_no_links(s3: S3) -> None:
         ("files_url", "s3://"),
         ("files_url", "s3://Bucket"),
         ("files_url", "s3://bucket/../x y"),
+        ("s3_endpoint", "minio.internal:9000"),
+        ("s3_endpoint", "http://"),
         ("downloads", "direct"),
     ],
 )
@@ -136,7 +146,7 @@ def test_a_setting_that_names_no_bucket_is_refused(setting: str, value: str) -> 
 @pytest.mark.parametrize("setting", ["s3_endpoint", "s3_region"])
 def test_a_place_without_a_bucket_is_refused(setting: str) -> None:
     with pytest.raises(errors.ConfigInvalid, match="DARKROOM_FILES_URL is not"):
-        config.load({setting: "somewhere"}, {})
+        config.load({setting: "http://somewhere"}, {})
 
 
 def test_links_without_a_bucket_are_refused() -> None:

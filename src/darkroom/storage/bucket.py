@@ -163,8 +163,8 @@ class Bucket:
             max_concurrency=_BLOCKS_TOGETHER,
         )
         try:
-            # Each of its requests is bounded, and so are their number and repeats.
-            await self._ask(put, None)
+            # Of a file each request is bounded, and so are their number and repeats.
+            await self._ask(put, _ASK_SECONDS_MAX if isinstance(body, bytes) else None)
         except errors.FileNotFound as exc:
             raise errors.FilesUnavailable(
                 f"There is no bucket {self.name} at {self._where}. Make it, or name another."
@@ -189,7 +189,8 @@ class Bucket:
         except (BaseError, TimeoutError) as exc:
             raise errors.FilesUnavailable(
                 f"The bucket {self.name} at {self._where} cannot be reached. Check "
-                f"DARKROOM_S3_ENDPOINT, the network and the AWS_ credentials. ({_reason(exc)})"
+                "DARKROOM_S3_ENDPOINT, the network, and that AWS_ACCESS_KEY_ID and "
+                f"AWS_SECRET_ACCESS_KEY are set. ({_reason(exc)})"
             ) from exc
 
     @property

@@ -53,7 +53,7 @@ class Files(Protocol):
         """Where anybody may download the file for a while; None: from the server alone."""
 
     async def remove(self, names: Sequence[str]) -> None:
-        """Remove files that no row speaks of any more, and their previews; gone ones are well."""
+        """Remove files that no row speaks of any more, and their previews; may be repeated."""
 
     async def preview(self, name: str) -> bytes | None:
         """The small version of a picture, if one is kept."""
