@@ -13,7 +13,9 @@ from starlette.responses import Response, StreamingResponse
 from darkroom.storage.files import Files, Stored
 
 _SPAN = re.compile(r"(\d*)-(\d*)")
-_SPANS = re.compile(r"bytes=\s*(?:\d+-\d*|-\d+)(?:\s*,\s*(?:\d+-\d*|-\d+))*")
+# No file has a place of more digits.
+_ONE = r"(?:\d{1,18}-\d{0,18}|-\d{1,18})"
+_SPANS = re.compile(rf"bytes=\s*{_ONE}(?:\s*,\s*{_ONE})*")
 # Who asks for more pieces gets the whole file (RFC 9110, 14.2: a server may ignore a Range).
 _SPANS_MAX = 100
 # From the first byte up to the second.
@@ -66,7 +68,6 @@ def find_spans(asked: str, size: int) -> list[Span] | None:
     None: the whole file, since the header is missing or makes no sense (RFC 9110, 14.2).
     """
     pairs = _SPAN.findall(asked.removeprefix("bytes=")) if _SPANS.fullmatch(asked) else []
-    pairs = [pair for pair in pairs if pair != ("", "")]
     if not 0 < len(pairs) <= _SPANS_MAX:
         return None
     spans: list[Span] = []
