@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from buckets import CREDENTIALS, S3, run_s3
 from darkroom.storage import migrate
 from darkroom.storage.embedded import Embedded
 from ground import Ground, Server, create_database, fresh_database, serve, wait_until
@@ -85,6 +86,21 @@ def server(
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate of files.example, with its key, in one file."""
     return certify(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3]:
+    """A server that speaks S3's protocol, as a process."""
+    with run_s3() as one:
+        yield one
+
+
+@pytest.fixture
+def s3(s3_server: S3, monkeypatch: pytest.MonkeyPatch) -> S3:
+    """A fresh bucket, and the credentials to it in this process's environment."""
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    return s3_server.with_bucket()
 
 
 @pytest.fixture(scope="session")

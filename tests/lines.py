@@ -1,4 +1,4 @@
-"""A line to PostgreSQL that can be cut: a TCP port that carries, swallows, resets or refuses."""
+"""A line to a server that can be cut: a TCP port that carries, swallows, resets or refuses."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CUTS = (SILENT, RESET, REFUSE)
 
 @dataclass(slots=True, eq=False)
 class _Pair:
-    """One connection: the caller's end and PostgreSQL's."""
+    """One connection: the caller's end and the server's."""
 
     ends: tuple[asyncio.StreamWriter, asyncio.StreamWriter]
     is_silent: bool = False
@@ -36,6 +36,7 @@ class Line:
         self._host, self._port = str(given["host"]), int(given.get("port") or 5432)
         self._pairs: set[_Pair] = set()
         self._cut: str | None = None
+        self._carries: tuple[int, str] | None = None
         self._loop = asyncio.new_event_loop()
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -46,8 +47,12 @@ class Line:
         """Cut the line, and keep it cut, in one of the ways of `CUTS`."""
         self._do(self._cut_now(how))
 
+    def cut_after(self, size: int, how: str) -> None:
+        """Cut the line once it has carried so many more bytes to the server."""
+        self._carries = (size, how)
+
     def heal(self) -> None:
-        """Carry new connections again; PostgreSQL hears that those which were silenced ended."""
+        """Carry new connections again; the server hears that those which were silenced ended."""
         self._do(self._heal_now())
 
     def _do(self, work: Coroutine[Any, Any, None]) -> None:
@@ -105,6 +110,12 @@ class Line:
     ) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(65536):
+                if self._carries is not None and writer is pair.ends[1]:
+                    left, how = self._carries
+                    self._carries = (left - len(data), how)
+                    if left < len(data):
+                        self._carries = None
+                        await self._cut_now(how)
                 if not pair.is_silent:
                     writer.write(data)
                     await writer.drain()

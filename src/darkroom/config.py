@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 
-from darkroom import errors
+from darkroom import errors, sources
 
 # Bounds of the system that are no settings; each with its unit in its name.
 JSON_BYTES_MAX = 32 * 2**20  # a few pictures as data: URLs fit
@@ -59,6 +58,8 @@ CRASHES_MAX = 2  # attempts of a task that may cost a child: it died, or ran out
 AVOID_SECONDS = 2.0  # what other workers get to take a task before the one that gave it back
 SWEEP_TASKS_MAX = 100
 FETCH_SECONDS_MAX = 60.0
+FILES_AWAY_SECONDS_MAX = 600.0  # that an attempt waits for the store of files to come back
+DOWNLOAD_SECONDS = 3_600  # for which a presigned address works
 NEWS_SECONDS = 1.0  # between two webhooks about the progress of a task
 PROGRESS_SECONDS_MAX = 60.0  # after which nobody cares
 LETTER_SECONDS_MAX = 3 * 86_400.0  # after which a letter that could not be sent is given up
@@ -92,7 +93,12 @@ _TOGETHER = (
     ("oidc_issuer", "oidc_client_id"),
     ("provenance_certificate", "provenance_key"),
     ("provenance_key", "provenance_certificate"),
+    ("s3_endpoint", "files_url"),
+    ("s3_region", "files_url"),
 )
+_BUCKET = r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._-]+)*/?$"
+_ENDPOINT = r"^https?://[A-Za-z0-9.:_\[\]-]+(/[A-Za-z0-9._/-]*)?$"
+_GPU = r"^(\d{1,2}|(GPU|MIG)-[0-9A-Za-z/-]+)$"
 
 
 def _said(description: str, **bounds: Any) -> Any:
@@ -115,10 +121,32 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         tuple[str, ...],
         _said("Addresses of proxies whose X-Forwarded-For and -Proto are believed."),
     ] = ()
+    files_url: Annotated[
+        Annotated[str, msgspec.Meta(pattern=_BUCKET)] | None,
+        _said("Bucket for the files, as s3://bucket/prefix; unset: the data folder."),
+    ] = None
+    s3_endpoint: Annotated[
+        Annotated[str, msgspec.Meta(pattern=_ENDPOINT)] | None,
+        _said("Address of an S3-compatible server that has the bucket; unset: Amazon."),
+    ] = None
+    s3_region: Annotated[
+        str | None, _said("Region of the bucket; unset: that of AWS_REGION, or us-east-1.")
+    ] = None
+    downloads: Annotated[
+        Literal["proxied", "presigned"],
+        _said("How results come out of a bucket: through this server, or by a link to it."),
+    ] = "proxied"
     workers: Annotated[
         Annotated[int, msgspec.Meta(ge=0, le=256)] | None,
-        _said("Tasks run at once by this process; unset: one a core; 0: none."),
+        _said("Tasks run at once by this process; unset: one a GPU, or one a core; 0: none."),
     ] = None
+    models: Annotated[
+        tuple[str, ...], _said("Models whose tasks this process runs; unset: all that it can.")
+    ] = ()
+    gpus: Annotated[
+        tuple[Annotated[str, msgspec.Meta(pattern=_GPU)], ...],
+        _said("GPUs for its tasks, by number or UUID; a child sees one of them; unset: all."),
+    ] = ()
     wire: Annotated[
         Literal["quickstart", "reference"], _said("Spelling of a new API key's answers.")
     ] = "quickstart"
@@ -249,7 +277,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     @property
     def workers_count(self) -> int:
         """How many tasks this process runs at once."""
-        return self.workers if self.workers is not None else os.cpu_count() or 1
+        return self.workers if self.workers is not None else len(self.gpus) or os.cpu_count() or 1
 
     @property
     def files_folder(self) -> Path:
@@ -267,13 +295,11 @@ _PASSWORD = re.compile(
     r"(?i)(?P<before>//[^/?#@:]*:)[^/\s]*(?=@)|(?P<named>\bpassword=)(?:'[^']*'|[^\s'&]+)"
 )
 
-# Words that people use for a switch, beside true, false, 1 and 0.
-_SWITCH = {"on": "true", "yes": "true", "off": "false", "no": "false"}
-
 
 def load(flags: Mapping[str, Any], environment: Mapping[str, str]) -> Config:
     """The settings of this process; raises `ConfigInvalid` naming the setting and its source."""
-    values = {name: value for name, (value, _) in _given(flags, environment).items()}
+    given = sources.given(Config.__struct_fields__, flags, environment)
+    values = {name: value for name, (value, _) in given.items()}
     try:
         config = msgspec.convert(values, Config, strict=False, dec_hook=_path)
     except msgspec.ValidationError as exc:
@@ -291,6 +317,10 @@ def _check(config: Config) -> None:
             raise errors.ConfigInvalid(
                 f"DARKROOM_{first.upper()} is set, and DARKROOM_{name.upper()} is not."
             )
+    if config.downloads == "presigned" and config.files_url is None:
+        raise errors.ConfigInvalid(
+            "DARKROOM_DOWNLOADS is presigned, which needs a bucket: set DARKROOM_FILES_URL."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,7 +335,8 @@ class InForce:
 
 def in_force(flags: Mapping[str, Any], environment: Mapping[str, str]) -> list[InForce]:
     """Every setting of this process with its source: a flag, a variable, the file, the default."""
-    config, given = load(flags, environment), _given(flags, environment)
+    config = load(flags, environment)
+    given = sources.given(Config.__struct_fields__, flags, environment)
     told = []
     for field in msgspec.structs.fields(Config):
         _, source = given.get(field.name, (None, "default"))
@@ -330,35 +361,6 @@ def _text(name: str, value: Any) -> str:
     return _PASSWORD.sub(lambda one: (one["before"] or one["named"]) + _MASK, str(value))
 
 
-def _given(flags: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
-    """What is set at all, each with its value as it was written and where."""
-    path = Path(environment.get("DARKROOM_CONFIG", "darkroom.toml"))
-    given = {name: (value, str(path)) for name, value in _from_file(environment).items()}
-    for name in Config.__struct_fields__:
-        if text := environment.get(variable := f"DARKROOM_{name.upper()}"):
-            given[name] = (_READERS.get(name, str)(text), variable)
-    for name, value in flags.items():
-        if value is not None:
-            given[name] = (value, f"--{name.replace('_', '-')}")
-    return given
-
-
-def _from_file(environment: Mapping[str, str]) -> Mapping[str, Any]:
-    path = Path(environment.get("DARKROOM_CONFIG", "darkroom.toml"))
-    if not path.is_file():
-        if "DARKROOM_CONFIG" in environment:
-            raise errors.ConfigInvalid(f"DARKROOM_CONFIG names {path}, which is no file.")
-        return {}
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
-        raise errors.ConfigInvalid(f"{path} is not valid TOML: {exc}") from exc
-    for name in values:
-        if name not in Config.__struct_fields__:
-            raise errors.ConfigInvalid(f"{path}: there is no setting {name}.")
-    return values
-
-
 def text_of(path: Path, setting: str) -> str:
     """The text of a file that a setting names; raises `ConfigInvalid` naming both."""
     try:
@@ -371,21 +373,3 @@ def _path(kind: type, value: Any) -> Any:
     if kind is Path and isinstance(value, str | Path):
         return Path(value)
     raise NotImplementedError
-
-
-def _items(text: str) -> list[str]:
-    return [item.strip() for item in text.split(",") if item.strip()]
-
-
-def _switch(text: str) -> str:
-    return _SWITCH.get(text.lower(), text)
-
-
-# How a variable's text is read where it is more than a text or a number.
-_READERS: Mapping[str, Callable[[str], Any]] = {
-    "trusted_proxies": _items,
-    "outbound_allow": _items,
-    "sandbox": _switch,
-    "test_checkout": _switch,
-    "webhook_http": _switch,
-}

@@ -6,18 +6,18 @@ Refusal      the caller can act: answered on the wire with `status`, `code`, `fi
  ├ InsufficientCredits
  ├ UnknownModel · NotOffered
  ├ NotFound ─ TaskNotFound · BatchNotFound · FileNotFound · EndpointNotFound · DeliveryNotFound
- │            KeyNotFound · PaymentNotFound · NotSold · RouteNotFound · PageNotFound
+ │            KeyNotFound · PaymentNotFound · NotSold · RouteNotFound ─ PageNotFound
  ├ TaskUnfinished · FileDeleted · LinkUsedUp
  ├ SignatureRefused · MethodNotAllowed
  ├ ContentRefused · InputRefused · WebhookRefused · IdempotencyConflict
- ├ BodyTooLarge · UploadTooLarge · UnsupportedMedia · UnsupportedFormat
+ ├ BodyTooLarge ─ UploadTooLarge · UnsupportedMedia · UnsupportedFormat
  └ QueueFull · RateLimited · Unavailable
 TaskError    a task ended badly: kept on the task, never an HTTP error
  ├ BadInput · ContentBlocked · BackendFailed · TimedOut · OutcomeUnknown    the first ends the task
  ├ BackendCrashed · OutOfMemory · Hindered        another attempt may end better
  ├ AttemptsExhausted · Canceled · DeadlinePassed
 Fault        ours: logged whole, never shown
- ├ ConfigInvalid · DatabaseUnavailable · StatementRefused
+ ├ ConfigInvalid · DatabaseUnavailable · FilesUnavailable · StatementRefused
  ├ DatabaseTooOld · DatabaseTooNew · DatabaseCorrupt
  └ HoldNotOpen · StripeFailed
 AddressRefused · NoAnswer    from `outbound`, to who asked: each makes its own of them
@@ -184,7 +184,7 @@ class RouteNotFound(NotFound):
     """No such address. GET /openapi.json lists every route."""
 
 
-class PageNotFound(NotFound):
+class PageNotFound(RouteNotFound):
     """There is no such page, or it is not yours to see."""
 
 
@@ -227,11 +227,8 @@ class BodyTooLarge(Refusal):
     code = 1014
 
 
-class UploadTooLarge(Refusal):
+class UploadTooLarge(BodyTooLarge):
     """The file is larger than this server accepts."""
-
-    status = 413
-    code = 1014
 
 
 class UnsupportedMedia(Refusal):
@@ -359,6 +356,10 @@ class ConfigInvalid(Fault):
 
 class DatabaseUnavailable(Fault):
     """The database cannot be reached."""
+
+
+class FilesUnavailable(Fault):
+    """The store of files cannot be reached."""
 
 
 class StatementRefused(Fault):

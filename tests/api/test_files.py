@@ -89,7 +89,13 @@ def test_many_ranges_answer_their_parts(stored):
     ]
 
 
-@pytest.mark.parametrize("asked", ["999999-", "999999-9999999"])
+def test_ranges_that_meet_are_answered_as_one_and_those_beyond_are_left_out(stored):
+    url, body = stored
+    answer = _get(url, range="bytes=3-5, 0-3,999999-")
+    assert (answer.status_code, answer.content) == (206, body[:6])
+
+
+@pytest.mark.parametrize("asked", ["999999-", "999999-9999999", "-0"])
 def test_a_range_beyond_the_file_is_not_satisfiable(stored, asked):
     url, body = stored
     answer = _get(url, range=f"bytes={asked}")
@@ -97,7 +103,13 @@ def test_a_range_beyond_the_file_is_not_satisfiable(stored, asked):
     assert answer.headers["Content-Range"] == f"bytes */{len(body)}"
 
 
-@pytest.mark.parametrize("asked", ["nonsense", "bytes=", "bytes=x-y", "bytes=9-5", "lines=0-1"])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        *("nonsense", "bytes=", "bytes=-", "bytes=x-y", "bytes=9-5", "lines=0-1"),
+        *("bytes=0-" + "9" * 5000, "bytes=" + ",".join(["0-0"] * 101)),
+    ],
+)
 def test_a_range_that_is_none_is_ignored(stored, asked):
     # RFC 9110, 14.2: a Range that is malformed or of an unknown unit is ignored.
     url, body = stored

@@ -34,7 +34,7 @@ def test_a_living_server_says_so(server):
 
 def test_a_ready_server_says_so_and_whether_it_is_a_sandbox(server):
     ready = succeeded(httpx.get(f"{server.url}/health/ready"))
-    assert ready == {"ready": True, "sandbox": True}
+    assert ready == {"ready": True, "sandbox": True, "files": True}
 
 
 def _allow_connections(postgres, conninfo, allowed):

@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect
 
 from darkroom import ids
 from darkroom.console.app import PAGES
-from darkroom.domain import accounts, payments
+from darkroom.domain import accounts, payments, workers
 from darkroom.domain.packages import Package
 from darkroom.storage.database import Database
 from ground import Server, wait_until
@@ -161,6 +161,18 @@ def test_rights_of_an_admin_are_given_and_taken(admin: Visitor, server: Server) 
     assert [act.after for act in deeds(server, account_id=account.id)] == [
         *({"is_admin": False}, {"is_admin": True})
     ]
+
+
+def test_a_worker_for_few_models_is_listed_with_them(admin: Visitor, server: Server) -> None:
+    async def seen(database: Database) -> None:
+        async with database.transaction() as tx:
+            worker_id = ids.new("wrk")
+            await workers.see(tx, worker_id, host="box", models=["FLUX_PRO", "WAN_2_7"], slots=2)
+            await workers.finish(tx, worker_id)
+
+    server.ground.run(seen)
+    page = admin.get("/admin/workers").text
+    assert '<span class="badge">FLUX_PRO</span> <span class="badge">WAN_2_7</span>' in page
 
 
 def test_a_task_is_found_and_its_story_told(admin: Visitor, server: Server) -> None:

@@ -13,11 +13,11 @@ from darkroom import errors
 from darkroom.domain import assets, deletions, endings, tasks
 from darkroom.engine import sweep
 from darkroom.storage.database import Database
-from darkroom.storage.files import Files
+from darkroom.storage.disk import Disk
 from ground import Ground
 
 
-async def _made(queue: Queue, account_id: str, store: Files, folder: Path) -> tuple[str, str]:
+async def _made(queue: Queue, account_id: str, store: Disk, folder: Path) -> tuple[str, str]:
     """A task that has ended well, and its file."""
     [task_id] = await queue.submit(account_id)
     source = folder / "made"
@@ -43,7 +43,7 @@ async def _state(database: Database, account_id: str, file: str) -> Any:
 
 def test_a_deleted_task_stays_without_its_files(ground: Ground, tmp_path: Path) -> None:
     account = ground.account().id
-    store = Files(tmp_path / "files")
+    store = Disk(tmp_path / "files")
 
     async def story(database: Database) -> None:
         queue = await opened(database)
@@ -81,7 +81,7 @@ def test_only_its_owner_deletes_a_task_and_only_when_it_has_ended(ground: Ground
 
 def test_what_a_crash_left_is_removed_by_the_sweep(ground: Ground, tmp_path: Path) -> None:
     account = ground.account().id
-    store = Files(tmp_path / "files")
+    store = Disk(tmp_path / "files")
 
     async def story(database: Database) -> None:
         queue = await opened(database)
@@ -89,10 +89,10 @@ def test_what_a_crash_left_is_removed_by_the_sweep(ground: Ground, tmp_path: Pat
         _, kept = await _made(queue, account, store, tmp_path)
         # Whoever deleted it died here, after the commit and before the removal.
         await _delete(database, account, task_id)
-        store.preview(file).write_bytes(b"small")
+        await store.keep_preview(file, b"small")
         await sweep.remove_deleted(database, store)
         assert not store.path(file).exists()
-        assert not store.preview(file).exists()
+        assert await store.preview(file) is None
         assert store.path(kept).exists()
         async with database.statement() as tx:
             assert await assets.leftover(tx, files_max=10) == []
@@ -113,7 +113,7 @@ def test_a_task_that_goes_on_cannot_be_marked_as_deleted(ground: Ground) -> None
 
 
 def test_files_past_their_days_go_and_younger_ones_stay(ground: Ground, tmp_path: Path) -> None:
-    account, store = ground.account().id, Files(tmp_path / "files")
+    account, store = ground.account().id, Disk(tmp_path / "files")
 
     async def made(database: Database) -> list[str]:
         queue = await opened(database)

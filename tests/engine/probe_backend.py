@@ -23,6 +23,8 @@ MARKS = "PROBE_MARKS"
 UNLOADABLE = "UNLOADABLE"
 # Models that take a while to load.
 HEAVY = "HEAVY"
+# The size of a picture that no compression makes small: nine megabytes.
+NOISE = (2048, 1536)
 # Work that takes its time; nothing ever sets it.
 _PAUSE = threading.Event()
 
@@ -134,11 +136,15 @@ class Probe:
             self._step(context, step / steps, is_deaf="deaf" in prompt)
         path = context.folder / "probe.png"
         Image.new("RGB", (64, 64), (context.seed % 256, 0, 0)).save(path)
+        if "noise" in prompt:
+            noise = os.urandom(NOISE[0] * NOISE[1] * 3)
+            Image.frombytes("RGB", NOISE, noise).save(path, compress_level=0)
         if "broken file" in prompt:
             path.write_bytes(b"\x89PNG\r\n\x1a\n")
         if "astray" in prompt:
             path = path.rename(marks / "astray.png")
-        notes = {"pid": os.getpid()} | ({"odd": "\0"} if "odd notes" in prompt else {})
+        gpu = os.environ.get("CUDA_VISIBLE_DEVICES")
+        notes = {"pid": os.getpid(), "gpu": gpu} | ({"odd": "\0"} if "odd notes" in prompt else {})
         yield Output(path, "image/svg" if "svg" in prompt else "image/png", 64, 64, notes)
 
     def _step(self, context: Context, fraction: float, *, is_deaf: bool) -> None:

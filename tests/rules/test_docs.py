@@ -69,7 +69,7 @@ def test_docs_list_every_route() -> None:
 
 
 def test_docs_list_every_setting() -> None:
-    written = set(re.findall(r"\bDARKROOM_[A-Z_]+\b", page(SETTINGS)))
+    written = set(re.findall(r"\bDARKROOM_[A-Z0-9_]+\b", page(SETTINGS)))
     refuse(differences(SETTINGS, settings(), written))
 
 

@@ -29,8 +29,8 @@ class Taken:
 
     async def discard(self) -> None:
         """Remove what was stored for a submit that was refused."""
-        for one in self.stored:
-            await self.store.remove(one.file)
+        if self.stored:
+            await self.store.remove([one.file for one in self.stored])
 
 
 async def take(call: Call, kind: Kind, given: Any) -> Taken:
@@ -56,7 +56,7 @@ async def _take_one(call: Call, name: str, address: str, rule: Files, taken: Tak
         taken.stored.append(asset)
         return f"file:{asset.file}"
     # Whatever this server is called from outside: nobody else has a file of that name.
-    if (own := _OWN.search(address)) and await call.edge.files.exists(own["file"]):
+    if (own := _OWN.search(address)) and await call.edge.files.find(own["file"]):
         return f"file:{own['file']}"
     if address.startswith((f"{call.base_url}/files/", f"{call.base_url}/uploads/")):
         raise errors.FileNotFound(f"{name}: image url error: no such file here.", field=name)

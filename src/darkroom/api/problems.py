@@ -34,10 +34,11 @@ async def answer(
         return await work
     except errors.Refusal as refused:
         problem = refused
-    except errors.DatabaseUnavailable as fault:
+    except (errors.DatabaseUnavailable, errors.FilesUnavailable) as fault:
         _log.error("%s: %s", trace.request_id, fault)
+        what = "database" if isinstance(fault, errors.DatabaseUnavailable) else "files"
         problem = errors.Unavailable(
-            "The server cannot reach its database right now. Try again shortly.",
+            f"The server cannot reach its {what} right now. Try again shortly.",
             retry_after_seconds=2,
         )
     except ClientDisconnect:

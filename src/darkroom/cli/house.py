@@ -26,6 +26,8 @@ from darkroom.domain.packages import Package
 from darkroom.engine import renew
 from darkroom.engine.backends import registry
 from darkroom.storage.database import Database
+from darkroom.storage.disk import Disk
+from darkroom.storage.files import Files
 
 if TYPE_CHECKING:
     from darkroom.stripe_checkout import StripeCheckout
@@ -35,9 +37,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """An open database, the catalogue with its rates, and the events that end the process."""
+    """An open database, the files, the catalogue with its rates, and what ends the process."""
 
     database: Database
+    files: Files
     catalogue: Catalogue
     stripe: StripeCheckout | None
     stop: asyncio.Event
@@ -73,12 +76,12 @@ async def opened(settings: Config) -> AsyncIterator[House]:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, signaled, number)
-    files = read_models(settings)
+    models, files = read_models(settings), await open_files(settings)
     async with (
         connect.open_database(settings) as database,
         _stripe(settings) as stripe,
     ):
-        served = Catalogue({}, {}, registry.names(), settings.sandbox, files=files)
+        served = Catalogue({}, {}, registry.names(), settings.sandbox, files=models)
         async with database.transaction() as tx:
             await edits.publish(tx, served)
         for key, model in served.models.items():
@@ -86,11 +89,32 @@ async def opened(settings: Config) -> AsyncIterator[House]:
                 _log.warning("%s names the backend %s, which is not installed", key, name)
         renewing = asyncio.create_task(renew.run(database, served, stop))
         try:
-            yield House(database, served, stripe, stop, hurry)
+            yield House(database, files, served, stripe, stop, hurry)
         finally:
             renewing.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await renewing
+
+
+async def open_files(settings: Config) -> Files:
+    """The store of files that the settings name; a bucket's library is loaded only for one."""
+    if settings.files_url is None:
+        return Disk(settings.files_folder)
+    found: Files = await lazy.load("darkroom.storage.bucket:opened")(settings)
+    return found
+
+
+def check_models(settings: Config, served: Catalogue) -> None:
+    """Refuse models that the worker of this process is to run and cannot."""
+    runs = served.served()
+    for key in settings.models if settings.workers_count else ():
+        if key in runs:
+            continue
+        is_known = key in served.models or key in served.hidden
+        what = "has no backend here" if is_known else "is not in the catalogue"
+        raise errors.ConfigInvalid(
+            f"DARKROOM_MODELS names {key}, which {what}. `darkroom models` lists the models."
+        )
 
 
 def read_models(settings: Config) -> dict[str, catalogue.Model]:

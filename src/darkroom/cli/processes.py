@@ -32,7 +32,6 @@ from darkroom.engine import loop
 from darkroom.engine.daemon import Daemon
 from darkroom.engine.worker import Worker
 from darkroom.outbound import Outbound
-from darkroom.storage.files import Files
 
 if TYPE_CHECKING:
     from darkroom.identity import Issuer
@@ -65,6 +64,8 @@ def serve(**flags: Any) -> None:
 @_DATA
 @_DATABASE_URL
 @_WORKERS
+@click.option("--models", metavar="A,B", help="Run tasks of these models only.")
+@click.option("--gpus", metavar="0,1", help="GPUs to use, one for each child.")
 def work(**flags: Any) -> None:
     """Run tasks for the servers on the same database."""
     settings = config.load(flags, os.environ)
@@ -81,16 +82,18 @@ def daemon(**flags: Any) -> None:
 
 
 async def _work(settings: Config) -> None:
-    files, authority = Files(settings.files_folder), house.read_authority(settings)
+    authority = house.read_authority(settings)
     async with house.opened(settings) as home:
+        house.check_models(settings, home.catalogue)
+        worker = Worker(home.database, home.files, home.catalogue, settings, authority)
         click.echo("Darkroom works.")
-        await Worker(home.database, files, home.catalogue, settings, authority).run(home.stop)
+        await worker.run(home.stop)
 
 
 async def _daemon(settings: Config) -> None:
     async with house.opened(settings) as home:
         click.echo("Darkroom keeps the house.")
-        await Daemon(home.database, settings, home.stripe).run(home.stop)
+        await Daemon(home.database, home.files, settings, home.stripe).run(home.stop)
 
 
 def _issuer(settings: Config) -> AbstractAsyncContextManager[Issuer | None]:
@@ -112,13 +115,14 @@ async def _serve(settings: Config, told: Sequence[config.InForce]) -> None:
             _moderator(settings) as moderator,
             _issuer(settings) as issuer,
         ):
+            house.check_models(settings, home.catalogue)
             edge = Edge(
                 config=settings,
                 settings=told,
                 database=home.database,
                 submits=groups.submits(home.database),
                 statuses=groups.Statuses(home.database),
-                files=Files(settings.files_folder),
+                files=home.files,
                 catalogue=home.catalogue,
                 packages=house.read_packages(settings),
                 stripe=home.stripe,
@@ -133,12 +137,13 @@ async def _serve(settings: Config, told: Sequence[config.InForce]) -> None:
                 streams=asyncio.Semaphore(config.EVENT_STREAMS_MAX),
                 stop=asyncio.Event(),
             )
-            answered, daemon = asyncio.Event(), Daemon(home.database, settings, home.stripe)
+            answered = asyncio.Event()
+            daemon = Daemon(home.database, home.files, settings, home.stripe)
             async with asyncio.TaskGroup() as group:
                 group.create_task(daemon.run(home.stop))
                 group.create_task(edge.recorder.run(answered))
                 if settings.workers_count:
-                    worker = Worker(home.database, edge.files, home.catalogue, settings, authority)
+                    worker = Worker(home.database, home.files, home.catalogue, settings, authority)
                     group.create_task(worker.run(home.stop))
                 await _answer(edge, listening, home)
                 answered.set()

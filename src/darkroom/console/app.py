@@ -66,12 +66,13 @@ _STATIC = "/static"
 _KEPT_FOR_EVER = b"public, max-age=31536000, immutable"
 _BODY_BYTES_MAX = 2**20
 _OF_THE_API = ("/v1/", "/growthai/")
+# `{files}` is where results come from besides here: the bucket, when links to it are handed out.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:{files}; "
+    "media-src 'self' blob:{files}; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
 _HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
-        "media-src 'self' blob:; connect-src 'self'; form-action 'self'; base-uri 'none'; "
-        "frame-ancestors 'none'"
-    ),
     "Cache-Control": "no-store",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
@@ -87,6 +88,9 @@ class Console:
     def __init__(self, edge: Edge) -> None:
         self._edge = edge
         self._templates = rendering.environment()
+        origin = edge.files.origin
+        policy = _POLICY.format(files=f" {origin}" if origin else "")
+        self._headers = {"Content-Security-Policy": policy, **_HEADERS}
         files = StaticFiles(packages=[("darkroom.console", "static")])
         self._static = Starlette(routes=[Mount(_STATIC, files)])
         by_path: dict[str, dict[str, Page]] = {}
@@ -114,7 +118,7 @@ class Console:
             return _refused(visit, problem)
 
         response = await problems.answer(_answer(visit, pages or {}), seen, say)
-        for name, value in _HEADERS.items():
+        for name, value in self._headers.items():
             response.headers.setdefault(name, value)
         await response(scope, receive, send)
 

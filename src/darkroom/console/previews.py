@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
+import io
+import tempfile
 from pathlib import Path
 
 from PIL import Image, ImageOps
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 
 from darkroom import errors
 from darkroom.console.visit import Page, Visit
 from darkroom.domain import assets
+from darkroom.storage import files
 
 # Twice the width of a picture in the grid, for screens of twice the pixels.
 _SIDE_PIXELS = 512
@@ -27,21 +29,28 @@ _scaling = asyncio.Semaphore(2)
 async def show(visit: Visit) -> Response:
     """The small version of one picture of the account."""
     name = visit.request.path_params["name"]
-    files = visit.edge.files
-    source, small = files.path(name), files.preview(name)
+    files.check_name(name)
     async with visit.edge.database.statement() as tx:
         asset = await assets.find(tx, visit.account_id, name)
     if asset is None or not asset.media_type.startswith("image/"):
         raise errors.FileNotFound
-    if not await asyncio.to_thread(small.is_file):
+    small = await visit.edge.files.preview(name)
+    if small is None:
         async with _scaling:
-            await asyncio.to_thread(_scale, source, small)
-    return FileResponse(small, headers=_KEPT, media_type="image/webp")
+            small = await _make(visit.edge.files, name)
+    return Response(small, headers=_KEPT, media_type="image/webp")
 
 
-def _scale(source: Path, target: Path) -> None:
-    """Write the small version whole or not at all, and not of a picture that is gone by then."""
-    beside = target.with_suffix(f".{secrets.token_hex(4)}.part")
+async def _make(store: files.Files, name: str) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        source = await store.fetch(name, Path(folder) / "picture")
+        small = await asyncio.to_thread(_scale, source)
+    await store.keep_preview(name, small)
+    return small
+
+
+def _scale(source: Path) -> bytes:
+    small = io.BytesIO()
     try:
         with Image.open(source, formats=_FORMATS) as picture:
             if picture.width * picture.height > _PIXELS_MAX:
@@ -51,15 +60,10 @@ def _scale(source: Path, target: Path) -> None:
             upright = ImageOps.exif_transpose(picture)
             upright.thumbnail((_SIDE_PIXELS, _SIDE_PIXELS))
             has_alpha = "A" in upright.getbands() or "transparency" in upright.info
-            upright.convert("RGBA" if has_alpha else "RGB").save(beside, "WEBP", quality=_QUALITY)
-        beside.rename(target)
+            upright.convert("RGBA" if has_alpha else "RGB").save(small, "WEBP", quality=_QUALITY)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as exc:
         raise errors.FileNotFound("There is no small version of this file.") from exc
-    finally:
-        beside.unlink(missing_ok=True)
-    # Who deletes the picture removes it before its preview: one of the two sees the other.
-    if not source.exists():
-        target.unlink(missing_ok=True)
+    return small.getvalue()
 
 
 PAGES = (Page("GET", "/gallery/previews/{name}", show),)

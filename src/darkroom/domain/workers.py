@@ -12,15 +12,15 @@ from darkroom.storage.database import Transaction
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """One worker, its `state` alive, ended or lost; `models` and `running` are counts.
+    """One worker, its `state` alive, ended or lost, and how many tasks it is `running`.
 
-    `loaded` are the models that its children hold.
+    `models` are those that it serves, `loaded` those that its children hold.
     """
 
     id: str
     host: str
     state: str
-    models: int
+    models: list[str]
     slots: int
     running: int
     started_at: datetime

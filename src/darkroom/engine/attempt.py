@@ -6,10 +6,10 @@ import asyncio
 import logging
 import shutil
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from darkroom import config, credentials, errors, media
 from darkroom.domain import assets, failures, leases
@@ -22,6 +22,7 @@ from darkroom.outbound import Outbound
 from darkroom.storage.database import Database
 from darkroom.storage.files import Files
 
+_T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 _RETRY_SECONDS = 0.5
 
@@ -179,14 +180,34 @@ class Attempt:
             rule = KINDS[self.claimed.kind].files[name]
             fetched[name] = []
             for number, address in enumerate(addresses):
+                path = folder / f"{name}-{number}"
                 if address.startswith("file:"):
-                    path = self.tools.files.path(address.removeprefix("file:"))
+                    path = await self._fetch_own(address.removeprefix("file:"), path)
                 else:
-                    path = folder / f"{name}-{number}"
                     await self._download(address, path, rule.bytes_max)
                 await asyncio.to_thread(_check_type, path, rule)
                 fetched[name].append(str(path))
         return fetched
+
+    async def _fetch_own(self, name: str, path: Path) -> Path:
+        try:
+            return await self._wait_for_files(lambda: self.tools.files.fetch(name, path))
+        except errors.FileNotFound as exc:
+            raise errors.BadInput("image url error: the input file is no longer here.") from exc
+
+    async def _wait_for_files(self, work: Callable[[], Awaitable[_T]]) -> _T:
+        """Work with the store of files, again and again while it is away: what is made is kept."""
+        until = time.monotonic() + config.FILES_AWAY_SECONDS_MAX
+        while True:
+            try:
+                return await work()
+            except errors.FilesUnavailable as fault:
+                if self.stopped_at:
+                    raise contract.Canceled from fault
+                if time.monotonic() > until:
+                    raise errors.Hindered("The store of files cannot be reached.") from fault
+                _log.warning("%s: waits for the store of files: %s", self.claimed.id, fault)
+                await asyncio.sleep(_RETRY_SECONDS)
 
     async def _download(self, address: str, path: Path, bytes_max: int) -> None:
         try:
@@ -207,7 +228,9 @@ class Attempt:
         path, likeness = Path(made.path), None
         if self.claimed.has_provenance:
             path, likeness = await asyncio.gather(self._sign(made), self.tools.marker.measure(made))
-        file, size, digest = await self.tools.files.take(path, made.media_type)
+        file, size, digest = await self._wait_for_files(
+            lambda: self.tools.files.take(path, made.media_type)
+        )
         return assets.Asset(file, made.media_type, size, digest, made.width, made.height, likeness)
 
     async def _sign(self, made: protocol.Made) -> Path:
@@ -253,8 +276,10 @@ class Attempt:
             await self._discard(stored)
 
     async def _discard(self, stored: list[assets.Asset]) -> None:
-        for one in stored:
-            await self.tools.files.remove(one.file)
+        try:
+            await self.tools.files.remove([one.file for one in stored])
+        except errors.FilesUnavailable as fault:
+            _log.warning("%s: left in the store of files: %s", self.claimed.id, fault)
 
     async def _fail(self, error: errors.TaskError) -> None:
         self.ending, self.error = True, error

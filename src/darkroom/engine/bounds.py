@@ -1,4 +1,4 @@
-"""What a child may take of the machine: threads, memory, and its turn after the server's."""
+"""What a child may take of the machine: threads, memory, a GPU, and its turn after the server's."""
 
 from __future__ import annotations
 
@@ -20,9 +20,16 @@ _THREADS = (
 )
 
 
-def environment(threads: int) -> dict[str, str]:
-    """The variables by which libraries learn, when they are loaded, how many threads to use."""
-    return dict.fromkeys(_THREADS, str(threads))
+def environment(threads: int, gpu: str | None) -> dict[str, str]:
+    """The variables by which libraries learn, when they are loaded, what they may use.
+
+    So many threads, and one GPU by the number that nvidia-smi shows, or its UUID; None: what the
+    worker may use (CUDA C Programming Guide, "CUDA Environment Variables").
+    """
+    said = dict.fromkeys(_THREADS, str(threads))
+    if gpu is not None:
+        said |= {"CUDA_VISIBLE_DEVICES": gpu, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+    return said
 
 
 def apply(memory_mb: int) -> None:

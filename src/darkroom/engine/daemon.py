@@ -34,8 +34,11 @@ _TIDY_SECONDS = 3600.0
 class Daemon:
     """Sweeps until told to stop."""
 
-    def __init__(self, database: Database, config: Config, stripe: Stripe | None) -> None:
+    def __init__(
+        self, database: Database, files: Files, config: Config, stripe: Stripe | None
+    ) -> None:
         self._database = database
+        self._files = files
         self._config = config
         self._deliverer = Deliverer(database, config)
         self._poster = Poster(database, config)
@@ -44,7 +47,7 @@ class Daemon:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run every loop until the stop."""
-        database, files = self._database, Files(self._config.files_folder)
+        database, files = self._database, self._files
         async with asyncio.TaskGroup() as group:
             for seconds, sweeping in _SWEEPS:
                 group.create_task(loop.every(seconds, sweeping, stop, database))

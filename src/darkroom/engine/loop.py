@@ -29,7 +29,7 @@ async def every(
         try:
             await work(*given)
             rest = seconds
-        except errors.DatabaseUnavailable as fault:
+        except (errors.DatabaseUnavailable, errors.FilesUnavailable) as fault:
             rest = min(max(rest, 0.1) * 2, _PAUSE_SECONDS_MAX)
             _log.warning("%s: %s", work.__name__, fault)
         except Exception:  # noqa: BLE001 - a loop outlives what one round met; it is logged whole

@@ -29,17 +29,21 @@ class Process:
         child: asyncio.subprocess.Process,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
+        gpu: str | None,
     ) -> None:
         self._child = child
         self._reader = reader
         self._writer = writer
+        self.gpu = gpu
         self.backend: str | None = None
         self.model: str | None = None
         # How long it took to load the model that it holds.
         self.load_seconds = 0.0
 
     @classmethod
-    async def start(cls, *, threads: int = 1, memory_mb: int | None = None) -> Process:
+    async def start(
+        cls, *, threads: int = 1, memory_mb: int | None = None, gpu: str | None = None
+    ) -> Process:
         """Start a child over a socket pair of its own; raises `OSError` where the system cannot."""
         ours, theirs = socket.socketpair()
         with theirs, contextlib.ExitStack() as undone:
@@ -53,13 +57,13 @@ class Process:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=sys.stderr,
                 pass_fds=(theirs.fileno(),),
-                env=os.environ | bounds.environment(threads),
+                env=os.environ | bounds.environment(threads, gpu),
                 # A group of its own, so that a kill takes what the model started as well.
                 start_new_session=True,
             )
             undone.pop_all()
         reader, writer = await asyncio.open_connection(sock=ours)
-        return cls(child, reader, writer)
+        return cls(child, reader, writer, gpu)
 
     @property
     def alive(self) -> bool:

@@ -178,9 +178,8 @@ async def remove_deleted(database: Database, files: Files) -> None:
     """Remove the bytes of deleted files that whoever deleted them did not live to remove."""
     async with database.statement() as tx:
         names = await assets.leftover(tx, files_max=_FILES_REMOVED_MAX)
-    for name in names:
-        await files.remove(name)
     if names:
+        await files.remove(names)
         async with database.statement() as tx:
             await assets.mark_removed(tx, names)
 

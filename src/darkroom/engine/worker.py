@@ -118,13 +118,26 @@ class Worker:
         while len(self._idle) < count:
             try:
                 process = await Process.start(
-                    threads=self._config.child_threads, memory_mb=self._config.child_memory_mb
+                    threads=self._config.child_threads,
+                    memory_mb=self._config.child_memory_mb,
+                    gpu=self._choose_gpu(),
                 )
             except OSError as exc:
                 _log.error("no child can be started: %s", exc)
                 break
             self._idle.append(process)
         return len(self._idle)
+
+    def _choose_gpu(self) -> str | None:
+        """The GPU for another child: one with as few of them as any; None: all of the machine's."""
+        held = [one.gpu for one in self._children() if one.alive]
+        return min(self._config.gpus, key=held.count, default=None)
+
+    def _served(self) -> dict[str, Served]:
+        """The models whose tasks this worker runs: all that it can, or those of them it is for."""
+        only = self._config.models
+        served = self._catalogue.served()
+        return {key: one for key, one in served.items() if key in only} if only else served
 
     async def _wake_at(self, stop: asyncio.Event) -> None:
         await stop.wait()
@@ -150,7 +163,7 @@ class Worker:
                 tx,
                 self.id,
                 host=socket.gethostname(),
-                models=list(self._catalogue.served()),
+                models=list(self._served()),
                 loaded=sorted(self._held()),
                 slots=self._config.workers_count,
             )
@@ -174,7 +187,7 @@ class Worker:
         )
         places = max(0, self._config.remote_tasks_max - away)
         # What the catalogue says may change while the database is asked.
-        served = self._catalogue.served()
+        served = self._served()
         awake = [key for key, one in served.items() if not self._routes.rests(key, one)]
         remote = [key for key in awake if self._is_remote(served[key])]
         local = [key for key in awake if key not in remote] if remote else awake
@@ -222,9 +235,12 @@ class Worker:
 
     def _held(self) -> set[str]:
         """The models that children hold, those that run a task included."""
+        return {one.model for one in self._children() if one.model and one.alive}
+
+    def _children(self) -> Sequence[Process]:
+        """Every child, those that run a task included."""
         running = (one.runner for one in self._running.values())
-        children = (*self._idle, *(one for one in running if isinstance(one, Process)))
-        return {one.model for one in children if one.model and one.alive}
+        return (*self._idle, *(one for one in running if isinstance(one, Process)))
 
     def _begin(self, claimed: leases.Claim, served: Served) -> None:
         backend = self._routes.choose(claimed, served)

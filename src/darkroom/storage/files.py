@@ -1,13 +1,13 @@
-"""Files on disk: bytes under unguessable names, written whole or not at all."""
+"""Files: what a store of them does, on a disk or in a bucket, and the names that nobody guesses."""
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-import os
 import re
-import shutil
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from darkroom import errors, ids, media
 
@@ -15,72 +15,80 @@ _NAME = re.compile(r"[0-9a-z]{32}\.(?P<extension>[a-z0-9]{2,5})")
 _CHUNK_BYTES = 2**20
 
 
-class Files:
-    """The store of all files: `DATA/files/ab/ab….png`, by the name's first two letters."""
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What is known of a stored file: its bytes, and when it was stored, in seconds of POSIX."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    size: int
+    stored_at: float
 
-    def path(self, name: str) -> Path:
-        """Where the file of this name lies; raises `FileNotFound` for a name that cannot be one."""
-        if not _is_name(name):
-            raise errors.FileNotFound
-        return self._folder / name[:2] / name
 
-    def preview(self, name: str) -> Path:
-        """Where the small version of a picture lies, if somebody has asked for it."""
-        return self.path(name).with_suffix(".preview")
+class Files(Protocol):
+    """A store of all files: written whole or not at all, and never again under the same name.
 
-    async def exists(self, name: str) -> bool:
-        """Whether a file of this name is stored."""
-        return _is_name(name) and await asyncio.to_thread(self.path(name).is_file)
+    Every method raises `FilesUnavailable` while the store cannot be reached, and `FileNotFound` for
+    a name that no file has, if it answers nothing else for it.
+    """
+
+    @property
+    def origin(self) -> str | None:
+        """Scheme and host of the addresses that `address` answers; None if it answers none."""
 
     async def take(self, source: Path, media_type: str) -> tuple[str, int, bytes]:
-        """Move a finished file into the store; answers its name, bytes and SHA-256."""
-        return await asyncio.to_thread(self._take, source, media_type)
+        """Store a finished file, which the store may move; answers its name, bytes and SHA-256.
 
-    def _take(self, source: Path, media_type: str) -> tuple[str, int, bytes]:
-        digest = hashlib.sha256()
-        size = 0
-        with source.open("rb") as stream:
-            while chunk := stream.read(_CHUNK_BYTES):
-                digest.update(chunk)
-                size += len(chunk)
-            # The bytes must be on the disk before any row speaks of them.
-            os.fsync(stream.fileno())
-        name = ids.file_name(media.EXTENSIONS[media_type])
-        target = self.path(name)
-        # Who can list the folder knows every name, and a name is all that opens a file.
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        target.parent.mkdir(exist_ok=True)
-        try:
-            source.rename(target)
-        except OSError:  # another file system: copy beside the target, then rename
-            beside = target.with_suffix(".part")
-            shutil.copyfile(source, beside)
-            _sync(beside)
-            beside.rename(target)
-            source.unlink()
-        _sync(target.parent)
-        return name, size, digest.digest()
+        The file is durable from then on: rows may speak of it.
+        """
 
-    async def remove(self, name: str) -> None:
-        """Remove a file that no row speaks of any more, and its small version."""
-        await asyncio.to_thread(self._remove, name)
+    async def find(self, name: str) -> Stored | None:
+        """A stored file; None for a name that none has, or that can be none."""
 
-    def _remove(self, name: str) -> None:
-        self.path(name).unlink(missing_ok=True)
-        self.preview(name).unlink(missing_ok=True)
+    def read(self, name: str, start: int, stop: int) -> AsyncIterator[bytes]:
+        """The bytes of a file from `start` up to `stop`, a piece of bounded size at a time."""
+
+    async def fetch(self, name: str, target: Path) -> Path:
+        """Where the file lies on this machine: where it is kept, or `target`, as a copy."""
+
+    async def address(self, name: str) -> str | None:
+        """Where anybody may download the file for a while; None: from the server alone."""
+
+    async def remove(self, names: Sequence[str]) -> None:
+        """Remove files that no row speaks of any more, and their previews; may be repeated."""
+
+    async def preview(self, name: str) -> bytes | None:
+        """The small version of a picture, if one is kept."""
+
+    async def keep_preview(self, name: str, body: bytes) -> None:
+        """Keep the small version of a picture, unless the picture is gone by then."""
 
 
-def _is_name(name: str) -> bool:
+def is_name(name: str) -> bool:
+    """Whether a file may have this name."""
     match = _NAME.fullmatch(name)
     return match is not None and match["extension"] in media.MEDIA_TYPES
 
 
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def check_name(name: str) -> None:
+    """Raise `FileNotFound` for a name that no file can have."""
+    if not is_name(name):
+        raise errors.FileNotFound
+
+
+def new_name(media_type: str) -> str:
+    """A name for a file of this type."""
+    return ids.file_name(media.EXTENSIONS[media_type])
+
+
+def preview_name(name: str) -> str:
+    """What the small version of a picture is called, which is the name of no file."""
+    return f"{name.partition('.')[0]}.preview"
+
+
+def measure(source: Path) -> tuple[int, bytes]:
+    """The bytes of a file and their SHA-256."""
+    digest, size = hashlib.sha256(), 0
+    with source.open("rb") as stream:
+        while chunk := stream.read(_CHUNK_BYTES):
+            digest.update(chunk)
+            size += len(chunk)
+    return size, digest.digest()

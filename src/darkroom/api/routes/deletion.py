@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Sequence
 from typing import Any
 
 from darkroom import errors
 from darkroom.api.call import Call, Edge, Route
 from darkroom.domain import assets, deletions, spellings, tasks
+from darkroom.storage import files
 
 
 async def delete_task(call: Call) -> Any:
@@ -24,22 +27,27 @@ async def delete(edge: Edge, account_id: str, task_id: str) -> tasks.Task:
     async with edge.database.transaction() as tx:
         gone = await deletions.delete(tx, account_id, task_id)
     edge.statuses.forget(account_id, task_id)
-    for file in gone.files:
-        await edge.files.remove(file)
+    await _remove(edge, gone.files)
     return gone.task
 
 
 async def delete_file(call: Call) -> Any:
     """Delete one file of the caller's, a result or an upload."""
     name, caller = call.request.path_params["name"], call.principal
-    call.edge.files.path(name)
+    files.check_name(name)
     async with call.edge.database.transaction() as tx:
         task_id = await assets.delete(tx, caller.account_id, name)
     if task_id is not None:
         call.edge.statuses.forget(caller.account_id, task_id)
         call.trace.task_id = task_id
-    await call.edge.files.remove(name)
+    await _remove(call.edge, [name])
     return {"file": name, "deleted": True}
+
+
+async def _remove(edge: Edge, names: Sequence[str]) -> None:
+    """Remove what is deleted already; while the store is away that is left to the sweep."""
+    with contextlib.suppress(errors.FilesUnavailable):
+        await edge.files.remove(names)
 
 
 ROUTES = (

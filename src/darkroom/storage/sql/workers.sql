@@ -14,7 +14,7 @@ UPDATE workers SET ended_at = now() WHERE id = %(id)s;
 WITH running AS (
     SELECT worker_id, count(*) AS tasks FROM tasks WHERE status = 'PROCESSING' GROUP BY worker_id
 )
-SELECT id, host, cardinality(models) AS models, slots, started_at, seen_at, loaded,
+SELECT id, host, models, slots, started_at, seen_at, loaded,
        CASE WHEN ended_at IS NOT NULL THEN 'ended'
             WHEN seen_at > now() - make_interval(secs => %(alive_seconds)s) THEN 'alive'
             ELSE 'lost' END AS state,
