@@ -49,7 +49,12 @@ class ReplicateWire(Wire):
         if asked.headers["authorization"] != f"Bearer {KEY}":
             return Said({"title": "Unauthenticated", "detail": "You did not pass a token"}, 401)
         if path == "/v1/files":
-            return Said({"id": "f", "urls": {"get": f"{self.address}/v1/files/f"}}, 201)
+            urls = {"get": f"{self.address}/v1/files/f"}
+            kept = {"name": "f", "content_type": "image/png", "size": 3, "etag": "e"}
+            times = {"created_at": "2026-11-29T20:00:00Z", "expires_at": "2026-11-30T20:00:00Z"}
+            return Said(
+                {"id": "f", "urls": urls, "checksums": {}, "metadata": {}} | kept | times, 201
+            )
         described = {"components": {"schemas": _SCHEMAS}}
         if path == f"/v1/models/{MODEL}":
             return Said({"name": "flux-dev", "latest_version": {"openapi_schema": described}})
@@ -59,21 +64,36 @@ class ReplicateWire(Wire):
             return Said({"id": "abc", "openapi_schema": {"components": {"schemas": schemas}}})
         if path.endswith("/cancel"):
             self.is_canceled = True
-            return Said({"id": "p", "status": "canceled"})
+            return self._said(path.split("/")[3], status="canceled")
         if asked.method == "POST":
             name = f"p{len(self.looks)}"
             self.looks[name] = 0
             self.billed += 1
-            return Said({"id": name, "status": "starting", "urls": {}}, 201)
+            return self._said(name, 201, status="starting")
         name = path.rpartition("/")[2]
         self.looks[name] += 1
         if self.looks[name] <= self.starts:
-            return Said({"id": name, "status": "starting", "logs": "", "output": None})
+            return self._said(name, status="starting")
         if self.looks[name] <= self.starts + self.runs:
             log = "seed 7\n 25%|##   | 5/20\n 45%|####  | 9/20"
-            return Said({"id": name, "status": "processing", "logs": log, "output": None})
-        whole = {"id": name, "status": "succeeded", "metrics": {"predict_time": 1.5}}
-        return Said(whole | {"output": [f"{self.address}/files/0.png"]} | self.end)
+            return self._said(name, status="processing", logs=log)
+        end = {"status": "succeeded", "metrics": {"predict_time": 1.5}}
+        return self._said(name, **end | {"output": [f"{self.address}/files/0.png"]} | self.end)
+
+    def _said(self, name: str, status_code: int = 200, **more) -> Said:
+        there = f"{self.address}/v1/predictions/{name}"
+        whole = {
+            "id": name,
+            "model": MODEL,
+            "version": "hidden",
+            "input": {},
+            "logs": "",
+            "output": None,
+            "error": None,
+            "created_at": "2026-11-29T20:00:00Z",
+            "urls": {"get": there, "cancel": f"{there}/cancel"},
+        }
+        return Said(whole | more, status_code)
 
 
 @pytest.fixture

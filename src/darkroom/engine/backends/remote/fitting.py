@@ -17,7 +17,7 @@ from darkroom.engine.backends.remote.inputs import margins
 _RATIO = re.compile(r"(\d{1,4})\s?[:x*/]\s?(\d{1,4})")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 # Fields of models by what they are to us; the first that a model takes is sent.
-_NAMES = {
+NAMES = {
     "prompt": ("prompt", "text_prompt"),
     "negative_prompt": ("negative_prompt",),
     "seed": ("seed",),
@@ -30,7 +30,7 @@ _NAMES = {
     "right": ("right", "expand_right"),
     "bottom": ("bottom", "down", "expand_bottom"),
 }
-_PICTURES = (
+PICTURES = (
     "image_urls",
     "input_images",
     "image_input",
@@ -92,7 +92,7 @@ def _plain(given: Input, seed: int, takes: Fields) -> dict[str, Any]:
             if name in takes:
                 fitted[name] = [*numbers(fields[name])]
     for wish, value in wanted.items():
-        taken = next((one for one in _NAMES[wish] if one in takes), None)
+        taken = next((one for one in NAMES[wish] if one in takes), None)
         if taken is not None and (said := _said(value, takes[taken], wish)) is not None:
             fitted[taken] = said
     return fitted
@@ -174,7 +174,7 @@ def _resolution(given: Input, field: Field) -> Any:
 
 
 def _shown(pictures: Sequence[str], takes: Fields) -> dict[str, Any]:
-    name = next((one for one in _PICTURES if one in takes), None)
+    name = next((one for one in PICTURES if one in takes), None)
     if name is None:
         raise errors.Hindered(
             "The upstream's model takes no picture: name another for this kind in the catalogue."
