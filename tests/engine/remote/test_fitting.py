@@ -60,6 +60,7 @@ def test_a_size_of_its_own_where_the_model_wants_to_be_told_so() -> None:
     [
         ({"type": "integer"}, 5),
         (TEXT, "5"),
+        ({"type": ["string", "null"]}, "5"),
         (_choice("5", "10"), "5"),
         (_choice("4s", "5s"), "5s"),
         ({"type": "integer", "enum": [5, 10]}, 5),

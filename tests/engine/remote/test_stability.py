@@ -126,6 +126,28 @@ def test_what_takes_longer_is_asked_for_by_its_id(wire, story) -> None:
     assert told.call == ("delivered", True, 30_000)
 
 
+def test_a_canceled_task_may_be_billed_since_nothing_is_taken_back(wire, story) -> None:
+    wire.working = 1000
+
+    async def stopped(database):
+        await story.submit(database, "image-upscale", {"img_url": [png()]}, {})
+        await story.canceled(database, _creative(wire), lambda: wire.seen("GET *"))
+        return await story.told(database)
+
+    told = story.ground.run(stopped)
+    assert isinstance(told.error, errors.Canceled)
+    assert told.call == ("canceled", None, None)
+
+
+def test_nobody_looks_more_often_than_may_be(wire, ground, tmp_path) -> None:
+    wire.working = 1
+    slow = Story(ground, tmp_path, Stability(look_seconds=1.5))
+    told = slow.run("image-upscale", _creative(wire), {"img_url": [png()]})
+    assert told.call == ("delivered", True, 30_000)
+    # Half a second and a longer pause would have been three looks.
+    assert len(wire.seen("GET *")) == 2
+
+
 def test_what_was_sent_is_asked_for_after_a_crash(wire, story) -> None:
     wire.working = 3
 

@@ -83,7 +83,7 @@ def of_schema(schema: Mapping[str, Any], document: Mapping[str, Any]) -> Fields:
 
 def _field(shapes: list[Mapping[str, Any]]) -> Field:
     return Field(
-        types=frozenset(shape["type"] for shape in shapes if isinstance(shape.get("type"), str)),
+        types=frozenset(one for shape in shapes for one in _types(shape)),
         choices=tuple(choice for shape in shapes for choice in shape.get("enum", ())),
         low=max(
             (shape["minimum"] for shape in shapes if "minimum" in shape), default=float("-inf")
@@ -93,6 +93,12 @@ def _field(shapes: list[Mapping[str, Any]]) -> Field:
         ),
         multiple=max((int(shape.get("multipleOf", 1)) for shape in shapes), default=1) or 1,
     )
+
+
+def _types(shape: Mapping[str, Any]) -> list[str]:
+    """The JSON types of a schema: one, or since OpenAPI 3.1 several."""
+    said = shape.get("type") or []
+    return [said] if isinstance(said, str) else [*said]
 
 
 def _shapes(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, ClassVar
 
@@ -55,8 +56,9 @@ class Stability:
     is_cancel_billed: ClassVar[bool | None] = None
 
     def __init__(self, look_seconds: float = _LOOK_SECONDS) -> None:
-        # Who looks more often may be refused.
+        # Who looks more often may be refused: until when a look need not be taken, by id.
         self._look_seconds = look_seconds
+        self._waits_until: dict[str, float] = {}
 
     def run(
         self, given: Input, options: Mapping[str, Any], errand: Errand
@@ -91,7 +93,12 @@ class Stability:
 
     async def look(self, remote_id: str, line: Line) -> Seen:
         """Whether the picture is made."""
-        await line.errand.pause(self._look_seconds)
+        now = time.monotonic()
+        if now < self._waits_until.get(remote_id, 0.0):
+            return Seen()
+        # Those whose time has come are forgotten, so that no more are kept than are under way.
+        self._waits_until = {one: at for one, at in self._waits_until.items() if at > now}
+        self._waits_until[remote_id] = now + self._look_seconds
         answer = answers.document(await line.send("GET", f"/v2beta/results/{remote_id}"), self.name)
         return _made(answer) or Seen()
 
