@@ -158,6 +158,22 @@ def test_a_lost_answer_is_not_asked_for_twice(wire, story) -> None:
     assert (len(wire.seen("POST *")), wire.billed) == (1, 1)
 
 
+@pytest.mark.parametrize("address", [None, 5, "", "http://[::", "https://elsewhere.example/t0"])
+def test_an_answer_that_says_nothing_is_a_lost_one(wire, story, address) -> None:
+    wire.fault("POST *", Said({"id": "t0", "polling_url": address}))
+    told = story.run("text-to-image", _options(wire), **ASKED)
+    assert told.call == ("unknown", None, None)
+
+
+@pytest.mark.parametrize("cost", [None, "4", -1, float("nan"), 1e300])
+def test_a_price_that_is_none_is_not_kept(wire, story, cost) -> None:
+    wire.looks["t0"] = 0
+    there = f"{wire.address}/v1/get_result?id=t0"
+    wire.fault("POST *", Said({"id": "t0", "polling_url": there, "cost": cost}))
+    told = story.run("text-to-image", _options(wire), **ASKED)
+    assert told.call == ("delivered", True, None)
+
+
 def test_an_answer_that_comes_twice_counts_once(wire, story) -> None:
     wire.fault("POST *", TWICE)
     told = story.run("text-to-image", _options(wire), **ASKED)
@@ -198,6 +214,7 @@ def test_a_canceled_task_may_be_billed_since_nothing_is_taken_back(wire, story) 
         ({"status": "Content Moderated", "result": None}, errors.ContentBlocked, False),
         ({"status": "Error", "result": None}, errors.BackendFailed, False),
         ({"status": "Ready", "result": {}}, errors.BackendFailed, None),
+        ({"status": "Ready", "result": "soon"}, errors.BackendFailed, None),
     ],
 )
 def test_how_a_task_ends_badly(wire, story, end, error, is_billed) -> None:

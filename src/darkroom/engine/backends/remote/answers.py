@@ -21,15 +21,20 @@ def document(body: Any, name: str) -> dict[str, Any]:
     return body
 
 
-def taken(body: Any, *names: str) -> str:
-    """What an upstream that took a task calls it, by the first of these fields that says so.
+def within(body: Any, *names: str) -> Any:
+    """What lies at a path of fields in an answer; None where it goes nowhere."""
+    for name in names:
+        body = body.get(name) if isinstance(body, dict) else None
+    return body
 
-    Raises `Lost` where none does: it may have taken the task all the same.
+
+def taken(body: Any, name: str) -> str:
+    """What an upstream that took a task calls it, in this field.
+
+    Raises `Lost` where it does not say so: it may have taken the task all the same.
     """
-    if isinstance(body, dict):
-        for name in names:
-            if isinstance(found := body.get(name), str) and found:
-                return found
+    if isinstance(found := within(body, name), str) and found:
+        return found
     raise Lost
 
 
@@ -39,7 +44,10 @@ def taken_at(body: Any, name: str, own: str) -> str:
     Raises `Lost` as `taken` does, and for one of another house, since the key would go there.
     """
     address = taken(body, name)
-    there, here = httpx.URL(address), httpx.URL(own)
+    try:
+        there, here = httpx.URL(address), httpx.URL(own)
+    except httpx.InvalidURL as exc:
+        raise Lost from exc
     domain = ".".join(here.host.split(".")[-2:])
     is_below = there.host.endswith(f".{domain}") and domain[-1].isalpha()
     if there.scheme != here.scheme or not (there.host == here.host or is_below):

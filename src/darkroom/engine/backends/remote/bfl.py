@@ -17,6 +17,8 @@ from darkroom.engine.backends.remote.upstream import Result, Seen
 
 # A credit is a cent.
 _CREDIT_MICRO = 10_000
+# No picture costs as much.
+_CREDITS_MAX = 1_000_000
 
 
 class BlackForestLabs:
@@ -63,7 +65,8 @@ class BlackForestLabs:
         answer = await line.send("POST", path, json=body)
         address = answers.taken_at(answer, "polling_url", line.address)
         cost = answer.get("cost")
-        return f"{address}#cost={cost}" if isinstance(cost, int | float) else address
+        is_told = isinstance(cost, int | float) and 0 <= cost < _CREDITS_MAX
+        return f"{address}#cost={cost}" if is_told else address
 
     async def look(self, remote_id: str, line: Line) -> Seen:
         """How far a call is."""
@@ -71,7 +74,7 @@ class BlackForestLabs:
         seen = answers.document(await line.send("GET", address), self.name)
         state, progress = seen.get("status"), seen.get("progress")
         if state == "Ready":
-            found = answers.addresses((seen.get("result") or {}).get("sample"))
+            found = answers.addresses(answers.within(seen, "result", "sample"))
             if found:
                 results = tuple(Result(address) for address in found)
                 return Seen(progress=1, results=results, cost_micro=_cost_micro(fragment))

@@ -105,9 +105,9 @@ def _shapes(
     schema: Mapping[str, Any], schemas: Mapping[str, Any], depth: int = 0
 ) -> Iterator[Mapping[str, Any]]:
     """A schema and all that it refers to or is put together from."""
-    yield schema
-    if depth == _DEPTH_MAX:
+    if not isinstance(schema, Mapping) or depth > _DEPTH_MAX:
         return
+    yield schema
     refers = str(schema.get("$ref", "")).rpartition("/")[2]
     parts = [schemas[refers]] if refers in schemas else []
     for together in ("allOf", "anyOf", "oneOf"):

@@ -92,7 +92,8 @@ class Fal:
             # Server errors are never charged, the others where a runner had begun.
             is_fault = isinstance(error, errors.Hindered | errors.BackendFailed)
             return Seen(error=error, is_billed=False if is_fault else None)
-        if any(body.get("has_nsfw_concepts") or ()):
+        hides = body.get("has_nsfw_concepts")
+        if isinstance(hides, list) and any(hides):
             # The picture is there, and black.
             hidden = errors.ContentBlocked("fal's safety checker hid the picture.")
             return Seen(error=hidden, is_billed=True)

@@ -73,9 +73,9 @@ class Replicate:
         async def ask() -> descriptions.Fields:
             path = f"/v1/models/{name}" + (f"/versions/{version}" if version else "")
             answer = await descriptions.ask(line, "GET", path)
-            described = answer if version else answer.get("latest_version") or {}
-            document = described.get("openapi_schema") or {}
-            schema = ((document.get("components") or {}).get("schemas") or {}).get("Input") or {}
+            described = answer if version else answer.get("latest_version")
+            document = answers.within(described, "openapi_schema") or {}
+            schema = answers.within(document, "components", "schemas", "Input") or {}
             return descriptions.of_schema(schema, document)
 
         takes = await self._known.get(f"{name}:{version}", ask)
@@ -132,7 +132,7 @@ async def _address(picture: inputs.Picture, line: Line) -> str:
         return picture.data_address
     content = (picture.name, picture.data, picture.media_type)
     answer = await descriptions.ask(line, "POST", "/v1/files", files={"content": content})
-    address = (answer.get("urls") or {}).get("get")
+    address = answers.within(answer, "urls", "get")
     if not isinstance(address, str):
         raise errors.Hindered("Replicate did not say where it keeps the picture.")
     return address
