@@ -64,7 +64,10 @@ class Errand:
         try:
             return await going
         except asyncio.CancelledError:
-            if self._is_killed and going.cancelled():
+            # A worker that stops cancels the attempt itself, which is no crash.
+            attempt = asyncio.current_task()
+            is_stopped = attempt is not None and attempt.cancelling()
+            if self._is_killed and going.cancelled() and not is_stopped:
                 raise errors.BackendCrashed("The request to the service was ended.") from None
             raise
 
