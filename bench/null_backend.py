@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
-from typing import ClassVar
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
 
 from darkroom.engine.backends.contract import Context, Input, Output
 
@@ -20,7 +20,7 @@ class Null:
     name: ClassVar[str] = "null"
     kinds: ClassVar[frozenset[str]] = frozenset({"text-to-image"})
 
-    def setup(self, model: str) -> None:
+    def setup(self, model: str, options: Mapping[str, Any]) -> None:
         """Load nothing."""
 
     def run(self, given: Input, context: Context) -> Iterator[Output]:

@@ -217,6 +217,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         float,
         _said("Seconds that a model may take for a task, if it has no bound of its own.", **_DAY),
     ] = 600.0
+    remote_tasks_max: Annotated[
+        int, _said("Tasks at once that a worker leaves to other services.", ge=1, le=4096)
+    ] = 32
     child_threads: Annotated[
         int, _said("Threads that a child's libraries may use.", ge=1, le=1024)
     ] = 1

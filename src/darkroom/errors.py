@@ -5,15 +5,15 @@ Refusal      the caller can act: answered on the wire with `status`, `code`, `fi
  ├ Unauthenticated · PermissionDenied ─ AccountSuspended · ForeignForm · SignUpClosed
  ├ InsufficientCredits
  ├ UnknownModel · NotOffered
- ├ TaskNotFound · BatchNotFound · FileNotFound · EndpointNotFound · DeliveryNotFound · KeyNotFound
- ├ PaymentNotFound · NotSold · SignatureRefused
- ├ TaskUnfinished · FileDeleted
- ├ RouteNotFound · PageNotFound · MethodNotAllowed · LinkUsedUp
+ ├ NotFound ─ TaskNotFound · BatchNotFound · FileNotFound · EndpointNotFound · DeliveryNotFound
+ │            KeyNotFound · PaymentNotFound · NotSold · RouteNotFound · PageNotFound
+ ├ TaskUnfinished · FileDeleted · LinkUsedUp
+ ├ SignatureRefused · MethodNotAllowed
  ├ ContentRefused · InputRefused · WebhookRefused · IdempotencyConflict
  ├ BodyTooLarge · UploadTooLarge · UnsupportedMedia · UnsupportedFormat
  └ QueueFull · RateLimited · Unavailable
 TaskError    a task ended badly: kept on the task, never an HTTP error
- ├ BadInput · BackendFailed · TimedOut            the first ends the task
+ ├ BadInput · ContentBlocked · BackendFailed · TimedOut · OutcomeUnknown    the first ends the task
  ├ BackendCrashed · OutOfMemory · Hindered        another attempt may end better
  ├ AttemptsExhausted · Canceled · DeadlinePassed
 Fault        ours: logged whole, never shown
@@ -124,25 +124,23 @@ class NotOffered(Refusal):
     code = 1006
 
 
-class TaskNotFound(Refusal):
+class NotFound(Refusal):
+    """There is no such thing, or it is another account's."""
+
+    status = 404
+    code = 1003
+
+
+class TaskNotFound(NotFound):
     """task not exist: no task of this account has that id."""
 
-    status = 404
-    code = 1003
 
-
-class BatchNotFound(Refusal):
+class BatchNotFound(NotFound):
     """batch not exist: no tasks found under that id for this account."""
 
-    status = 404
-    code = 1003
 
-
-class FileNotFound(Refusal):
+class FileNotFound(NotFound):
     """No file has that name."""
-
-    status = 404
-    code = 1003
 
 
 class FileDeleted(Refusal):
@@ -158,57 +156,36 @@ class TaskUnfinished(Refusal):
     status = 409
 
 
-class EndpointNotFound(Refusal):
+class EndpointNotFound(NotFound):
     """No webhook endpoint of this account has that id."""
 
-    status = 404
-    code = 1003
 
-
-class DeliveryNotFound(Refusal):
+class DeliveryNotFound(NotFound):
     """No webhook delivery of this account has that id."""
 
-    status = 404
-    code = 1003
 
-
-class PaymentNotFound(Refusal):
+class PaymentNotFound(NotFound):
     """No payment of this account has that id."""
 
-    status = 404
-    code = 1003
 
-
-class KeyNotFound(Refusal):
+class KeyNotFound(NotFound):
     """No API key of this account has that id."""
 
-    status = 404
-    code = 1003
 
-
-class NotSold(Refusal):
+class NotSold(NotFound):
     """This server sells no credits. Ask its operator for some."""
-
-    status = 404
-    code = 1003
 
 
 class SignatureRefused(Refusal):
     """The event's signature is wrong, or too old. Check the signing secret of the endpoint."""
 
 
-class RouteNotFound(Refusal):
+class RouteNotFound(NotFound):
     """No such address. GET /openapi.json lists every route."""
 
-    status = 404
-    code = 1003
 
-
-class PageNotFound(Refusal):
+class PageNotFound(NotFound):
     """There is no such page, or it is not yours to see."""
-
-    status = 404
-    code = 1003
 
 
 class MethodNotAllowed(Refusal):
@@ -305,6 +282,12 @@ class BadInput(TaskError):
     code = 1002
 
 
+class ContentBlocked(TaskError):
+    """The service that makes the result refused what was asked for."""
+
+    code = 2003
+
+
 class BackendFailed(TaskError):
     """The model failed while it made the result."""
 
@@ -328,6 +311,20 @@ class Hindered(TaskError):
 
     code = 6001
     counts_as = "strike"
+
+    def __init__(
+        self, message: str | None = None, *, retry_after_seconds: float = 0.0, stays: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+        # What was paid for is still to be had: no other backend may be asked instead.
+        self.stays = stays
+
+
+class OutcomeUnknown(TaskError):
+    """Nobody can know whether the service took the request, so it is not sent a second time."""
+
+    code = 6001
 
 
 class TimedOut(TaskError):

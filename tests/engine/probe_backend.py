@@ -8,8 +8,9 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -107,7 +108,7 @@ class Probe:
     name = "probe"
     kinds = frozenset({"text-to-image", "image-to-image"})
 
-    def setup(self, model: str) -> None:
+    def setup(self, model: str, options: Mapping[str, Any]) -> None:
         if model == UNLOADABLE:
             raise FileNotFoundError("weights/unet.safetensors")
         if model.startswith(HEAVY):

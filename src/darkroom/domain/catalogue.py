@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -17,6 +17,8 @@ from darkroom.domain.kinds.kind import Kind, several, words
 from darkroom.domain.kinds.table import KINDS
 from darkroom.domain.rates import Rate
 
+# The catalogue's order, the cost that the options tell, or how fast each has been lately.
+Prefer = Literal["order", "cost", "speed"]
 _KEY = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 
@@ -40,12 +42,16 @@ class Offer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One model of the catalogue; `backends` in order of preference.
 
-    `seconds_max` bounds one task in a child, from loading the model to its last output.
+    `options` tell each backend, by its name, what this model is to it: which weights, which
+    address. `prefer` is by what a backend is chosen where several serve. `seconds_max` bounds one
+    attempt, from loading the model to its last output.
     """
 
     name: str
     kinds: dict[str, Offer]
     backends: tuple[str, ...] = ()
+    options: dict[str, dict[str, Any]] = {}
+    prefer: Prefer = "order"
     seconds_max: Annotated[float, msgspec.Meta(gt=0, le=86_400)] | None = None
 
 
@@ -67,9 +73,11 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """Who runs the tasks of a model here, by kind, and the seconds that one may take at most."""
+    """Who can run the tasks of a model here, by kind and in order, and what each is told."""
 
-    backends: Mapping[str, str]
+    backends: Mapping[str, tuple[str, ...]]
+    options: Mapping[str, Mapping[str, Any]]
+    prefer: Prefer
     seconds_max: float | None
 
 
@@ -102,26 +110,33 @@ class Catalogue:
         """Every model whose tasks can be run here, hidden ones included."""
         every = (*self.models.items(), *self.hidden.items())
         return {
-            key: Served(backends, model.seconds_max)
+            key: Served(backends, model.options, model.prefer, model.seconds_max)
             for key, model in every
-            if (backends := self.backends_of(key))
+            if (backends := self._backends(key, model))
         }
 
     def backends_of(self, key: str) -> dict[str, str]:
         """The backends that serve a model here, by kind; kinds that none serves are left out."""
         model = self.models.get(key) or self.hidden.get(key)
+        return {kind: found[0] for kind, found in self._backends(key, model).items()}
+
+    def _backends(self, key: str, model: Model | None) -> dict[str, tuple[str, ...]]:
         kinds = model.kinds if model else ()
-        return {kind: found for kind in kinds if (found := self.backend(key, kind)) is not None}
+        return {kind: found for kind in kinds if (found := self.candidates(key, kind))}
 
     def backend(self, key: str, kind: str) -> str | None:
-        """The backend that serves a kind of a model here, or None when none does."""
+        """The backend that serves a kind of a model here first, or None when none does."""
+        return next(iter(self.candidates(key, kind)), None)
+
+    def candidates(self, key: str, kind: str) -> tuple[str, ...]:
+        """The backends that can serve a kind of a model here, in order of preference."""
         model = self.models.get(key) or self.hidden.get(key)
         if model is None or (offer := model.kinds.get(kind)) is None:
-            return None
-        for name in model.backends if offer.backends is None else offer.backends:
-            if name in self.backends:
-                return name
-        return KINDS[kind].built_in if self.sandbox else None
+            return ()
+        wanted = model.backends if offer.backends is None else offer.backends
+        installed = tuple(name for name in wanted if name in self.backends)
+        built_in = KINDS[kind].built_in
+        return installed or ((built_in,) if self.sandbox and built_in else ())
 
     def is_sandbox(self, key: str, kind: str) -> bool:
         """Whether a built-in backend stands in for those that a model should have."""

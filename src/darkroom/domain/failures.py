@@ -14,13 +14,32 @@ def is_tried_again(claimed: leases.Claim, error: errors.TaskError) -> bool:
     return error.counts_as == "strike" and claimed.strikes + 1 < config.STRIKES_MAX
 
 
+def is_passed_on(claimed: leases.Claim, error: errors.TaskError) -> bool:
+    """Whether another backend, where there is one, gets the task after this attempt.
+
+    A strike is a backend's that cannot serve now; a crash may be the moment's, so that it is tried
+    once more first.
+    """
+    if isinstance(error, errors.Hindered):
+        return not error.stays
+    return error.counts_as == "crash" and not is_tried_again(claimed, error)
+
+
 async def end(
-    tx: Transaction, claimed: leases.Claim, error: errors.TaskError, *, served_by: str | None
+    tx: Transaction,
+    claimed: leases.Claim,
+    error: errors.TaskError,
+    *,
+    served_by: str | None,
+    has_other: bool = False,
 ) -> bool:
     """End an attempt badly: its task waits for another, or is FAILED and refunded.
 
-    False when the lease was lost. The pause before another attempt doubles: 1, 2, 4 seconds.
+    False when the lease was lost. Where another backend is left (`has_other`) the next attempt is
+    its; each gets one in a round. The pause before another round doubles: 1, 2, 4 seconds.
     """
+    if has_other and served_by and is_passed_on(claimed, error):
+        return await leases.pass_over(tx, claimed, served_by)
     if not is_tried_again(claimed, error):
         return await leases.fail(tx, claimed, _final(error), served_by=served_by)
     return await leases.requeue(

@@ -34,6 +34,10 @@ class Claim:
     model: str
     input: dict[str, Any]
     crashes: int = 0
+    # The backends that could not serve it, since all that can were tried last.
+    passed_over: Sequence[str] = ()
+    # The backend that an attempt before this one has left a call with.
+    goes_on_with: str | None = None
     overtook: bool = False
     # Whether anybody wants to hear more of it than its end.
     is_followed: bool = False
@@ -154,6 +158,23 @@ async def requeue(
     Strikes and crashes count against the task; a worker that stops in good order gives none. For
     a moment after the pause it is other workers' alone. Canceled meanwhile, it ends instead.
     """
+    return await _requeue(tx, claimed, delay_seconds, strikes=strikes, crashes=crashes)
+
+
+async def pass_over(tx: Transaction, claimed: Claim, backend: str) -> bool:
+    """Give a task back for another backend than this one; False when the lease was lost."""
+    return await _requeue(tx, claimed, 0, strikes=0, crashes=0, passed_over=backend)
+
+
+async def _requeue(
+    tx: Transaction,
+    claimed: Claim,
+    delay_seconds: float,
+    *,
+    strikes: int,
+    crashes: int,
+    passed_over: str | None = None,
+) -> bool:
     row = await tx.first(
         _Id,
         "tasks.requeue",
@@ -162,6 +183,7 @@ async def requeue(
         delay_seconds=delay_seconds,
         strikes=strikes,
         crashes=crashes,
+        passed_over=passed_over,
     )
     if row is None:
         # Canceled, or another's: then the attempt's number fences this end off as well.

@@ -6,10 +6,10 @@ import asyncio
 import logging
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from darkroom import config, credentials, errors, media
 from darkroom.domain import assets, failures, leases
@@ -18,7 +18,6 @@ from darkroom.domain.kinds.table import KINDS
 from darkroom.engine import protocol
 from darkroom.engine.backends import contract
 from darkroom.engine.marking import Marker, source_of
-from darkroom.engine.process import Process
 from darkroom.outbound import Outbound
 from darkroom.storage.database import Database
 from darkroom.storage.files import Files
@@ -38,14 +37,31 @@ class Tools:
     work_folder: Path
 
 
+class Runner(Protocol):
+    """Who makes the result: a child's process, or an errand to another service."""
+
+    def run(self, asked: protocol.Run) -> AsyncIterator[protocol.Progress | protocol.Made]:
+        """Run a task and yield what is told of it; raises its `TaskError`, or `Canceled`."""
+
+    def cancel(self) -> None:
+        """Ask the running task to stop at its next step."""
+
+    async def kill(self) -> None:
+        """End it now."""
+
+
 @dataclass(slots=True)
 class Attempt:
-    """A claimed task on its way through a child."""
+    """A claimed task on its way through a backend."""
 
     claimed: leases.Claim
     backend: str
-    process: Process
+    runner: Runner
     tools: Tools
+    # What the model's catalogue entry tells the backend.
+    options: Mapping[str, Any]
+    # Whether another backend can have the task if this one cannot serve it.
+    has_other: bool
     # What its model gets to make the result.
     seconds_max: float
     progress: float = 0.0
@@ -57,6 +73,8 @@ class Attempt:
     is_canceled: bool = False
     fetching: asyncio.Task[dict[str, list[str]]] | None = None
     notes: dict[str, Any] = field(default_factory=dict)
+    # Why it ended, unless it ended well.
+    error: errors.TaskError | None = None
     # How long it took from its claim to its end; None unless it ended well.
     seconds: float | None = None
 
@@ -99,7 +117,7 @@ class Attempt:
         self.stopped_at = time.monotonic()
         if self.fetching is not None:
             self.fetching.cancel()
-        self.process.cancel()
+        self.runner.cancel()
 
     async def give_back(self) -> None:
         """Return an unfinished task to the queue, without a strike."""
@@ -119,17 +137,18 @@ class Attempt:
             files=files,
             folder=str(folder),
             seed=self.claimed.seed,
+            options=dict(self.options),
         )
         made = []
         try:
             async with asyncio.timeout(self.seconds_max):
-                async for told in self.process.run(asked):
+                async for told in self.runner.run(asked):
                     if isinstance(told, protocol.Progress):
                         self.progress = told.fraction
                     else:
                         made.append(told)
         except TimeoutError as exc:
-            await self.process.kill()
+            await self.runner.kill()
             raise errors.TimedOut(
                 f"The task took longer than the {self.seconds_max:g} seconds that "
                 f"{self.claimed.model} may take."
@@ -238,13 +257,18 @@ class Attempt:
             await self.tools.files.remove(one.file)
 
     async def _fail(self, error: errors.TaskError) -> None:
-        self.ending = True
-        again = failures.is_tried_again(self.claimed, error)
-        _log.warning("%s: %s%s", self.claimed.id, error, " (again)" if again else "")
+        self.ending, self.error = True, error
+        _log.warning("%s: %s: %s", self.claimed.id, self.backend, error)
         while True:
             try:
                 async with self.tools.database.transaction() as tx:
-                    await failures.end(tx, self.claimed, error, served_by=self.backend)
+                    await failures.end(
+                        tx,
+                        self.claimed,
+                        error,
+                        served_by=self.backend,
+                        has_other=self.has_other,
+                    )
                 return
             except errors.DatabaseUnavailable as fault:
                 _log.warning("%s: the end could not be written yet: %s", self.claimed.id, fault)

@@ -1,4 +1,4 @@
-"""The child: a process that holds one model and runs one task after another for its worker."""
+"""The child: a process that holds models and runs one task after another for its worker."""
 
 from __future__ import annotations
 
@@ -15,11 +15,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import msgspec
-import msgspec.structs
-
 from darkroom import errors
-from darkroom.domain.kinds.table import KINDS
+from darkroom.domain.kinds.table import defaults
 from darkroom.engine import bounds, protocol
 from darkroom.engine.backends import contract, registry
 
@@ -88,22 +85,25 @@ class _Context:
 
 
 class _Loaded:
-    """The one backend and model that this child holds."""
+    """The backends that this child has made: the one at work, and those that keep their models."""
 
     def __init__(self) -> None:
-        self._held: tuple[str, str] | None = None
-        self._backend: contract.Backend | None = None
+        self._made: dict[str, contract.Backend] = {}
+        self._set_up: tuple[str, str, Mapping[str, Any]] | None = None
 
-    def load(self, backend: str, model: str) -> contract.Backend:
-        if self._backend is not None and self._held == (backend, model):
-            return self._backend
-        held, self._backend = self._backend, None
-        if held is None or held.name != backend:
-            held = registry.create(backend)
-        # One that fails here is half made: the next task gets another.
-        held.setup(model)
-        self._backend, self._held = held, (backend, model)
-        return held
+    def load(self, asked: protocol.Run | protocol.Warm) -> contract.Backend:
+        wanted = (asked.backend, asked.model, asked.options)
+        backend = self._made.pop(asked.backend, None)
+        if backend is None or self._set_up != wanted:
+            kept = self._made.items()
+            self._made = {name: one for name, one in kept if isinstance(one, contract.Keeper)}
+            # One that fails here is half made: the next task gets another.
+            self._set_up = None
+            backend = backend or registry.create(asked.backend)
+            backend.setup(asked.model, asked.options)
+            self._set_up = wanted
+        self._made[asked.backend] = backend
+        return backend
 
 
 def main() -> None:
@@ -127,15 +127,19 @@ def main() -> None:
         if isinstance(backend, protocol.Failed):
             line.send(backend)
             continue
-        line.send(protocol.Loaded(time.monotonic() - began))
+        line.send(protocol.Loaded(time.monotonic() - began, _held(backend)))
         line.send(_run(line, backend, asked))
+
+
+def _held(backend: contract.Backend) -> dict[str, float]:
+    return dict(backend.held) if isinstance(backend, contract.Keeper) else {}
 
 
 def _load(
     loaded: _Loaded, asked: protocol.Run | protocol.Warm
 ) -> contract.Backend | protocol.Failed:
     try:
-        return loaded.load(asked.backend, asked.model)
+        return loaded.load(asked)
     except Exception as exc:  # noqa: BLE001 - a model that cannot be loaded costs one task
         return _failed(exc, "could not be loaded")
 
@@ -144,15 +148,7 @@ def _run(line: _Line, backend: contract.Backend, asked: protocol.Run) -> protoco
     try:
         context = _Context(line, Path(asked.folder), asked.seed)
         for output in backend.run(_given(asked), context):
-            made = protocol.Made(
-                str(output.path),
-                output.media_type,
-                output.width,
-                output.height,
-                dict(output.notes),
-                output.likeness,
-            )
-            line.send(made)
+            line.send(protocol.made(output))
     except contract.Canceled:
         return protocol.Canceled()
     except Exception as exc:  # noqa: BLE001 - whatever a model raises costs one task, not the child
@@ -192,15 +188,8 @@ def _given(asked: protocol.Run) -> contract.Input:
     files: Mapping[str, list[Path]] = {
         name: [Path(path) for path in paths] for name, paths in asked.files.items()
     }
-    fields = _defaults(asked.kind) | asked.fields
+    fields = defaults(asked.kind) | asked.fields
     return contract.Input(asked.kind, asked.model, fields, files)
-
-
-def _defaults(kind: str) -> dict[str, Any]:
-    """What the fields of a kind are that a request leaves out."""
-    fields = msgspec.structs.fields(KINDS[kind].input)
-    made = {f.name: f.default_factory() for f in fields if callable(f.default_factory)}
-    return made | {f.name: f.default for f in fields if f.default is not msgspec.NODEFAULT}
 
 
 if __name__ == "__main__":

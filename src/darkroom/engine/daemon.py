@@ -22,6 +22,7 @@ _SWEEPS: tuple[tuple[float, Callable[[Database], Awaitable[object]]], ...] = (
     (1.0, sweep.empty_suspended),
     (1.0, reconcile.collect_debts),
     (5.0, sweep.count_usage),
+    (30.0, sweep.abandon_calls),
 )
 _LOOK_SECONDS = 0.5
 _POST_SECONDS = 1.0

@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from darkroom.engine.backends import contract
+
 # A message is words about files, never the files: more than this is a mistake.
 MESSAGE_BYTES_MAX = 4 * 2**20
 LENGTH = struct.Struct(">I")
@@ -22,6 +24,7 @@ class Run(msgspec.Struct, frozen=True, tag=True):
     files: dict[str, list[str]]
     folder: str
     seed: int
+    options: dict[str, Any] = {}
 
 
 class Warm(msgspec.Struct, frozen=True, tag=True):
@@ -29,6 +32,7 @@ class Warm(msgspec.Struct, frozen=True, tag=True):
 
     backend: str
     model: str
+    options: dict[str, Any] = {}
 
 
 class Cancel(msgspec.Struct, frozen=True, tag=True):
@@ -40,9 +44,14 @@ class Begun(msgspec.Struct, frozen=True, tag=True):
 
 
 class Loaded(msgspec.Struct, frozen=True, tag=True):
-    """Child to worker: the task's model is loaded, after so many seconds."""
+    """Child to worker: the task's model is loaded, after so many seconds.
+
+    `held` are all models that need no loading now, where the backend keeps several, each with the
+    seconds that its loading took.
+    """
 
     seconds: float
+    held: dict[str, float] = {}
 
 
 class Progress(msgspec.Struct, frozen=True, tag=True):
@@ -79,6 +88,19 @@ class Canceled(msgspec.Struct, frozen=True, tag=True):
 
 ToChild = Run | Warm | Cancel
 ToWorker = Begun | Loaded | Progress | Made | Done | Failed | Canceled
+
+
+def made(output: contract.Output) -> Made:
+    """An output as it is told."""
+    return Made(
+        str(output.path),
+        output.media_type,
+        output.width,
+        output.height,
+        dict(output.notes),
+        output.likeness,
+    )
+
 
 _encoder = msgspec.msgpack.Encoder()
 to_child: msgspec.msgpack.Decoder[ToChild] = msgspec.msgpack.Decoder(ToChild)

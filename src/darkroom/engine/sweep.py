@@ -26,6 +26,7 @@ from darkroom.domain import (
     payments,
     sessions,
     suspensions,
+    upstream_calls,
     usage,
     webhook_endpoints,
     workers,
@@ -51,6 +52,12 @@ async def recover_tasks(database: Database) -> int:
                 recovered += 1
                 _log.warning("%s: attempt %d was lost", task.id, task.attempt)
     return recovered
+
+
+async def abandon_calls(database: Database) -> None:
+    """Say of calls to other services whose tasks ended without them that nobody knows their end."""
+    async with database.statement() as tx:
+        await upstream_calls.abandon(tx)
 
 
 async def expire_tasks(database: Database) -> int:

@@ -8,6 +8,9 @@ import logging
 import socket
 import time
 from collections import deque
+from collections.abc import Mapping, Sequence
+
+import httpx
 
 from darkroom import config, errors, ids
 from darkroom.authority import Authority
@@ -15,11 +18,14 @@ from darkroom.config import Config
 from darkroom.domain import leases, paces, workers
 from darkroom.domain.catalogue import Catalogue, Served
 from darkroom.engine import loop
-from darkroom.engine.attempt import Attempt, Tools
+from darkroom.engine.attempt import Attempt, Runner, Tools
+from darkroom.engine.backends import registry
+from darkroom.engine.errand import Errand, Means
 from darkroom.engine.marking import Marker
 from darkroom.engine.news import News
 from darkroom.engine.patience import Patience
 from darkroom.engine.process import Process
+from darkroom.engine.routing import Routes
 from darkroom.outbound import Outbound
 from darkroom.storage.database import Database
 from darkroom.storage.files import Files
@@ -39,7 +45,10 @@ _STOP_SECONDS_MAX = 5.0
 
 
 class Worker:
-    """Runs up to `config.workers_count` tasks at once, each in a child process of its own."""
+    """Runs up to `config.workers_count` tasks at once, each in a child process of its own.
+
+    Beside them it leaves up to `config.remote_tasks_max` tasks to other services.
+    """
 
     def __init__(
         self,
@@ -60,6 +69,8 @@ class Worker:
             Marker(database, authority),
             settings.work_folder,
         )
+        self._remotes = registry.remotes()
+        self._routes = Routes()
         self._idle: list[Process] = []
         self._running: dict[asyncio.Task[None], Attempt] = {}
         self._wake = asyncio.Event()
@@ -73,7 +84,8 @@ class Worker:
         """Work until the stop, let running tasks finish for a while, then give back the rest."""
         _log.info("worker %s runs %d tasks at once", self.id, self._config.workers_count)
         drained = asyncio.Event()
-        async with self._tools.outbound:
+        async with self._tools.outbound, httpx.AsyncClient() as http:
+            self._means = Means(self._database, self._tools.outbound, http)
             await self._warm_up()
             async with asyncio.TaskGroup() as group:
                 listening = group.create_task(loop.every(0.5, self._listen, stop))
@@ -155,64 +167,102 @@ class Worker:
     async def _claim(self) -> None:
         """Claim as many tasks as there are free places, or wait until there is reason to ask."""
         self._wake.clear()
-        free = self._config.workers_count - len(self._running)
-        claimed: list[leases.Claim] = []
+        away = sum(isinstance(one.runner, Errand) for one in self._running.values())
         # Children come first: what cannot be run here is left to other workers.
-        children = await self._start_children(free)
+        children = await self._start_children(
+            self._config.workers_count - (len(self._running) - away)
+        )
+        places = max(0, self._config.remote_tasks_max - away)
         # What the catalogue says may change while the database is asked.
         served = self._catalogue.served()
-        if children:
-            async with self._database.statement() as tx:
-                claimed = await leases.claim(
-                    tx,
-                    self.id,
-                    self._patience.wanted([*served], self._loaded()),
-                    tasks_max=children,
-                    lease_seconds=self._config.lease_seconds,
-                )
-            if claimed:
-                self._patience.count(claimed)
-            for one in claimed:
-                self._begin(one, served[one.model])
-            await self._news.begun(claimed)
-        if not children or len(claimed) < children:
+        awake = [key for key, one in served.items() if not self._routes.rests(key, one)]
+        remote = [key for key in awake if self._is_remote(served[key])]
+        local = [key for key in awake if key not in remote] if remote else awake
+        is_busy = await self._claim_some(served, local, children)
+        if remote:
+            is_busy = await self._claim_some(served, remote, places) or is_busy
+        if not is_busy:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), _POLL_SECONDS)
+
+    async def _claim_some(
+        self, served: Mapping[str, Served], models: Sequence[str], tasks_max: int
+    ) -> bool:
+        """Claim tasks of these models and begin them; whether there were as many as could be."""
+        if not tasks_max:
+            return False
+        async with self._database.statement() as tx:
+            claimed = await leases.claim(
+                tx,
+                self.id,
+                self._patience.wanted(models, self._loaded()),
+                tasks_max=tasks_max,
+                lease_seconds=self._config.lease_seconds,
+            )
+        if claimed:
+            self._patience.count(claimed)
+        for one in claimed:
+            self._begin(one, served[one.model])
+        await self._news.begun(claimed)
+        return len(claimed) == tasks_max
+
+    def _is_remote(self, served: Served) -> bool:
+        """Whether other services alone make what the model makes, so that it needs no child."""
+        return all(
+            one in self._remotes for backends in served.backends.values() for one in backends
+        )
 
     def _loaded(self) -> set[str]:
         """The models of idle children that took a while to load."""
         return {
-            process.model
+            model
             for process in self._idle
-            if process.model and process.load_seconds >= config.LOAD_SECONDS_MIN
+            for model, seconds in process.held.items()
+            if seconds >= config.LOAD_SECONDS_MIN
         }
 
     def _held(self) -> set[str]:
         """The models that children hold, those that run a task included."""
-        children = (*self._idle, *(one.process for one in self._running.values()))
-        return {one.model for one in children if one.model and one.alive}
+        running = (one.runner for one in self._running.values())
+        children = (*self._idle, *(one for one in running if isinstance(one, Process)))
+        alive = [one for one in children if one.alive]
+        return {model for one in alive for model in (one.model, *one.held) if model}
 
     def _begin(self, claimed: leases.Claim, served: Served) -> None:
-        backend = served.backends.get(claimed.kind, "")
-        process = self._take_process(backend, claimed.model)
-        seconds_max = served.seconds_max or self._config.task_seconds_max
-        attempt = Attempt(claimed, backend, process, self._tools, seconds_max)
+        backend = self._routes.choose(claimed, served)
+        runner: Runner
+        if (remote := self._remotes.get(backend)) is not None:
+            runner = Errand(remote, claimed, self._means)
+        else:
+            runner = self._take_process(backend, claimed.model)
+        attempt = Attempt(
+            claimed,
+            backend,
+            runner,
+            self._tools,
+            options=served.options.get(backend, {}),
+            has_other=self._routes.has_other(claimed, served, backend),
+            seconds_max=served.seconds_max or self._config.task_seconds_max,
+        )
         task = asyncio.create_task(attempt.run(), name=claimed.id)
         self._running[task] = attempt
         task.add_done_callback(self._ended)
 
     def _take_process(self, backend: str, model: str) -> Process:
         """An idle child, one that holds the model if there is any."""
-        self._idle.sort(key=lambda process: (process.backend == backend, process.model == model))
+        self._idle.sort(key=lambda one: (one.backend == backend, model in one.held))
         return self._idle.pop()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         attempt = self._running.pop(task)
         self._told.pop(attempt.claimed.id, None)
-        if attempt.process.alive:
-            self._idle.append(attempt.process)
+        one = attempt.claimed
+        if isinstance(attempt.runner, Process):
+            if attempt.runner.alive:
+                self._idle.append(attempt.runner)
+        elif attempt.seconds is not None or attempt.error is not None:
+            self._routes.note(one.model, attempt.backend, attempt.error, attempt.seconds or 0.0)
         if attempt.seconds is not None:
-            one = attempt.claimed
             self._measured.append(paces.Measured(one.model, one.kind, one.size, attempt.seconds))
         if not task.cancelled() and (exc := task.exception()) is not None:
             # The lease runs out and the sweep takes the task back.
@@ -245,7 +295,7 @@ class Worker:
         for attempt in [*self._running.values()]:
             is_late = attempt.stopped_at and now - attempt.stopped_at > _STOP_SECONDS_MAX
             if is_late and not attempt.ending:
-                await attempt.process.kill()
+                await attempt.runner.kill()
 
     async def _drain(self) -> None:
         """Let running tasks finish for `drain_seconds`, then kill the children and requeue."""
@@ -259,10 +309,10 @@ class Worker:
                 # An end that cannot be written is left to the lease.
                 if task.cancel():
                     await asyncio.wait([task], timeout=_STOP_SECONDS_MAX)
-                    await attempt.process.kill()
+                    await attempt.runner.kill()
                 continue
             task.cancel()
-            await attempt.process.kill()
+            await attempt.runner.kill()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
             with contextlib.suppress(errors.DatabaseUnavailable):

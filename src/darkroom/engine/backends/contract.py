@@ -1,11 +1,13 @@
-"""What a backend is: `setup` and `run`, in a child process, with no HTTP, database or credits."""
+"""What a backend is: a model in a child process, or a remote, which asks another service."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+
+import httpx
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +57,103 @@ class Canceled(Exception):
 
 
 class Backend(Protocol):
-    """A model that can run: made once a child, set up once a model, run once a task."""
+    """A model that can run: made once a child, set up once a model, run once a task.
+
+    It knows no HTTP, no database and no credits.
+    """
 
     name: ClassVar[str]
     kinds: ClassVar[frozenset[str]]
 
-    def setup(self, model: str) -> None:
-        """Load what the model needs; called once before the first run."""
+    def setup(self, model: str, options: Mapping[str, Any]) -> None:
+        """Load what the model needs; called once before the first run.
+
+        `options` is what the model's catalogue entry tells this backend.
+        """
 
     def run(self, given: Input, context: Context) -> Iterator[Output]:
         """Yield each output when its file is whole; raise a `TaskError` when there can be none."""
+
+
+@runtime_checkable
+class Keeper(Backend, Protocol):
+    """A backend that keeps several models while there is memory; its `setup` is called again."""
+
+    @property
+    def held(self) -> Mapping[str, float]:
+        """The models that need no loading now, with the seconds that loading each took."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request to another service, kept in a row before it leaves.
+
+    `key` is the same in every attempt that goes on with it. It is `sending` until the service
+    answers, then `accepted`, and `delivered` when the result was made.
+    """
+
+    key: str
+    state: str
+    remote_id: str | None
+    # Whether an attempt before this one began it.
+    is_resumed: bool
+
+
+Ending = Literal["delivered", "refused", "failed", "canceled", "unknown"]
+
+
+class Errand(Protocol):
+    """What a remote's running task may use."""
+
+    folder: Path
+    seed: int
+    http: httpx.AsyncClient
+
+    async def open(self) -> Call:
+        """The task's call that is still going on, or a new one; its row is stored.
+
+        Raises `Canceled` when the task is no longer this attempt's.
+        """
+
+    async def accept(self, call: Call, remote_id: str) -> None:
+        """Store at once what the service calls it."""
+
+    async def close(
+        self,
+        call: Call,
+        state: Ending,
+        *,
+        is_billed: bool | None,
+        cost_micro: int | None = None,
+        error: str | None = None,
+    ) -> None:
+        """Store how the call ended.
+
+        `is_billed` is None where nobody knows, `cost_micro` in millionths of a US dollar.
+        """
+
+    async def pause(self, seconds: float) -> None:
+        """Wait; raises `Canceled` as soon as the task should stop here."""
+
+    async def fetch(self, address: str, name: str, *, bytes_max: int) -> Path:
+        """Write what is at a public address into the task's folder; raises `BadInput`."""
+
+
+class Remote(Protocol):
+    """A service that makes results elsewhere: many tasks at once in the worker's own loop.
+
+    So it awaits whatever takes time, and never pays twice: `Errand.open` comes before a request
+    that costs something, and a call that is resumed is asked for, not sent again.
+    """
+
+    name: ClassVar[str]
+    kinds: ClassVar[frozenset[str]]
+
+    def run(
+        self, given: Input, options: Mapping[str, Any], errand: Errand
+    ) -> AsyncIterator[float | Output]:
+        """Yield how much is done, 0 to 1, and each output when its file is whole.
+
+        Raises a `TaskError` when there can be none; `Hindered` where another backend, or another
+        moment, may do better and nothing was paid for.
+        """

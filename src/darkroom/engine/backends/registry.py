@@ -1,4 +1,4 @@
-"""The backends by name, loaded only in the child that runs them."""
+"""The backends by name: a model is loaded in the child that runs it, a remote in the worker."""
 
 from __future__ import annotations
 
@@ -6,27 +6,23 @@ import importlib.metadata
 import importlib.util
 
 from darkroom import errors
-from darkroom.engine.backends.contract import Backend
+from darkroom.engine.backends.contract import Backend, Remote
 
 GROUP = "darkroom.backends"
+REMOTES = "darkroom.remotes"
 # What ours need beyond the server's install: without it they are not installed.
 _NEEDS = {"diffusers": ("torch", "diffusers")}
 
 
 def names() -> frozenset[str]:
-    """The backends that the installed packages declare, and that can be loaded."""
-    every = importlib.metadata.entry_points(group=GROUP)
-    return frozenset(entry.name for entry in every if not missing(entry.name))
-
-
-def missing(name: str) -> list[str]:
-    """The modules that a backend needs and that are not here."""
-    return [one for one in _NEEDS.get(name, ()) if importlib.util.find_spec(one) is None]
+    """The backends and remotes that the installed packages declare, and that can be loaded."""
+    every = (one.name for group in (GROUP, REMOTES) for one in _declared(group))
+    return frozenset(name for name in every if not _missing(name))
 
 
 def create(name: str) -> Backend:
     """A fresh backend of this name, from whichever installed package declares it."""
-    if gone := missing(name):
+    if gone := _missing(name):
         raise errors.BackendFailed(
             f"The backend {name} needs {', '.join(gone)}: pip install 'darkroom[{name}]'"
         )
@@ -34,3 +30,17 @@ def create(name: str) -> Backend:
         backend: Backend = entry.load()()
         return backend
     raise errors.BackendFailed(f"No installed package has a backend {name}.")
+
+
+def remotes() -> dict[str, Remote]:
+    """Every declared remote by its name, ready to run tasks."""
+    return {one.name: one.load()() for one in _declared(REMOTES)}
+
+
+def _declared(group: str) -> importlib.metadata.EntryPoints:
+    return importlib.metadata.entry_points(group=group)
+
+
+def _missing(name: str) -> list[str]:
+    """The modules that a backend needs and that are not here."""
+    return [one for one in _NEEDS.get(name, ()) if importlib.util.find_spec(one) is None]

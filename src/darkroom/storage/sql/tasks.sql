@@ -180,14 +180,18 @@ WITH first AS MATERIALIZED (
                      started_at = coalesce(started_at, now()), progress = 0, avoid_worker = NULL
      WHERE id = ANY(ARRAY(SELECT id FROM next))
     RETURNING id, attempt, strikes, crashes, account_id, batch_id, seed, price_mill, size,
-              start_tag
+              passed_over, start_tag
 ), told AS (
     UPDATE workers SET virtual_time = greatest(virtual_time, (SELECT max(start_tag) FROM claimed)),
                        seen_at = now()
      WHERE id = %(worker_id)s AND EXISTS (SELECT 1 FROM claimed)
 )
 SELECT c.id, c.attempt, c.strikes, c.crashes, c.account_id, c.seed, c.price_mill, c.size, b.kind,
-       b.model, b.input,
+       b.model, b.input, coalesce(c.passed_over, '{}') AS passed_over,
+       CASE WHEN c.attempt > 1 THEN
+           (SELECT backend FROM upstream_calls u
+             WHERE u.task_id = c.id AND u.state IN ('sending', 'accepted', 'delivered')
+             ORDER BY u.id LIMIT 1) END AS goes_on_with,
        EXISTS (SELECT 1 FROM first WHERE (first.start_tag, first.id) < (c.start_tag, c.id)
                  AND first.id NOT IN (SELECT id FROM claimed)) AS overtook,
        coalesce(b.webhook_events && '{started,progress}', false)
@@ -225,10 +229,13 @@ RETURNING id;
 
 -- name: tasks.requeue
 -- PROCESSING back to PENDING after a pause, only by the attempt that holds the lease; not one that
--- was canceled. The worker that gives it back is the last that should take it again.
+-- was canceled. The worker that gives it back is the last that should take it again, unless it is
+-- to ask another backend.
 UPDATE tasks SET status = 'PENDING', lease_until = NULL, worker_id = NULL, progress = 0,
-                 avoid_worker = worker_id, strikes = strikes + %(strikes)s,
-                 crashes = crashes + %(crashes)s,
+                 avoid_worker = CASE WHEN %(passed_over)s::text IS NULL THEN worker_id END,
+                 passed_over = CASE WHEN %(passed_over)s::text IS NOT NULL
+                                    THEN array_append(passed_over, %(passed_over)s) END,
+                 strikes = strikes + %(strikes)s, crashes = crashes + %(crashes)s,
                  not_before = now() + make_interval(secs => %(delay_seconds)s)
  WHERE id = %(task_id)s AND attempt = %(attempt)s AND status = 'PROCESSING'
    AND cancel_asked_at IS NULL

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import torch
 
 from darkroom.engine.backends.contract import Context, Input, Output
-from darkroom.engine.backends.diffusers import calls, loras, options, requests, results
-from darkroom.engine.backends.diffusers.options import Options
+from darkroom.engine.backends.diffusers import calls, loras, requests, results
+from darkroom.engine.backends.diffusers.options import Options, read
 from darkroom.engine.backends.diffusers.requests import Request
 from darkroom.engine.backends.diffusers.shelf import Loaded, Shelf
 from darkroom.engine.backends.diffusers.steps import Steps
@@ -31,7 +31,6 @@ class Diffusers:
     def __init__(self) -> None:
         self._shelf = Shelf()
         self._models: dict[str, Options] = {}
-        self._model = ""
 
     @property
     def held(self) -> Mapping[str, float]:
@@ -39,15 +38,14 @@ class Diffusers:
         found = {key: self._shelf.seconds_of(one) for key, one in self._models.items()}
         return {key: seconds for key, seconds in found.items() if seconds is not None}
 
-    def setup(self, model: str, table: Mapping[str, Any]) -> None:
+    def setup(self, model: str, options: Mapping[str, Any]) -> None:
         """Load the model's weights unless they are here; others make room where it needs it."""
-        self._models[model] = read = options.read(model, table)
-        self._shelf.take(read)
-        self._model = model
+        self._own = self._models[model] = read(model, options)
+        self._shelf.take(self._own)
 
     def run(self, given: Input, context: Context) -> Iterator[Output]:
         """Yields one picture, or a clip and its cover; raises `BadInput`, `BackendFailed`."""
-        own = self._models[self._model]
+        own = self._own
         loaded = self._shelf.take(own)
         pipe = loaded.pipe_for(given.kind)
         asked = requests.read(given, context.seed, pipe, own)
@@ -63,7 +61,7 @@ class Diffusers:
         self, loaded: Loaded, pipe: Any, asked: Sequence[Request], steps: Steps
     ) -> list[calls.Answer]:
         """One call; when it runs out of memory, once more without the other models."""
-        own = self._models[self._model]
+        own = self._own
         chosen = asked[0].loras or {}
         loras.apply(pipe, chosen, own.loras, allow_pickle=own.allow_pickle)
         try:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import ClassVar
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
 
 import cv2
 
@@ -31,7 +31,7 @@ class Film:
     name: ClassVar[str] = "film"
     kinds: ClassVar[frozenset[str]] = frozenset(_SCRIPTS) | {"effect-template"}
 
-    def setup(self, model: str) -> None:
+    def setup(self, model: str, options: Mapping[str, Any]) -> None:
         """Loads nothing: the film maker has no weights."""
 
     def run(self, given: Input, context: Context) -> Iterator[Output]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -21,7 +21,7 @@ class Painter:
     name: ClassVar[str] = "painter"
     kinds: ClassVar[frozenset[str]] = frozenset({"text-to-image", "image-to-image"})
 
-    def setup(self, model: str) -> None:
+    def setup(self, model: str, options: Mapping[str, Any]) -> None:
         """Loads nothing: the painter has no weights."""
 
     def run(self, given: Input, context: Context) -> Iterator[Output]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -40,7 +40,7 @@ class Synth:
         }
     )
 
-    def setup(self, model: str) -> None:
+    def setup(self, model: str, options: Mapping[str, Any]) -> None:
         """Loads nothing: every sound is made when it is asked for."""
 
     def run(self, given: Input, context: Context) -> Iterator[Output]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import cv2
 
@@ -22,7 +22,7 @@ class Toolbox:
     name: ClassVar[str] = "toolbox"
     kinds: ClassVar[frozenset[str]] = frozenset(_TOOLS)
 
-    def setup(self, model: str) -> None:
+    def setup(self, model: str, options: Mapping[str, Any]) -> None:
         """Loads nothing: the tools have no weights."""
 
     def run(self, given: Input, context: Context) -> Iterator[Output]:

@@ -1,0 +1,130 @@
+"""An errand: one task that a remote runs, in the worker's own loop, with the rows that it keeps."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from darkroom import config, errors
+from darkroom.domain import upstream_calls
+from darkroom.domain.kinds.table import defaults
+from darkroom.domain.leases import Claim
+from darkroom.engine import protocol
+from darkroom.engine.backends import contract
+from darkroom.outbound import Outbound
+from darkroom.storage.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What every errand of a worker uses."""
+
+    database: Database
+    outbound: Outbound
+    http: httpx.AsyncClient
+
+
+class Errand:
+    """Runs a task as a child would: asked, told to stop, or ended at once."""
+
+    def __init__(self, remote: contract.Remote, claimed: Claim, means: Means) -> None:
+        self.http = means.http
+        self.folder = Path()
+        self.seed = claimed.seed
+        self._remote = remote
+        self._claimed = claimed
+        self._means = means
+        self._canceled = asyncio.Event()
+        self._step: asyncio.Task[float | contract.Output | None] | None = None
+        self._is_killed = False
+
+    async def run(self, asked: protocol.Run) -> AsyncIterator[protocol.Progress | protocol.Made]:
+        """Run the task and yield what the remote tells; raises its `TaskError`, or `Canceled`."""
+        self.folder = Path(asked.folder)
+        files = {name: [Path(path) for path in paths] for name, paths in asked.files.items()}
+        given = contract.Input(asked.kind, asked.model, defaults(asked.kind) | asked.fields, files)
+        steps = aiter(self._remote.run(given, asked.options, self))
+        while (told := await self._next(steps)) is not None:
+            yield _told(told)
+
+    async def _next(
+        self, steps: AsyncIterator[float | contract.Output]
+    ) -> float | contract.Output | None:
+        """The next step; raises `BackendCrashed` where it is ended at once."""
+
+        async def step() -> float | contract.Output | None:
+            return await anext(steps, None)
+
+        going = asyncio.create_task(step())
+        self._step = going
+        try:
+            return await going
+        except asyncio.CancelledError:
+            if self._is_killed and going.cancelled():
+                raise errors.BackendCrashed("The request to the service was ended.") from None
+            raise
+
+    def cancel(self) -> None:
+        """Ask the remote to stop at its next step."""
+        self._canceled.set()
+
+    async def kill(self) -> None:
+        """End it now; what the service makes of it is not known."""
+        self._is_killed = True
+        if self._step is not None:
+            self._step.cancel()
+
+    async def open(self) -> contract.Call:
+        """The task's call that is still going on, or a new one; its row is stored."""
+        async with self._means.database.transaction() as tx:
+            found = await upstream_calls.open_call(tx, self._claimed, self._remote.name)
+        if found is None:
+            raise contract.Canceled
+        going, is_new = found
+        return contract.Call(going.id, going.state, going.remote_id, is_resumed=not is_new)
+
+    async def accept(self, call: contract.Call, remote_id: str) -> None:
+        """Store at once what the service calls it."""
+        async with self._means.database.statement() as tx:
+            await upstream_calls.accept(tx, call.key, remote_id)
+
+    async def close(
+        self,
+        call: contract.Call,
+        state: contract.Ending,
+        *,
+        is_billed: bool | None,
+        cost_micro: int | None = None,
+        error: str | None = None,
+    ) -> None:
+        """Store how the call ended."""
+        async with self._means.database.statement() as tx:
+            await upstream_calls.close(
+                tx, call.key, state, is_billed=is_billed, cost_micro=cost_micro, error=error
+            )
+
+    async def pause(self, seconds: float) -> None:
+        """Wait; raises `Canceled` as soon as the task should stop here."""
+        try:
+            await asyncio.wait_for(self._canceled.wait(), seconds)
+        except TimeoutError:
+            return
+        raise contract.Canceled
+
+    async def fetch(self, address: str, name: str, *, bytes_max: int) -> Path:
+        """Write what is at a public address into the task's folder; raises `BadInput`."""
+        path = self.folder / name
+        await self._means.outbound.fetch(
+            address, path, bytes_max=bytes_max, seconds_max=config.FETCH_SECONDS_MAX, accept=None
+        )
+        return path
+
+
+def _told(told: float | contract.Output) -> protocol.Progress | protocol.Made:
+    if isinstance(told, contract.Output):
+        return protocol.made(told)
+    return protocol.Progress(min(max(told, 0.0), 1.0))

@@ -1,0 +1,34 @@
+-- name: upstream_calls.open
+-- The call of a task by a backend that still goes on, or a new one; none for a lost lease.
+INSERT INTO upstream_calls (id, task_id, attempt, model, backend)
+SELECT %(id)s, id, attempt, model, %(backend)s FROM tasks
+ WHERE id = %(task_id)s AND attempt = %(attempt)s AND status = 'PROCESSING'
+ON CONFLICT (task_id, backend) WHERE state IN ('sending', 'accepted', 'delivered')
+    DO UPDATE SET attempt = excluded.attempt
+RETURNING id, state, remote_id;
+
+-- name: upstream_calls.accept
+-- What the service calls it, stored at once.
+UPDATE upstream_calls SET state = 'accepted', remote_id = %(remote_id)s, changed_at = now()
+ WHERE id = %(id)s AND state = 'sending';
+
+-- name: upstream_calls.close
+-- How a call ended; one that has ended otherwise stays as it is.
+UPDATE upstream_calls SET state = %(state)s, is_billed = %(is_billed)s, error = %(error)s,
+                          cost_micro = %(cost_micro)s, changed_at = now()
+ WHERE id = %(id)s AND state IN ('sending', 'accepted', 'delivered');
+
+-- name: upstream_calls.abandon
+-- Calls that nobody goes on with, since their task has ended otherwise: what became of them, nobody
+-- knows.
+UPDATE upstream_calls SET state = 'unknown', changed_at = now()
+ WHERE id = ANY(ARRAY(
+     SELECT c.id FROM upstream_calls c JOIN tasks t ON t.id = c.task_id
+      WHERE c.state IN ('sending', 'accepted') AND c.changed_at < now() - interval '1 minute'
+        AND t.finished_at < now() - interval '1 minute'
+      ORDER BY c.changed_at LIMIT %(rows_max)s));
+
+-- name: upstream_calls.of_task
+-- Every call for a task, in their order.
+SELECT id, backend, state, remote_id, is_billed, cost_micro, error, attempt, created_at, changed_at
+  FROM upstream_calls WHERE task_id = %(task_id)s ORDER BY id;
