@@ -60,6 +60,8 @@ def load(folder: Path, options: Options) -> Any:
     """The pipeline, on its device or with the offloading that the options ask for."""
     diffusers.utils.logging.disable_progress_bar()
     transformers.utils.logging.disable_progress_bar()
+    # It says of every image processor that torchvision is missing, which none of them needs.
+    transformers.utils.logging.set_verbosity_error()
     try:
         pipe = diffusers.DiffusionPipeline.from_pretrained(
             folder,

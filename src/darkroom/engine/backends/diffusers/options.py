@@ -41,7 +41,6 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     size_multiple: Annotated[int, msgspec.Meta(ge=2, le=256, multiple_of=2)] | None = None
     frames_multiple: Annotated[int, msgspec.Meta(ge=1, le=64)] | None = None
     frames_per_second: Annotated[int, msgspec.Meta(ge=1, le=120)] | None = None
-    together_max: Annotated[int, msgspec.Meta(ge=1, le=16)] = 1
 
 
 def read(key: str, table: Mapping[str, Any]) -> Options:

@@ -42,11 +42,6 @@ class Request:
     kept: tuple[Image.Image, Size] | None = None
     ignored: tuple[str, ...] = ()
 
-    def is_like(self, other: Request) -> bool:
-        """Whether both can be asked in one call."""
-        mine = (self.kind, self.size, self.frames, self.loras)
-        return mine == (other.kind, other.size, other.frames, other.loras)
-
 
 def read(given: Input, seed: int, pipe: Any, options: Options) -> Request:
     """The task as this pipeline can be asked; raises `BadInput` for what cannot be used."""
