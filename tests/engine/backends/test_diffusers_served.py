@@ -120,7 +120,7 @@ def test_a_running_task_is_canceled_at_its_next_step(house: House) -> None:
     with house.server.client() as client:
         [slow] = submit(client, model="SLOW")
         running = wait_until(
-            lambda: 0 < (status(client, slow).get("progress") or 0) < 1, seconds_max=_SECONDS_MAX
+            lambda: 0 < (status(client, slow).get("progress") or 0) < 100, seconds_max=_SECONDS_MAX
         )
         assert running
         child = house.child()
@@ -135,7 +135,7 @@ def test_a_killed_child_costs_a_second_attempt_and_no_more(house: House) -> None
     with house.server.client() as client:
         [slow] = submit(client, model="SLOW")
         wait_until(
-            lambda: 0 < (status(client, slow).get("progress") or 0) < 1, seconds_max=_SECONDS_MAX
+            lambda: 0 < (status(client, slow).get("progress") or 0) < 100, seconds_max=_SECONDS_MAX
         )
         child = house.child()
         os.kill(child, signal.SIGKILL)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -12,9 +12,9 @@ from darkroom.engine.backends.diffusers import calls, loras, requests, results
 from darkroom.engine.backends.diffusers.options import Options, read
 from darkroom.engine.backends.diffusers.requests import Request
 from darkroom.engine.backends.diffusers.shelf import Loaded, Shelf
-from darkroom.engine.backends.diffusers.steps import Steps
 
-_WRITTEN = 0.95
+# The picture is there; what is left is to write it.
+_ANSWERED = 0.95
 
 
 class Diffusers:
@@ -49,24 +49,20 @@ class Diffusers:
         loaded = self._shelf.take(own)
         pipe = loaded.pipe_for(given.kind)
         asked = requests.read(given, context.seed, pipe, own)
-        steps = Steps([context])
-        [answer] = self._ask(loaded, pipe, [asked], steps)
-        steps.tell(_WRITTEN)
+        answer = self._ask(loaded, pipe, asked, context)
+        context.progress(_ANSWERED)
         notes = {"pipeline": type(pipe).__name__}
         fps = requests.frames_per_second(pipe, own)
         yield from results.write(context.folder, asked, answer, notes, fps)
-        steps.tell(1.0)
+        context.progress(1.0)
 
-    def _ask(
-        self, loaded: Loaded, pipe: Any, asked: Sequence[Request], steps: Steps
-    ) -> list[calls.Answer]:
+    def _ask(self, loaded: Loaded, pipe: Any, asked: Request, context: Context) -> calls.Answer:
         """One call; when it runs out of memory, once more without the other models."""
         own = self._own
-        chosen = asked[0].loras or {}
-        loras.apply(pipe, chosen, own.loras, allow_pickle=own.allow_pickle)
+        loras.apply(pipe, asked.loras, own.loras, allow_pickle=own.allow_pickle)
         try:
-            return calls.call(pipe, asked, own, steps)
+            return calls.call(pipe, asked, own, context)
         except torch.OutOfMemoryError:
             if not self._shelf.keep_only(loaded):
                 raise
-        return calls.call(pipe, asked, own, steps)
+        return calls.call(pipe, asked, own, context)

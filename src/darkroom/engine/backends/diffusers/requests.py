@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ class Request:
     frames: int | None = None
     images: tuple[Image.Image, ...] = ()
     mask: Image.Image | None = None
-    loras: Mapping[str, float] | None = None
+    loras: Mapping[str, float] = field(default_factory=dict)
     # Where a given picture lies in the result: it stays as it is.
     kept: tuple[Image.Image, Size] | None = None
     ignored: tuple[str, ...] = ()

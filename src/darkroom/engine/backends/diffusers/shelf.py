@@ -74,7 +74,9 @@ class Shelf:
         began = time.monotonic()
         folder = loading.folder_of(options)
         needed = self._bytes.get(key) or memory.bytes_on_disk(folder)
-        self._make_room(int(needed * (1 + _WORK_PART)), loading.device_of(options))
+        # What offloads lies in the machine's memory, and on the GPU by parts.
+        place = loading.device_of(options) if options.offload == "none" else "cpu"
+        self._make_room(int(needed * (1 + _WORK_PART)), place)
         pipe = loading.load(folder, options)
         self._bytes[key] = memory.bytes_of(pipe)
         found = Loaded(pipe, options, 0.0)
