@@ -200,6 +200,14 @@ def test_half_precision_is_kept_by_every_kind(studio: Studio) -> None:
     assert str(loaded.pipe.unet.dtype) == "torch.bfloat16"
 
 
+def test_kinds_that_share_weights_take_turns_in_offloading(studio: Studio) -> None:
+    # Onto the processor, which shows the turns and saves nothing.
+    studio.open("sdxl", device="cpu", offload="model", strength=1.0)
+    kinds = ("text-to-image", "image-to-image", "text-to-image", "image-to-image")
+    files = [studio.run(kind)[0].path.read_bytes() for kind in kinds]
+    assert files[:2] == files[2:]
+
+
 def test_the_options_are_checked_in_words(studio: Studio) -> None:
     for option, said in (
         ({"stepps": 3}, "unknown field `stepps`"),

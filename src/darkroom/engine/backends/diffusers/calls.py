@@ -19,7 +19,7 @@ from darkroom.engine.backends.pictures import Pixels
 from darkroom.errors import BackendFailed
 
 # Whether a pipeline takes these is its own affair: nobody asked for them by name.
-_SILENT = {"width", "height", "frame_rate", "fps", "prompt"}
+_SILENT = {"width", "height", "frame_rate", "fps"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,8 @@ def parameters(pipe: Any, asked: Request, options: Options) -> tuple[dict[str, A
         rate = requests.frames_per_second(pipe, options)
         wanted |= {"frame_rate": rate, "fps": rate}
     given = {name: value for name, value in wanted.items() if value is not None and name in known}
-    left = {name for name, value in wanted.items() if value is not None} - given.keys() - _SILENT
+    meant = {name for name, value in wanted.items() if value not in (None, "")}
+    left = meant - given.keys() - _SILENT
     return given, [*ignored, *sorted(left)]
 
 

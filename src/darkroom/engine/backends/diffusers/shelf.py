@@ -12,8 +12,8 @@ from darkroom.engine.backends.diffusers import loading, memory, pipelines
 from darkroom.engine.backends.diffusers.options import Options
 from darkroom.errors import BackendFailed
 
-# What a model needs beside its weights to make something, as a part of them; until it is known
-# better, that is: who runs out of memory all the same gets it from the others on the shelf.
+# What a model needs beside its weights to make something, as a part of them. Who runs out of
+# memory all the same gets it from the others on the shelf.
 _WORK_PART = 0.25
 Weights = tuple[Any, ...]
 
@@ -24,8 +24,8 @@ class Loaded:
 
     pipe: Any
     options: Options
-    # How long they took to load; for LRU the shelf's order counts.
-    seconds: float
+    # How long they took to load.
+    seconds: float = 0.0
     siblings: dict[type, Any] = field(default_factory=dict)
     # The last pipeline that was placed: its hooks are on the modules.
     placed: Any = None
@@ -33,13 +33,13 @@ class Loaded:
     def pipe_for(self, kind: str) -> Any:
         """The pipeline that does a kind, ready to be called; made of the same modules."""
         made = pipelines.sibling(type(self.pipe), kind)
-        known = pipelines.kinds(type(self.pipe))
         if kind == "multi-image-to-video" and not pipelines.ends_with_picture(self.pipe):
-            made, known = None, known - {kind}
+            made = None
         if made is None:
+            known = sorted(pipelines.kinds(type(self.pipe)) - {kind})
             raise BackendFailed(
                 f"{type(self.pipe).__name__} with these weights does not do {kind}, only "
-                f"{', '.join(sorted(known)) or 'nothing of ours'}: "
+                f"{', '.join(known) or 'nothing of ours'}: "
                 "take the kind out of the model's catalogue entry."
             )
         if made is type(self.pipe):
@@ -79,7 +79,7 @@ class Shelf:
         self._make_room(int(needed * (1 + _WORK_PART)), place)
         pipe = loading.load(folder, options)
         self._bytes[key] = memory.bytes_of(pipe)
-        found = Loaded(pipe, options, 0.0)
+        found = Loaded(pipe, options)
         loading.place(pipe, options)
         found.placed = pipe
         found.seconds = time.monotonic() - began
