@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 from console_visitors import Visitor, token_for
 from desk_stories import admin_id, deeds, status_of, story, submit, succeeded
@@ -58,6 +59,7 @@ def test_what_is_not_there_is_not_found(admin: Visitor, path: str) -> None:
         *(f"/admin/accounts/acc_none/{verb}" for verb in ("grant", "limits", "suspend", "resume")),
         *("/admin/accounts/acc_none/admin", "/admin/accounts/acc_none/keys/key_none/revoke"),
         *("/admin/tasks/task_none/cancel", "/admin/tasks/task_none/retry"),
+        "/admin/upstreams/upc_none",
         *(f"/admin/catalogue/NONE/{verb}" for verb in ("hide", "offer", "withdraw")),
     ],
 )
@@ -242,6 +244,34 @@ def test_payments_are_shown_with_who_paid(admin: Visitor, visitor: Visitor, serv
     assert listed(email=email, status="paid")
     assert not listed(email=email, status="open")
     assert not listed(email="nobody@example.com")
+
+
+def test_a_call_in_doubt_is_shown_until_somebody_says_what_became_of_it(
+    admin: Visitor, server: Server
+) -> None:
+    task_id = submit(server, server.ground.key(server.ground.account().id))
+    succeeded(admin, task_id)
+    call_id = ids.new("upc")
+    with psycopg.connect(server.ground.conninfo, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO upstream_calls (id, task_id, attempt, model, backend, state, error)"
+            " VALUES (%s, %s, 1, 'FLUX_PRO', 'openai', 'unknown', 'The answer was lost.')",
+            (call_id, task_id),
+        )
+
+    def doubtful() -> str:
+        return admin.get("/admin/upstreams", params={"state": "in doubt"}).text
+
+    assert call_id in doubtful()
+    assert "The answer was lost." in story(admin, task_id)
+    assert admin.post_form(f"/admin/upstreams/{call_id}", is_billed="yes").status_code == 303
+    assert call_id not in doubtful()
+    assert call_id in admin.get("/admin/upstreams", params={"backend": "openai"}).text
+    assert call_id not in admin.get("/admin/upstreams", params={"state": "refused"}).text
+    [act] = deeds(server, subject=task_id)
+    assert act.verb == "upstream.review"
+    assert act.after == {"call": call_id, "is_billed": True}
+    assert admin.post_form(f"/admin/upstreams/{call_id}", is_billed="no").status_code == 404
 
 
 def test_an_audit_is_run_when_it_is_asked_for(admin: Visitor, server: Server) -> None:

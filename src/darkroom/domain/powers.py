@@ -15,11 +15,13 @@ from darkroom.domain import (
     ledger,
     suspensions,
     tasks,
+    upstream_calls,
 )
 from darkroom.domain.accounts import Account, Limits
 from darkroom.domain.acts import Actor, Deed
 from darkroom.domain.api_keys import ApiKey
 from darkroom.domain.suspensions import Suspension
+from darkroom.domain.upstream_calls import UpstreamCall
 from darkroom.storage.database import Transaction
 
 
@@ -181,3 +183,13 @@ def _limits(account: Account) -> dict[str, Any]:
 def _suspended(one: Suspension) -> dict[str, Any]:
     at = None if one.suspended_at is None else one.suspended_at.isoformat()
     return {"suspended_at": at, "reason": one.reason, "cancels_waiting": one.is_emptying}
+
+
+async def review_call(
+    tx: Transaction, actor: Actor, call_id: str, *, is_billed: bool
+) -> UpstreamCall:
+    """Say of a call to another service that was in doubt whether it was billed."""
+    call = await upstream_calls.review(tx, call_id, is_billed=is_billed)
+    after = {"call": call.id, "is_billed": is_billed}
+    await acts.record(tx, actor, Deed("upstream.review", call.task_id, after=after))
+    return call

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from darkroom import ids
+from darkroom import errors, ids
 from darkroom.domain.leases import Claim
 from darkroom.storage.database import Transaction
 
+STATES = ("sending", "accepted", "delivered", "refused", "failed", "canceled", "unknown")
+# Asked for in a state's place: ended, and nobody knows whether it cost something.
+DOUBTFUL = "in doubt"
 _ABANDONED_MAX = 1000
 
 
@@ -29,15 +32,33 @@ class UpstreamCall:
     """
 
     id: str
+    task_id: str
+    attempt: int
+    model: str
     backend: str
     state: str
     remote_id: str | None
     is_billed: bool | None
     cost_micro: int | None
     error: str | None
-    attempt: int
     created_at: datetime
     changed_at: datetime
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether it has ended and nobody knows if it cost something."""
+        return self.is_billed is None and self.state in ("failed", "canceled", "unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a backend's calls came to; `doubtful` of them may have cost something more."""
+
+    backend: str
+    calls: int
+    delivered: int
+    cost_micro: int
+    doubtful: int
 
 
 async def open_call(tx: Transaction, claimed: Claim, backend: str) -> tuple[Going, bool] | None:
@@ -90,3 +111,43 @@ async def abandon(tx: Transaction) -> None:
 async def of_task(tx: Transaction, task_id: str) -> list[UpstreamCall]:
     """Every call for a task, in their order."""
     return await tx.all(UpstreamCall, "upstream_calls.of_task", task_id=task_id)
+
+
+async def list_all(
+    tx: Transaction,
+    *,
+    backend: str | None,
+    state: str | None,
+    before: str | None,
+    rows_max: int,
+) -> list[UpstreamCall]:
+    """Of the newest calls before one, those that fit; `state` DOUBTFUL: all that are in doubt."""
+    if state == DOUBTFUL:
+        return await tx.all(
+            UpstreamCall,
+            "upstream_calls.doubtful",
+            backend=backend,
+            before=before,
+            rows_max=rows_max,
+        )
+    return await tx.all(
+        UpstreamCall,
+        "upstream_calls.list",
+        backend=backend,
+        state=state,
+        before=before,
+        rows_max=rows_max,
+    )
+
+
+async def spent(tx: Transaction, *, hours: int) -> list[Spent]:
+    """What the calls of the last hours cost by backend, of the newest twenty thousand."""
+    return await tx.all(Spent, "upstream_calls.spent", hours=hours)
+
+
+async def review(tx: Transaction, call_id: str, *, is_billed: bool) -> UpstreamCall:
+    """Store what was found out of a call in doubt; raises `NotFound` for one that is in none."""
+    found = await tx.first(UpstreamCall, "upstream_calls.review", id=call_id, is_billed=is_billed)
+    if found is None:
+        raise errors.NotFound("No call that is in doubt has that id.")
+    return found

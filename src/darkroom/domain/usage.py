@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from darkroom import config
 from darkroom.domain import api_keys
@@ -115,16 +115,17 @@ class _Calls:
 
 
 @dataclass(frozen=True, slots=True)
-class _Latency:
+class _Latencies:
     starts_at: datetime
-    step: int
-    requests: int
+    steps: list[int]
+    requests: list[int]
+
+    def counted(self) -> Iterable[tuple[int, int]]:
+        """How many fell into each step."""
+        return zip(self.steps, self.requests, strict=True)
 
 
-@dataclass(frozen=True, slots=True)
-class _Tasks:
-    summed_by: str
-    starts_at: datetime
+class _Tasks(NamedTuple):
     has_succeeded: bool
     model: str
     step: int | None
@@ -135,8 +136,30 @@ class _Tasks:
 
 
 @dataclass(frozen=True, slots=True)
+class _Sums:
+    summed_by: str
+    starts_at: datetime | None
+    has_succeeded: list[bool]
+    models: list[str]
+    steps: list[int | None]
+    failed_codes: list[int | None]
+    api_key_ids: list[str]
+    tasks: list[int]
+    charged_mill: list[int]
+
+    def apart(self) -> list[_Tasks]:
+        """The sums, each for itself."""
+        columns = (self.has_succeeded, self.models, self.steps, self.failed_codes)
+        return [*map(_Tasks, *columns, self.api_key_ids, self.tasks, self.charged_mill)]
+
+
+@dataclass(frozen=True, slots=True)
 class _Done:
     total: int
+
+
+# The sums of ended tasks by what they are summed by and, where that is the time, by the time.
+_Ended = Mapping[tuple[str, datetime | None], list[_Tasks]]
 
 
 async def note_end(tx: Transaction, task_id: str) -> None:
@@ -164,15 +187,15 @@ async def over(
     asked = {"hours": hours, "count": count, "account_id": account_id, "api_key_id": api_key_id}
     starting = tx.ask(_Start, "usage.starts", hours=hours, count=count)
     calling = tx.ask(_Calls, "usage.calls", **asked)
-    timing = tx.ask(_Latency, "usage.latencies", **asked)
-    making = tx.ask(_Tasks, "usage.tasks", **asked, model=model)
+    timing = tx.ask(_Latencies, "usage.latencies", **asked)
+    making = tx.ask(_Sums, "usage.tasks", **asked, model=model)
     known = await api_keys.list_for(tx, account_id)
     starts = [one.at for one in await starting.all()]
     calls, timed = _grouped(await calling.all()), await timing.all()
-    tasks = _grouped(await making.all())
+    ended = {(one.summed_by, one.starts_at): one.apart() for one in await making.all()}
     return Usage(
-        moments=_moments(starts, calls, timed, tasks),
-        latency=percentiles((one.step, one.requests) for one in timed),
+        moments=_moments(starts, calls, timed, ended),
+        latency=percentiles(counted for one in timed for counted in one.counted()),
         refusals=_most(
             [
                 Code(one.refused_status, one.refused_code, one.requests)
@@ -184,21 +207,18 @@ async def over(
         failures=_most(
             [
                 Code(None, one.failed_code, one.tasks)
-                for one in tasks["code"]
+                for one in ended.get(("code", None), ())
                 if one.failed_code is not None
             ],
             lambda one: one.total,
         ),
-        models=_models(tasks),
-        keys=_keys(known, calls["key"], tasks["key"]),
+        models=_models(ended),
+        keys=_keys(known, calls["key"], ended.get(("key", None), ())),
     )
 
 
-Row = TypeVar("Row", _Calls, _Tasks)
-
-
-def _grouped(rows: Iterable[Row]) -> Mapping[str, list[Row]]:
-    found: defaultdict[str, list[Row]] = defaultdict(list)
+def _grouped(rows: Iterable[_Calls]) -> Mapping[str, list[_Calls]]:
+    found: defaultdict[str, list[_Calls]] = defaultdict(list)
     for row in rows:
         found[row.summed_by].append(row)
     return found
@@ -231,40 +251,38 @@ def _percentile(counted: Mapping[int, int], share: float) -> float:
 def _moments(
     starts: Sequence[datetime],
     calls: Mapping[str, list[_Calls]],
-    timed: Sequence[_Latency],
-    tasks: Mapping[str, list[_Tasks]],
+    timed: Sequence[_Latencies],
+    ended: _Ended,
 ) -> list[Moment]:
     outcomes = {(one.starts_at, one.outcome): one.requests for one in calls["outcome"]}
-    steps: defaultdict[datetime, list[tuple[int, int]]] = defaultdict(list)
-    for one in timed:
-        steps[one.starts_at].append((one.step, one.requests))
-    ended: defaultdict[datetime, list[_Tasks]] = defaultdict(list)
-    for made in tasks["outcome"]:
-        ended[made.starts_at].append(made)
+    latency = {one.starts_at: percentiles(one.counted()) for one in timed}
+    made = {at: ended.get(("outcome", at), []) for at in starts}
     return [
         Moment(
             at,
             outcomes.get((at, "well"), 0),
             outcomes.get((at, "refused"), 0),
             outcomes.get((at, "failed"), 0),
-            percentiles(steps[at]),
-            sum(one.tasks for one in ended[at]),
-            sum(one.tasks for one in ended[at] if not one.has_succeeded),
-            sum(one.charged_mill for one in ended[at]),
-            {one.model: (one.tasks, one.charged_mill) for one in ended[at] if one.has_succeeded},
+            latency.get(at),
+            sum(one.tasks for one in made[at]),
+            sum(one.tasks for one in made[at] if not one.has_succeeded),
+            sum(one.charged_mill for one in made[at]),
+            {one.model: (one.tasks, one.charged_mill) for one in made[at] if one.has_succeeded},
         )
         for at in starts
     ]
 
 
-def _models(tasks: Mapping[str, list[_Tasks]]) -> list[Model]:
+def _models(ended: _Ended) -> list[Model]:
     steps: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
-    for one in tasks["step"]:
+    for one in ended.get(("step", None), ()):
         if one.step is not None:
             steps[one.model].append((one.step, one.tasks))
-    ended: defaultdict[str, list[_Tasks]] = defaultdict(list)
-    for one in tasks["outcome"]:
-        ended[one.model].append(one)
+    by_model: defaultdict[str, list[_Tasks]] = defaultdict(list)
+    for (summed_by, _), sums in ended.items():
+        if summed_by == "outcome":
+            for one in sums:
+                by_model[one.model].append(one)
     made = [
         Model(
             model,
@@ -273,7 +291,7 @@ def _models(tasks: Mapping[str, list[_Tasks]]) -> list[Model]:
             sum(one.charged_mill for one in rows),
             percentiles(steps[model]),
         )
-        for model, rows in ended.items()
+        for model, rows in by_model.items()
     ]
     return _most(made, lambda one: one.tasks)
 

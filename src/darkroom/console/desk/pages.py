@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from darkroom.console.desk import accounts, books, catalogue, overview, tasks
+from darkroom.console.desk import accounts, books, catalogue, overview, tasks, upstreams
 from darkroom.console.visit import Page
 
 PAGES: tuple[Page, ...] = (
@@ -10,5 +10,6 @@ PAGES: tuple[Page, ...] = (
     *tasks.PAGES,
     *accounts.PAGES,
     *catalogue.PAGES,
+    *upstreams.PAGES,
     *books.PAGES,
 )

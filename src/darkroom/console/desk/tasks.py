@@ -9,7 +9,7 @@ from starlette.responses import Response
 from darkroom import errors
 from darkroom.console.desk import asking
 from darkroom.console.visit import Page, Visit
-from darkroom.domain import acts, deliveries, endings, inspections, powers, tasks
+from darkroom.domain import acts, deliveries, endings, inspections, powers, tasks, upstream_calls
 from darkroom.domain.acts import Filter
 from darkroom.domain.inspections import Search
 
@@ -70,12 +70,14 @@ async def show(visit: Visit) -> Response:
             rows_max=_DELIVERIES_MAX,
         )
         done = await acts.list_all(tx, Filter(subject=task_id))
+        calls = await upstream_calls.of_task(tx, task_id)
     return visit.page(
         "admin/task.html",
         task=task,
         entries=entries,
         deliveries=told,
         acts=done,
+        calls=calls,
         input=json.dumps(task.input, indent=2, ensure_ascii=False),
         notes=json.dumps(task.notes, indent=2, ensure_ascii=False) if task.notes else None,
     )

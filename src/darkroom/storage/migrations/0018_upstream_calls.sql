@@ -24,7 +24,8 @@ CREATE UNIQUE INDEX upstream_calls_going ON upstream_calls (task_id, backend)
 CREATE INDEX upstream_calls_task ON upstream_calls (task_id);
 CREATE INDEX upstream_calls_open ON upstream_calls (changed_at)
  WHERE state IN ('sending', 'accepted');
-CREATE INDEX upstream_calls_unknown ON upstream_calls (id) WHERE state = 'unknown';
+CREATE INDEX upstream_calls_doubtful ON upstream_calls (id)
+ WHERE is_billed IS NULL AND state IN ('failed', 'canceled', 'unknown');
 
 -- The backends that could not serve a task, so that its next attempt asks another.
 ALTER TABLE tasks ADD COLUMN passed_over text[];

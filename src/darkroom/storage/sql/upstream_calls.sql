@@ -30,5 +30,43 @@ UPDATE upstream_calls SET state = 'unknown', changed_at = now()
 
 -- name: upstream_calls.of_task
 -- Every call for a task, in their order.
-SELECT id, backend, state, remote_id, is_billed, cost_micro, error, attempt, created_at, changed_at
+SELECT id, task_id, attempt, model, backend, state, remote_id, is_billed, cost_micro, error,
+       created_at, changed_at
   FROM upstream_calls WHERE task_id = %(task_id)s ORDER BY id;
+
+-- name: upstream_calls.list
+-- Of the newest calls before one, those that fit.
+SELECT id, task_id, attempt, model, backend, state, remote_id, is_billed, cost_micro, error,
+       created_at, changed_at
+  FROM (SELECT * FROM upstream_calls WHERE id < coalesce(%(before)s::text, 'upd')
+         ORDER BY id DESC LIMIT 5000) AS newest
+ WHERE (%(backend)s::text IS NULL OR backend = %(backend)s)
+   AND (%(state)s::text IS NULL OR state = %(state)s)
+ ORDER BY id DESC LIMIT %(rows_max)s;
+
+-- name: upstream_calls.doubtful
+-- The calls of which nobody knows whether they cost something, the newest first.
+SELECT id, task_id, attempt, model, backend, state, remote_id, is_billed, cost_micro, error,
+       created_at, changed_at
+  FROM upstream_calls
+ WHERE is_billed IS NULL AND state IN ('failed', 'canceled', 'unknown')
+   AND id < coalesce(%(before)s::text, 'upd')
+   AND (%(backend)s::text IS NULL OR backend = %(backend)s)
+ ORDER BY id DESC LIMIT %(rows_max)s;
+
+-- name: upstream_calls.spent
+-- What the calls of the last so many hours cost, by backend; the newest are looked at, to a bound.
+SELECT backend, count(*) AS calls, count(*) FILTER (WHERE state = 'delivered') AS delivered,
+       coalesce(sum(cost_micro) FILTER (WHERE is_billed), 0)::bigint AS cost_micro,
+       count(*) FILTER (WHERE is_billed IS NULL AND state IN ('failed', 'canceled', 'unknown'))
+           AS doubtful
+  FROM (SELECT * FROM upstream_calls ORDER BY id DESC LIMIT 20000) AS newest
+ WHERE created_at > now() - make_interval(hours => %(hours)s)
+ GROUP BY backend ORDER BY backend;
+
+-- name: upstream_calls.review
+-- What an operator has found out at the upstream of a call that was in doubt.
+UPDATE upstream_calls SET is_billed = %(is_billed)s, changed_at = now()
+ WHERE id = %(id)s AND is_billed IS NULL AND state IN ('failed', 'canceled', 'unknown')
+RETURNING id, task_id, attempt, model, backend, state, remote_id, is_billed, cost_micro, error,
+          created_at, changed_at;

@@ -84,28 +84,40 @@ SELECT CASE WHEN grouping(outcome) = 0 THEN 'outcome' WHEN grouping(refused_code
  GROUP BY GROUPING SETS ((starts_at, outcome), (refused_status, refused_code), (api_key_id));
 
 -- name: usage.latencies (caller)
--- How many of an account's requests, or of one key's, fell into each step of durations, by time.
-SELECT starts_at, step, requests FROM usage_latencies
+-- How many of an account's requests, or of one key's, fell into each step of durations: a row for
+-- each time, since a row for each step would cost its reader more than all the rest.
+SELECT starts_at, array_agg(step) AS steps, array_agg(requests) AS requests FROM usage_latencies
  WHERE account_id = %(account_id)s AND hours = %(hours)s
    AND api_key_id = coalesce(%(api_key_id)s, '*')
-   AND starts_at > now() - make_interval(hours => %(hours)s::int * %(count)s);
+   AND starts_at > now() - make_interval(hours => %(hours)s::int * %(count)s)
+ GROUP BY starts_at;
 
 -- name: usage.tasks (caller)
 -- An account's ended tasks of the last so many hours or days, summed four ways: by time,
--- model and success, by model and step if they succeeded, by code if they failed, by key.
-SELECT CASE WHEN grouping(has_succeeded) = 0 THEN 'outcome' WHEN grouping(step) = 0 THEN 'step'
-            WHEN grouping(failed_code) = 0 THEN 'code' ELSE 'key' END AS summed_by,
-       starts_at, has_succeeded, model, step, failed_code, api_key_id,
-       sum(tasks)::bigint AS tasks, sum(charged_mill)::bigint AS charged_mill
-  FROM (SELECT starts_at, code = 0 AS has_succeeded, model, api_key_id, tasks, charged_mill,
-               CASE WHEN code = 0 THEN step END AS step, nullif(code, 0) AS failed_code
-          FROM usage_tasks
-         WHERE account_id = %(account_id)s AND hours = %(hours)s
-           AND starts_at > now() - make_interval(hours => %(hours)s::int * %(count)s)
-           AND (%(api_key_id)s::text IS NULL OR api_key_id = %(api_key_id)s)
-           AND (%(model)s::text IS NULL OR model = %(model)s)) AS counted
- GROUP BY GROUPING SETS ((starts_at, model, has_succeeded), (model, step), (failed_code),
-                         (api_key_id));
+-- model and success, by model and step if they succeeded, by code if they failed, by key. The sums
+-- of one way and time are one row, for the same reason.
+WITH counted AS (
+    SELECT starts_at, code = 0 AS has_succeeded, model, api_key_id, tasks, charged_mill,
+           CASE WHEN code = 0 THEN step END AS step, nullif(code, 0) AS failed_code
+      FROM usage_tasks
+     WHERE account_id = %(account_id)s AND hours = %(hours)s
+       AND starts_at > now() - make_interval(hours => %(hours)s::int * %(count)s)
+       AND (%(api_key_id)s::text IS NULL OR api_key_id = %(api_key_id)s)
+       AND (%(model)s::text IS NULL OR model = %(model)s)
+), summed AS (
+    SELECT CASE WHEN grouping(has_succeeded) = 0 THEN 'outcome' WHEN grouping(step) = 0 THEN 'step'
+                WHEN grouping(failed_code) = 0 THEN 'code' ELSE 'key' END AS summed_by,
+           starts_at, has_succeeded, model, step, failed_code, api_key_id,
+           sum(tasks)::bigint AS tasks, sum(charged_mill)::bigint AS charged_mill
+      FROM counted
+     GROUP BY GROUPING SETS ((starts_at, model, has_succeeded), (model, step), (failed_code),
+                             (api_key_id))
+)
+SELECT summed_by, starts_at, array_agg(has_succeeded) AS has_succeeded, array_agg(model) AS models,
+       array_agg(step) AS steps, array_agg(failed_code) AS failed_codes,
+       array_agg(api_key_id) AS api_key_ids, array_agg(tasks) AS tasks,
+       array_agg(charged_mill) AS charged_mill
+  FROM summed GROUP BY summed_by, starts_at;
 
 -- name: usage.forget_calls
 -- Remove old counts of requests, a bounded number at a time: those of hours, and those of days.
