@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ import tiny_pipelines  # noqa: E402 - the tests' own toys
 
 _STREAMS = 8
 _PROMPT = "a red fox in the snow, morning light"
+# Pictures before the first that counts: the child loads its model for it.
 _WARM = 1
 
 
@@ -115,15 +117,26 @@ def _rate(pictures: int, at_once: int, make: Callable[[int], None]) -> float:
     return at_once / statistics.median(took)
 
 
-async def _child(folder: Path, work: Path, plan: argparse.Namespace, streams: int) -> float:
-    """Pictures a second of so many callers of one child, files included."""
+async def _child(folder: Path, work: Path, plan: argparse.Namespace) -> tuple[float, float]:
+    """Pictures a second of one caller of one child, then of several, files included."""
     process = await Process.start(threads=torch.get_num_threads())
-    turn, waiting = asyncio.Lock(), iter(range(_WARM + plan.pictures))
+    try:
+        found = [await _called(process, folder, work, plan, count) for count in (1, _STREAMS)]
+    finally:
+        await process.kill()
+    return found[0], found[1]
+
+
+async def _called(
+    process: Process, folder: Path, work: Path, plan: argparse.Namespace, callers: int
+) -> float:
+    """Pictures a second of so many callers, by the median time between two ends."""
+    turn, numbers = asyncio.Lock(), iter(range(_WARM + plan.pictures))
     ended: list[float] = []
 
     async def caller() -> None:
-        for number in waiting:
-            place = work / f"{streams}-{number}"
+        for number in numbers:
+            place = work / f"{callers}-{number}"
             place.mkdir()
             fields = {"prompt": _PROMPT, "width": plan.side, "height": plan.side}
             options = {"model": str(folder), "steps": plan.steps}
@@ -131,15 +144,12 @@ async def _child(folder: Path, work: Path, plan: argparse.Namespace, streams: in
                 *("diffusers", "BENCH", "text-to-image", fields, {}, str(place), number, options)
             )
             async with turn:
-                made = [one async for one in process.run(asked)]
-            assert isinstance(made[-1], protocol.Made | protocol.Progress)
+                async for _ in process.run(asked):
+                    pass
             ended.append(time.monotonic())
 
-    try:
-        await asyncio.gather(*(caller() for _ in range(streams)))
-    finally:
-        await process.kill()
-    between = [later - before for before, later in zip(ended, ended[_WARM:], strict=False)]
+    await asyncio.gather(*(caller() for _ in range(callers)))
+    between = [later - before for before, later in pairwise(ended[_WARM - 1 :])]
     return 1 / statistics.median(between)
 
 
@@ -157,8 +167,7 @@ def main() -> None:
         folder = Path(place)
         made = tiny_pipelines.save(folder, "sdxl") if is_tiny else _full(folder, device)
         one, batch = _bare(made, device, plan)
-        alone = asyncio.run(_child(made, folder, plan, 1))
-        several = asyncio.run(_child(made, folder, plan, _STREAMS))
+        alone, several = asyncio.run(_child(made, folder, plan))
     found = {
         "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
         "architecture": "toy" if is_tiny else "SDXL",

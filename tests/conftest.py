@@ -119,13 +119,14 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], P
         assert "DARKROOM_TEST_TORCH" not in os.environ, f"{missing} are not installed"
         pytest.skip("no torch and diffusers here: no model is run (docs/howto/diffusers.md)")
     folder = tmp_path_factory.mktemp("pipelines")
-    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+    with pytest.MonkeyPatch.context() as patch:
         # Read when the libraries are imported, which is here: no test asks a hub.
         patch.setenv("HF_HUB_OFFLINE", "1")
-        warnings.simplefilter("ignore")
-        import torch
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import torch
 
-        import tiny_pipelines
+            import tiny_pipelines
 
         torch.set_num_threads(1)
         yield lambda name: tiny_pipelines.save(folder, name)

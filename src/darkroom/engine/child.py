@@ -105,6 +105,11 @@ class _Loaded:
         self._made[asked.backend] = backend
         return backend
 
+    def held(self) -> dict[str, float]:
+        """What the backends that keep their models hold, with the seconds that each took."""
+        keepers = (one for one in self._made.values() if isinstance(one, contract.Keeper))
+        return {model: seconds for one in keepers for model, seconds in one.held.items()}
+
 
 def main() -> None:
     """Serve the worker at the other end of a file descriptor, within so many megabytes."""
@@ -127,12 +132,8 @@ def main() -> None:
         if isinstance(backend, protocol.Failed):
             line.send(backend)
             continue
-        line.send(protocol.Loaded(time.monotonic() - began, _held(backend)))
+        line.send(protocol.Loaded(time.monotonic() - began, loaded.held()))
         line.send(_run(line, backend, asked))
-
-
-def _held(backend: contract.Backend) -> dict[str, float]:
-    return dict(backend.held) if isinstance(backend, contract.Keeper) else {}
 
 
 def _load(

@@ -90,7 +90,7 @@ class Process:
                 if isinstance(told, protocol.Begun):
                     begun = True
                 elif isinstance(told, protocol.Loaded):
-                    self.held = told.held or {asked.model: max(before, told.seconds)}
+                    self.held = {asked.model: max(before, told.seconds)} | told.held
                 elif isinstance(told, protocol.Failed):
                     raise await self._error(told)
                 elif isinstance(told, protocol.Canceled):

@@ -46,8 +46,7 @@ class Begun(msgspec.Struct, frozen=True, tag=True):
 class Loaded(msgspec.Struct, frozen=True, tag=True):
     """Child to worker: the task's model is loaded, after so many seconds.
 
-    `held` are all models that need no loading now, where the backend keeps several, each with the
-    seconds that its loading took.
+    `held` are the models that backends keep beside it, each with the seconds that loading took.
     """
 
     seconds: float
