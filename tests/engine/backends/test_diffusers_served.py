@@ -13,12 +13,14 @@ from typing import Any
 import httpx
 import pytest
 
+from darkroom.domain import workers
+from darkroom.storage.database import Database
 from ground import Ground, Server, fresh_database, serve, wait_until
 
 pytestmark = pytest.mark.timeout(300)
 
 _SECONDS_MAX = 120
-# Both are the same weights, which the child loads once.
+# TOY and SLOW are the same weights, which the child loads once.
 CATALOGUE = """
 [TOY]
 name = "Toy"
@@ -27,6 +29,13 @@ options.diffusers = {{ model = "{folder}", steps = 2 }}
 [TOY.kinds.text-to-image]
 credits = 1
 [TOY.kinds.image-to-image]
+credits = 1
+
+[OTHER]
+name = "Other weights"
+backends = ["diffusers"]
+options.diffusers = {{ model = "{other}", steps = 2 }}
+[OTHER.kinds.text-to-image]
 credits = 1
 
 [SLOW]
@@ -63,7 +72,7 @@ def house(
 ) -> Iterator[House]:
     """A server with one child, and the tiny pipeline among its models."""
     folder = tmp_path_factory.mktemp("diffusers")
-    (folder / "catalogue.toml").write_text(CATALOGUE.format(folder=tiny("sd")))
+    (folder / "catalogue.toml").write_text(CATALOGUE.format(folder=tiny("sd"), other=tiny("flux")))
     databases = fresh_database(postgres, template)
     ground = Ground(next(databases))
     # Where the models are looked for unless a setting names another file.
@@ -114,6 +123,22 @@ def test_pictures_come_from_the_pipeline_and_from_each_other(house: House) -> No
         given = f"data:image/png;base64,{base64.b64encode(files[0]).decode()}"
         [edited] = submit(client, "image-to-image", images=[given])
         assert ended(client, edited)["task_status"] == "SUCCESS"
+
+
+def test_models_stay_loaded_while_others_are_at_work(house: House) -> None:
+    async def loaded(database: Database) -> list[str]:
+        async with database.transaction() as tx:
+            [worker] = await workers.list_all(tx)
+        return worker.loaded
+
+    with house.server.client() as client:
+        for model in ("TOY", "OTHER", "PAINTER"):
+            [one] = submit(client, model=model)
+            assert ended(client, one)["task_status"] == "SUCCESS"
+        wait_until(
+            lambda: {"TOY", "OTHER", "PAINTER"} <= {*house.server.ground.run(loaded)},
+            what="a worker that holds all three",
+        )
 
 
 def test_a_running_task_is_canceled_at_its_next_step(house: House) -> None:
