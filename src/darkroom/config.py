@@ -154,7 +154,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         bool, _said("Serve every catalogue model with the built-in backends, and say so.")
     ] = True
     catalogue_file: Annotated[
-        Path | None, _said("Models and rates of your own, over the shipped catalogue.")
+        Path | None,
+        _said("Models and rates of your own; unset: `catalogue.toml` in the data folder, if any."),
     ] = None
     packages_file: Annotated[
         Path | None, _said("Packages of credits of your own instead of the shipped ones.")

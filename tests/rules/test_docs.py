@@ -35,10 +35,12 @@ def commands() -> set[str]:
 
 
 def walk(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """The paths of a command's leaves."""
+    """The paths of a command's leaves, and of groups that do something themselves."""
     if not isinstance(command, click.Group):
         yield path
         return
+    if command.invoke_without_command:
+        yield path
     context = click.Context(command)
     for name in command.list_commands(context):
         below = command.get_command(context, name)

@@ -121,10 +121,16 @@ def read_models(settings: Config) -> dict[str, catalogue.Model]:
     """The shipped models, with the operator's over them."""
     shipped = resources.files("darkroom.domain").joinpath("catalogue.toml")
     models = catalogue.parse(shipped.read_text(encoding="utf-8"), "the shipped catalogue")
-    if settings.catalogue_file is not None:
-        own = config.text_of(settings.catalogue_file, "DARKROOM_CATALOGUE_FILE")
-        models |= catalogue.parse(own, str(settings.catalogue_file))
+    place = catalogue_place(settings)
+    if settings.catalogue_file is not None or place.exists():
+        own = config.text_of(place, "DARKROOM_CATALOGUE_FILE")
+        models |= catalogue.parse(own, str(place))
     return models
+
+
+def catalogue_place(settings: Config) -> Path:
+    """Where the operator's models are, or would be: as set, else in the data folder."""
+    return settings.catalogue_file or settings.data / "catalogue.toml"
 
 
 def read_authority(settings: Config) -> Authority | None:

@@ -64,7 +64,7 @@ COMMANDS = {
     "cancel": Entry("darkroom.cli.cancel:cancel", "Cancel a task, or all tasks of a batch."),
     "webhook": Entry("darkroom.cli.webhooks:webhook", "Webhooks: deliveries, endpoints, secret."),
     "listen": Entry("darkroom.cli.listen:listen", "Print webhooks, pass them to a local port."),
-    "models": Entry("darkroom.cli.models:models", "List the models, their bounds and rates."),
+    "models": Entry("darkroom.cli.models:models", "List the models; add one, try one."),
     "workers": Entry("darkroom.cli.workers:list_workers", "List the workers and what they run."),
     "account": Entry("darkroom.cli.accounts:account", "Create, list, limit, suspend accounts."),
     "letters": Entry("darkroom.cli.letters:list_letters", "List the letters and their links."),

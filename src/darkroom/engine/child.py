@@ -1,4 +1,4 @@
-"""The child: a process that holds one model and runs one task after another for its worker."""
+"""The child: a process that holds models and runs one task after another for its worker."""
 
 from __future__ import annotations
 
@@ -85,23 +85,30 @@ class _Context:
 
 
 class _Loaded:
-    """The one backend and model that this child holds."""
+    """The backends that this child has made: the one at work, and those that keep their models."""
 
     def __init__(self) -> None:
-        self._held: tuple[str, str, Mapping[str, Any]] | None = None
-        self._backend: contract.Backend | None = None
+        self._made: dict[str, contract.Backend] = {}
+        self._set_up: tuple[str, str, Mapping[str, Any]] | None = None
 
     def load(self, asked: protocol.Run | protocol.Warm) -> contract.Backend:
         wanted = (asked.backend, asked.model, asked.options)
-        if self._backend is not None and self._held == wanted:
-            return self._backend
-        held, self._backend = self._backend, None
-        if held is None or held.name != asked.backend:
-            held = registry.create(asked.backend)
-        # One that fails here is half made: the next task gets another.
-        held.setup(asked.model, asked.options)
-        self._backend, self._held = held, wanted
-        return held
+        backend = self._made.pop(asked.backend, None)
+        if backend is None or self._set_up != wanted:
+            kept = self._made.items()
+            self._made = {name: one for name, one in kept if isinstance(one, contract.Keeper)}
+            # One that fails here is half made: the next task gets another.
+            self._set_up = None
+            backend = backend or registry.create(asked.backend)
+            backend.setup(asked.model, asked.options)
+            self._set_up = wanted
+        self._made[asked.backend] = backend
+        return backend
+
+    def held(self) -> dict[str, float]:
+        """What the backends that keep their models hold, with the seconds that each took."""
+        keepers = (one for one in self._made.values() if isinstance(one, contract.Keeper))
+        return {model: seconds for one in keepers for model, seconds in one.held.items()}
 
 
 def main() -> None:
@@ -125,7 +132,7 @@ def main() -> None:
         if isinstance(backend, protocol.Failed):
             line.send(backend)
             continue
-        line.send(protocol.Loaded(time.monotonic() - began))
+        line.send(protocol.Loaded(time.monotonic() - began, loaded.held()))
         line.send(_run(line, backend, asked))
 
 

@@ -37,8 +37,8 @@ class Process:
         self.gpu = gpu
         self.backend: str | None = None
         self.model: str | None = None
-        # How long it took to load the model that it holds.
-        self.load_seconds = 0.0
+        # The models that it need not load any more, with the seconds that loading each took.
+        self.held: dict[str, float] = {}
 
     @classmethod
     async def start(
@@ -81,8 +81,9 @@ class Process:
 
     async def run(self, asked: protocol.Run) -> AsyncIterator[protocol.Progress | protocol.Made]:
         """Run a task and yield what the child tells; raises its `TaskError`, or `Canceled`."""
-        if (self.backend, self.model) != (asked.backend, asked.model):
-            self.backend, self.model, self.load_seconds = asked.backend, asked.model, 0.0
+        self.backend, self.model = asked.backend, asked.model
+        # What it holds is told once the model is loaded: others may have made room for it.
+        before, self.held = self.held.get(asked.model, 0.0), {}
         begun, oom_kills = False, bounds.oom_kills()
         try:
             if not self.alive:
@@ -93,7 +94,7 @@ class Process:
                 if isinstance(told, protocol.Begun):
                     begun = True
                 elif isinstance(told, protocol.Loaded):
-                    self.load_seconds = max(self.load_seconds, told.seconds)
+                    self.held = {asked.model: max(before, told.seconds)} | told.held
                 elif isinstance(told, protocol.Failed):
                     raise await self._error(told)
                 elif isinstance(told, protocol.Canceled):

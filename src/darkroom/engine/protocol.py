@@ -44,9 +44,13 @@ class Begun(msgspec.Struct, frozen=True, tag=True):
 
 
 class Loaded(msgspec.Struct, frozen=True, tag=True):
-    """Child to worker: the task's model is loaded, after so many seconds."""
+    """Child to worker: the task's model is loaded, after so many seconds.
+
+    `held` are the models that backends keep beside it, each with the seconds that loading took.
+    """
 
     seconds: float
+    held: dict[str, float] = {}
 
 
 class Progress(msgspec.Struct, frozen=True, tag=True):

@@ -228,14 +228,16 @@ class Worker:
     def _loaded(self) -> set[str]:
         """The models of idle children that took a while to load."""
         return {
-            process.model
+            model
             for process in self._idle
-            if process.model and process.load_seconds >= config.LOAD_SECONDS_MIN
+            for model, seconds in process.held.items()
+            if seconds >= config.LOAD_SECONDS_MIN
         }
 
     def _held(self) -> set[str]:
         """The models that children hold, those that run a task included."""
-        return {one.model for one in self._children() if one.model and one.alive}
+        alive = [one for one in self._children() if one.alive]
+        return {model for one in alive for model in (one.model, *one.held) if model}
 
     def _children(self) -> Sequence[Process]:
         """Every child, those that run a task included."""
@@ -264,7 +266,7 @@ class Worker:
 
     def _take_process(self, backend: str, model: str) -> Process:
         """An idle child, one that holds the model if there is any."""
-        self._idle.sort(key=lambda process: (process.backend == backend, process.model == model))
+        self._idle.sort(key=lambda one: (one.backend == backend, model in one.held))
         return self._idle.pop()
 
     def _ended(self, task: asyncio.Task[None]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import httpx
 
@@ -73,6 +73,15 @@ class Backend(Protocol):
 
     def run(self, given: Input, context: Context) -> Iterator[Output]:
         """Yield each output when its file is whole; raise a `TaskError` when there can be none."""
+
+
+@runtime_checkable
+class Keeper(Backend, Protocol):
+    """A backend that keeps several models while there is memory; its `setup` is called again."""
+
+    @property
+    def held(self) -> Mapping[str, float]:
+        """The models that need no loading now, with the seconds that loading each took."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 
 from darkroom import errors
 from darkroom.engine.backends.contract import Backend, Remote
 
 GROUP = "darkroom.backends"
 REMOTES = "darkroom.remotes"
+# What ours need beyond the server's install: without it they are not installed.
+_NEEDS = {"diffusers": ("torch", "diffusers")}
 
 
 def names() -> frozenset[str]:
-    """The backends and remotes that the installed packages declare."""
-    groups = (GROUP, REMOTES)
-    return frozenset(one.name for group in groups for one in _declared(group))
+    """The backends and remotes that the installed packages declare, and that can be loaded."""
+    every = (one.name for group in (GROUP, REMOTES) for one in _declared(group))
+    return frozenset(name for name in every if not _missing(name))
 
 
 def create(name: str) -> Backend:
     """A fresh backend of this name, from whichever installed package declares it."""
+    if gone := _missing(name):
+        raise errors.BackendFailed(
+            f"The backend {name} needs {', '.join(gone)}: pip install 'darkroom[{name}]'"
+        )
     for entry in importlib.metadata.entry_points(group=GROUP, name=name):
         backend: Backend = entry.load()()
         return backend
@@ -32,3 +39,8 @@ def remotes() -> dict[str, Remote]:
 
 def _declared(group: str) -> importlib.metadata.EntryPoints:
     return importlib.metadata.entry_points(group=group)
+
+
+def _missing(name: str) -> list[str]:
+    """The modules that a backend needs and that are not here."""
+    return [one for one in _NEEDS.get(name, ()) if importlib.util.find_spec(one) is None]

@@ -1,0 +1,98 @@
+"""One call of a pipeline: what it is given, and what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from darkroom.engine.backends.contract import Context
+from darkroom.engine.backends.diffusers import pipelines, requests
+from darkroom.engine.backends.diffusers.options import Options
+from darkroom.engine.backends.diffusers.requests import Request
+from darkroom.engine.backends.diffusers.steps import watched
+from darkroom.engine.backends.pictures import Pixels
+from darkroom.errors import BackendFailed
+
+# Whether a pipeline takes these is its own affair: nobody asked for them by name.
+_SILENT = {"width", "height", "frame_rate", "fps"}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of a request: frames, of a picture one, and what the pipeline did not take."""
+
+    frames: Sequence[Pixels]
+    ignored: tuple[str, ...]
+
+
+def call(pipe: Any, asked: Request, options: Options, context: Context) -> Answer:
+    """Ask the pipeline; raises `BackendFailed` for what is no picture, `Canceled` at a step."""
+    given, ignored = parameters(pipe, asked, options)
+    with watched(pipe, context):
+        made = pipe(**given)
+    if any(getattr(made, "nsfw_content_detected", None) or ()):
+        raise BackendFailed("The model's safety checker withheld the picture: change the prompt.")
+    frames = made.frames[0] if hasattr(made, "frames") else made.images[:1]
+    return Answer(_pixels(frames), (*asked.ignored, *ignored))
+
+
+def parameters(pipe: Any, asked: Request, options: Options) -> tuple[dict[str, Any], list[str]]:
+    """What the call is given, and the names of what this pipeline does not take."""
+    known = pipelines.takes(type(pipe))
+    scale = known.get("true_cfg_scale")
+    is_guided_truly = scale is not None and (scale.default or 0) > 1
+    negative, ignored = asked.negative_prompt, []
+    if is_guided_truly:
+        # Guidance needs something to lead away from; Qwen's own recipe is a blank.
+        negative = negative or " "
+    elif negative and scale is not None:
+        # Distilled guidance: the words would be taken and not looked at.
+        negative, ignored = "", ["negative_prompt"]
+    wanted = {
+        "prompt": asked.prompt,
+        "negative_prompt": negative or None,
+        "width": asked.size[0],
+        "height": asked.size[1],
+        "num_frames": asked.frames,
+        "num_inference_steps": options.steps,
+        "true_cfg_scale" if is_guided_truly else "guidance_scale": options.guidance,
+        "strength": options.strength if asked.images else None,
+        **_pictures(asked),
+        # On the processor, so that a seed means the same on every device.
+        "generator": torch.Generator().manual_seed(asked.seed),
+        "output_type": "np",
+    }
+    if asked.frames:
+        rate = requests.frames_per_second(pipe, options)
+        wanted |= {"frame_rate": rate, "fps": rate}
+    given = {name: value for name, value in wanted.items() if value is not None and name in known}
+    meant = {name for name, value in wanted.items() if value not in (None, "")}
+    left = meant - given.keys() - _SILENT
+    return given, [*ignored, *sorted(left)]
+
+
+def _pictures(asked: Request) -> dict[str, Any]:
+    first, *others = asked.images or (None,)
+    if others and asked.kind == "multi-image-to-video":
+        return {"image": first, "last_image": others[-1]}
+    return {"image": [first, *others] if others else first, "mask_image": asked.mask}
+
+
+def _pixels(frames: Sequence[npt.NDArray[np.float32]]) -> list[Pixels]:
+    """RGB uint8 from float 0..1; raises `BackendFailed` where nothing was painted."""
+    pixels = []
+    for frame in frames:  # one by one: a clip as floats is four times as large
+        if not np.isfinite(frame).all():
+            raise BackendFailed(
+                'The model\'s numbers overflowed. Give it dtype = "bfloat16" or "float32" in its '
+                "options."
+            )
+        pixels.append(np.asarray((frame[..., :3].clip(0, 1) * 255).round(), np.uint8))
+    if all(frame.min() == frame.max() for frame in pixels):
+        raise BackendFailed("The model answered an empty picture: one colour, nothing painted.")
+    return pixels
