@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,9 @@ from darkroom.domain.leases import Claim
 from darkroom.engine import protocol
 from darkroom.engine.backends import contract
 from darkroom.outbound import Outbound
-from darkroom.storage.database import Database
+from darkroom.storage.database import Database, Transaction
+
+_RETRY_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +91,11 @@ class Errand:
 
     async def accept(self, call: contract.Call, remote_id: str) -> None:
         """Store at once what the service calls it."""
-        async with self._means.database.statement() as tx:
+
+        async def kept(tx: Transaction) -> None:
             await upstream_calls.accept(tx, call.key, remote_id)
+
+        await self._keep(kept)
 
     async def close(
         self,
@@ -102,10 +107,22 @@ class Errand:
         error: str | None = None,
     ) -> None:
         """Store how the call ended."""
-        async with self._means.database.statement() as tx:
+
+        async def kept(tx: Transaction) -> None:
             await upstream_calls.close(
-                tx, call.key, state, is_billed=is_billed, cost_micro=cost_micro, error=error
+                tx, self._claimed, state, is_billed=is_billed, cost_micro=cost_micro, error=error
             )
+
+        await self._keep(kept)
+
+    async def _keep(self, what: Callable[[Transaction], Awaitable[None]]) -> None:
+        """Store what only this process knows, however long the database is away."""
+        while True:
+            try:
+                async with self._means.database.statement() as tx:
+                    return await what(tx)
+            except errors.DatabaseUnavailable:
+                await asyncio.sleep(_RETRY_SECONDS)
 
     async def pause(self, seconds: float) -> None:
         """Wait; raises `Canceled` as soon as the task should stop here."""
