@@ -41,8 +41,8 @@ _PREPARE_SECONDS = 5.0
 # Leases are renewed at a third of their length, so that a beat may fail before one runs out.
 _LEASE_PARTS = 3
 # A service may close an idle connection just as a request goes out on it, and nobody knows then
-# whether it arrived: one is used again only at once. Tasks wait for their turn, connections do not.
-_CONNECTIONS = httpx.Limits(max_connections=None, keepalive_expiry=1.0)
+# whether it arrived: none is used twice. Tasks wait for their turn, connections do not.
+_CONNECTIONS = httpx.Limits(max_connections=None, max_keepalive_connections=0)
 # What a child gets to stop by itself, and an end to be written, before it is given up.
 _STOP_SECONDS_MAX = 5.0
 

@@ -140,8 +140,8 @@ class Line:
     def _refusal(self, status: int, headers: httpx.Headers, body: Any) -> errors.TaskError:
         explained = self._explain(status, body)
         if explained is not None:
-            if isinstance(explained, errors.Hindered) and not explained.retry_after_seconds:
-                explained.retry_after_seconds = _retry_after(headers)
+            if isinstance(explained, errors.Hindered) and (seconds := _retry_after(headers)):
+                explained.retry_after_seconds = seconds
             return explained
         name, said = self._name, sentence(body) or f"HTTP {status}"
         if status in (401, 403):
