@@ -9,9 +9,10 @@ task ends without being paid for twice.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -23,6 +24,7 @@ from darkroom.engine.backends.remote.line import Line, Lost
 from darkroom.engine.backends.remote.options import Options
 from darkroom.engine.backends.remote.upstream import Seen, Upstream
 
+_log = logging.getLogger(__name__)
 # Between two looks: at first, and at most; each pause is so much longer than the one before.
 _PAUSE_SECONDS = 0.5
 _PAUSE_SECONDS_MAX = 10.0
@@ -95,7 +97,8 @@ async def _sent(upstream: Upstream, given: Input, line: Line, call: Call) -> str
         raise await _unknown(upstream, line.errand, call)
     for number in range(_SENDS_MAX):
         try:
-            answer = await upstream.submit(given, line, call)
+            with _understood(upstream):
+                answer = await upstream.submit(given, line, call)
         except Lost:
             if not upstream.is_idempotent:
                 raise await _unknown(upstream, line.errand, call) from None
@@ -124,7 +127,8 @@ async def _followed(
     failed, pause, began = 0, _PAUSE_SECONDS, time.monotonic()
     while True:
         try:
-            seen = await upstream.look(remote_id, line)
+            with _understood(upstream):
+                seen = await upstream.look(remote_id, line)
         except (Lost, errors.TaskError) as exc:
             failed += 1
             if isinstance(exc, errors.Hindered):
@@ -164,9 +168,19 @@ async def _take_back(upstream: Upstream, remote_id: str, line: Line, call: Call)
 
 async def _is_stopped(upstream: Upstream, remote_id: str, line: Line) -> bool:
     """Whether the upstream took a call back, and says so."""
-    with contextlib.suppress(Lost, errors.TaskError):
+    with contextlib.suppress(Lost, errors.TaskError), _understood(upstream):
         return await upstream.cancel(remote_id, line)
     return False
+
+
+@contextlib.contextmanager
+def _understood(upstream: Upstream) -> Iterator[None]:
+    """An answer that is not as the wire has it is as good as none: raises `Lost`."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError) as exc:
+        _log.error("%s: an answer is not understood", upstream.name, exc_info=exc)
+        raise Lost from exc
 
 
 async def _failed(errand: Errand, call: Call, seen: Seen) -> errors.TaskError:
