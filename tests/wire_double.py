@@ -101,20 +101,20 @@ class Wire:
     def __enter__(self) -> Self:
         wire = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Connection(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             # Headers and body leave in one piece.
             wbufsize = -1
 
             def _all(self) -> None:
-                wire.handle(self)
+                wire.talk(self)
 
             do_GET = do_POST = do_DELETE = _all  # noqa: N815
 
             def log_message(self, *_: object) -> None:
                 """Says nothing."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Connection)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
@@ -135,24 +135,24 @@ class Wire:
         with self._idle:
             self._idle.wait_for(lambda: not self._busy, _GATE_SECONDS_MAX)
 
-    def handle(self, handler: BaseHTTPRequestHandler) -> None:
+    def talk(self, connection: BaseHTTPRequestHandler) -> None:
         """Read a request and answer it."""
         with self._idle:
             self._busy += 1
         try:
-            self._handle(handler)
+            self._talk(connection)
         finally:
             with self._idle:
                 self._busy -= 1
                 self._idle.notify_all()
 
-    def _handle(self, handler: BaseHTTPRequestHandler) -> None:
-        length = int(handler.headers.get("content-length", 0))
-        body = handler.rfile.read(length)
-        headers = {name.lower(): value for name, value in handler.headers.items()}
-        request = Request(handler.command, handler.path, headers, body)
+    def _talk(self, connection: BaseHTTPRequestHandler) -> None:
+        length = int(connection.headers.get("content-length", 0))
+        body = connection.rfile.read(length)
+        headers = {name.lower(): value for name, value in connection.headers.items()}
+        request = Request(connection.command, connection.path, headers, body)
         self.requests.append(request)
-        handler.close_connection = True
+        connection.close_connection = True
         if self.is_down or len(body) < length:
             return
         try:
@@ -163,12 +163,12 @@ class Wire:
         lines = {"Content-Type": answer.media_type, "Content-Length": str(size), **answer.headers}
         try:
             for _ in range(answer.times):
-                handler.send_response(answer.status)
+                connection.send_response(answer.status)
                 for name, value in lines.items():
-                    handler.send_header(name, value)
-                handler.end_headers()
-                handler.wfile.write(answer.body)
-            handler.wfile.flush()
+                    connection.send_header(name, value)
+                connection.end_headers()
+                connection.wfile.write(answer.body)
+            connection.wfile.flush()
         except ConnectionError:
             return
 

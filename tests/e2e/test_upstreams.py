@@ -155,7 +155,7 @@ def test_the_next_backend_serves_while_the_first_is_down_and_not_longer(
     assert 8 * tasks_paid == 1000 - _balance(client)
 
 
-def test_a_cancel_ends_a_task_whose_service_does_not_answer(house: House, wires) -> None:
+def test_a_cancel_ends_a_task_whose_answer_is_waited_for(house: House, wires) -> None:
     pictures, _ = wires
     _offer(house, "PICTURE", openai=("gpt-image-1", pictures.url))
     pictures.gates["taken"] = threading.Event()

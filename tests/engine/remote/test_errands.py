@@ -55,7 +55,7 @@ async def _running(desk: Desk, attempt: Attempt) -> AsyncIterator[None]:
     ("name", "kind", "billed"),
     [("openai", "text-to-video", None), ("weryai", "text-to-image", None), ("darkroom", "", False)],
 )
-def test_a_cancel_reaches_the_service_and_its_end_is_kept(
+def test_a_cancel_reaches_who_was_asked_and_its_end_is_kept(
     ground, tmp_path, name, kind, billed
 ) -> None:
     wire = OpenAIWire(NEVER) if name == "openai" else WeryAIWire(looks=NEVER)
@@ -139,9 +139,7 @@ def test_a_task_that_takes_too_long_leaves_a_call_that_nobody_knows(ground, tmp_
     tell(ground, tmp_path, _options(("darkroom", ours)), story)
 
 
-def test_a_service_that_goes_down_after_it_took_the_task_is_waited_for(
-    ground, tmp_path, ours
-) -> None:
+def test_who_goes_down_after_it_took_the_task_is_waited_for(ground, tmp_path, ours) -> None:
     """Its refusal to be reached says nothing of the request before: nobody else is asked."""
 
     async def story(desk: Desk) -> None:

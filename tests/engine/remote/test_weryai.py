@@ -112,21 +112,19 @@ def test_a_code_is_what_it_means(code, said, meant) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "failure", "code", "billed"),
+    ("name", "failure", "ending"),
     [
-        ("weryai", {"msg": "敏感内容"}, 2003, None),
-        ("weryai", {"msg": "workflow error"}, 6004, None),
-        ("darkroom", {"msg": "refused", "error_code": 2003}, 2003, False),
-        ("darkroom", {"msg": "no such picture", "error_code": 1002}, 1002, False),
+        ("weryai", {"msg": "敏感内容"}, (2003, None)),
+        ("weryai", {"msg": "workflow error"}, (6004, None)),
+        ("darkroom", {"msg": "refused", "error_code": 2003}, (2003, False)),
+        ("darkroom", {"msg": "no such picture", "error_code": 1002}, (1002, False)),
     ],
 )
-def test_a_task_that_failed_there_fails_here(
-    ground, tmp_path, wire, name, failure, code, billed
-) -> None:
+def test_a_task_that_failed_there_fails_here(ground, tmp_path, wire, name, failure, ending) -> None:
     wire.failure, wire.looks = failure, 0
     task, [call] = _made(ground, tmp_path, wire, name=name)
-    assert (task.status, task.error_code, task.charged_mill) == ("FAILED", code, 0)
-    assert (call.state, call.is_billed) == ("failed", billed)
+    assert (task.status, task.charged_mill, call.state) == ("FAILED", 0, "failed")
+    assert (task.error_code, call.is_billed) == ending
 
 
 def test_a_darkroom_that_could_not_is_asked_again_since_that_cost_nothing(
