@@ -79,7 +79,7 @@ class OpenAIWire(Wire):
         known = TAKES[asked["model"]] | {"model", "prompt", "n", "size"}
         if unknown := asked.keys() - known:
             return _bad(f"Unknown parameter: '{min(unknown)}'.")
-        return self._pictures(asked["model"], asked["size"])
+        return self._pictures(asked)
 
     def _edit(self, request: Request) -> Answer:
         form = request.form
@@ -88,14 +88,16 @@ class OpenAIWire(Wire):
             Image.open(io.BytesIO(one)).load()
         if not pictures:
             return _bad("Missing required parameter: 'image'.")
-        return self._pictures(form["model"][0].decode(), form["size"][0].decode())
+        texts = {name: values[0].decode() for name, values in form.items() if "image" not in name}
+        return self._pictures(texts)
 
-    def _pictures(self, model: str, size: str) -> Answer:
+    def _pictures(self, asked: dict[str, Any]) -> Answer:
+        model, size = asked["model"], asked["size"]
         if size not in SIZES.get(model, {size}):
             return _bad(f"Invalid value: '{size}'.")
 
         def make() -> Answer:
-            self.billed.append(f"picture {next(self._numbers)}")
+            self.billed.append(asked["prompt"])
             if model == "dall-e-3":
                 one = {"url": f"{self.url}/v1/pictures/{size}", "revised_prompt": "A lake, revised"}
             else:
@@ -110,7 +112,7 @@ class OpenAIWire(Wire):
 
         def make() -> Answer:
             name = f"video_{next(self._numbers)}"
-            self.billed.append(name)
+            self.billed.append(form["prompt"].decode())
             self.videos[name] = {"seconds": form["seconds"].decode(), "looks": 0}
             return told(self._seen(name))
 

@@ -75,7 +75,7 @@ class WeryAIWire(Wire):
         name = self._keys.get(key) if key else None
         if name is None:
             name = f"task_{next(self._numbers)}"
-            self.billed.append(name)
+            self.billed.append(request.json.get("prompt", ""))
             self.tasks[name] = {"kind": kind, "looks": 0, "asked": request.json}
             self._keys[key] = name
         elif self.tasks[name]["asked"] != request.json:

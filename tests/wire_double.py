@@ -82,7 +82,7 @@ class Wire:
     - `policy`, `auth`, `credit`: refused, as the wire says it;
     - `missing`: the result cannot be had at first; `cut off`: nor whole at first; `torn`: never.
 
-    `billed` has an entry for each thing that was charged. A `gates` event holds whoever comes to
+    `billed` has the prompt of each thing that was charged. A `gates` event holds whoever comes to
     that point, and `reached` tells that somebody came.
     """
 
@@ -115,7 +115,6 @@ class Wire:
                 """Says nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Connection)
-        self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()

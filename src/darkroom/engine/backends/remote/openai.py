@@ -20,7 +20,7 @@ import msgspec
 from darkroom import errors, media
 from darkroom.engine.backends.contract import Call, Errand, Input, Output
 from darkroom.engine.backends.remote import core
-from darkroom.engine.backends.remote.line import Line, Lost, read
+from darkroom.engine.backends.remote.line import Line, Lost, read, sentence
 from darkroom.engine.backends.remote.options import Options
 from darkroom.engine.backends.remote.upstream import Result, Seen, Upstream
 
@@ -37,6 +37,10 @@ _SIZES = {
 _REFUSED = frozenset({"moderation_blocked", "content_policy_violation", "content_filter"})
 _UNPAID = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
 _UNPAID_SECONDS = 60.0
+# OpenAI's own states of a video, and what servers of its wire also say.
+_WAITING = frozenset({"queued", "pending"})
+_DONE = frozenset({"completed", "succeeded"})
+_FAILED = frozenset({"failed", "canceled", "cancelled", "expired"})
 
 
 class OpenAIOptions(Options, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -65,25 +69,21 @@ class _InputTokens(msgspec.Struct):
 
 
 class _Usage(msgspec.Struct):
-    output_tokens: int = 0
-    input_tokens_details: _InputTokens = msgspec.field(default_factory=_InputTokens)
+    output_tokens: int
+    input_tokens_details: _InputTokens
 
 
+# What need not be there to have a result may have any shape.
 class _Pictures(msgspec.Struct):
     data: list[_Picture]
-    usage: _Usage | None = None
-
-
-class _Fault(msgspec.Struct):
-    code: str | None = None
-    message: str | None = None
+    usage: Any = None
 
 
 class _Video(msgspec.Struct):
     id: str
-    status: Literal["queued", "in_progress", "completed", "failed"]
-    progress: float = 0.0
-    error: _Fault | None = None
+    status: str
+    progress: Any = None
+    error: Any = None
 
 
 class OpenAI(Upstream):
@@ -122,14 +122,14 @@ class OpenAI(Upstream):
 
     async def look(self, remote_id: str, line: Line) -> Seen:
         video = read(await line.send("GET", f"/v1/videos/{remote_id}"), _Video)
-        if video.status == "failed":
-            fault = video.error or _Fault()
-            said = f"{self.name}: {fault.message or 'the video failed.'}"
-            is_refused = (fault.code or "") in _REFUSED
-            error = errors.ContentBlocked(said) if is_refused else errors.BackendFailed(said)
-            return Seen(error=error, is_billed=None)
-        if video.status != "completed":
-            return Seen(is_begun=video.status != "queued", progress=video.progress / 100)
+        if video.status in _FAILED:
+            said = f"{self.name}: {sentence(video.error) or f'the video is {video.status}.'}"
+            code = video.error.get("code") if isinstance(video.error, dict) else None
+            error = errors.ContentBlocked if code in _REFUSED else errors.BackendFailed
+            return Seen(error=error(said), is_billed=None)
+        if video.status not in _DONE:
+            progress = video.progress if isinstance(video.progress, int | float) else 0.0
+            return Seen(is_begun=video.status not in _WAITING, progress=progress / 100)
         return Seen(results=(Result(f"/v1/videos/{remote_id}/content"),))
 
     async def cancel(self, remote_id: str, line: Line) -> bool:
@@ -223,14 +223,18 @@ def _decoded(text: str | None) -> bytes:
         raise Lost from exc
 
 
-def _cost_micro(usage: _Usage | None, options: Options) -> int | None:
+def _cost_micro(usage: Any, options: Options) -> int | None:
     """Dollars a million tokens are millionths of a dollar a token."""
     assert isinstance(options, OpenAIOptions)
-    if usage is None or not options.token_cost:
+    try:
+        used = msgspec.convert(usage, _Usage)
+    except msgspec.ValidationError:
+        return None
+    if not options.token_cost:
         return None
     tokens = {
-        "text_input": usage.input_tokens_details.text_tokens,
-        "image_input": usage.input_tokens_details.image_tokens,
-        "output": usage.output_tokens,
+        "text_input": used.input_tokens_details.text_tokens,
+        "image_input": used.input_tokens_details.image_tokens,
+        "output": used.output_tokens,
     }
     return round(sum(tokens[name] * cost for name, cost in options.token_cost.items()))

@@ -21,8 +21,8 @@ class Result:
 
     address: str = ""
     data: bytes = b""
-    media_type: str = ""
     notes: Mapping[str, Any] = field(default_factory=dict)
+    media_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
