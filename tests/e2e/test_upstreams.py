@@ -186,3 +186,28 @@ def test_a_remote_runs_many_tasks_at_once_beside_the_children(house: House, wire
     gate.set()
     told: list[dict[str, Any]] = ended(client, ids)
     assert {one["task_status"] for one in told} == {"SUCCESS"}
+
+
+def test_a_call_that_nobody_here_can_go_on_with_is_given_to_nobody_else(
+    house: House, wires
+) -> None:
+    """As after a remote's package is gone; the tasks beside it are none the worse."""
+    pictures, _ = wires
+    _offer(house, "PICTURE", openai=("gpt-image-1", pictures.url))
+    house.start("serve", "--workers", "0")
+    client = house.client()
+    [task_id] = submit(client, "a lake", model="PICTURE")
+    with psycopg.connect(house.ground.conninfo) as connection:
+        connection.execute(
+            "INSERT INTO upstream_calls (id, task_id, attempt, model, backend, state, remote_id)"
+            " VALUES ('upc_gone', %s, 1, 'PICTURE', 'gone', 'accepted', 'x')",
+            [task_id],
+        )
+        connection.execute("UPDATE tasks SET attempt = 1, strikes = 2 WHERE id = %s", [task_id])
+    house.start("work")
+    [task] = ended(client, [task_id])
+    assert (task["task_status"], task["error_code"], task["cost"]) == ("FAILED", 6001, 0)
+    assert "has no backend" in task["msg"]
+    assert pictures.billed == []
+    [good] = ended(client, submit(client, "a lake", model="PICTURE"))
+    assert good["served_by"] == "openai"

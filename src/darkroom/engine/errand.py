@@ -31,13 +31,14 @@ class Means:
 
 
 class Errand:
-    """Runs a task as a child would: asked, told to stop, or ended at once."""
+    """Runs a task as a child would: asked, told to stop, or ended at once; without one, nothing."""
 
-    def __init__(self, remote: contract.Remote, claimed: Claim, means: Means) -> None:
+    def __init__(self, remote: contract.Remote | None, claimed: Claim, means: Means) -> None:
         self.http = means.http
         self.folder = Path()
         self.seed = claimed.seed
         self._remote = remote
+        self._name = remote.name if remote else ""
         self._claimed = claimed
         self._means = means
         self._canceled = asyncio.Event()
@@ -46,6 +47,7 @@ class Errand:
 
     async def run(self, asked: protocol.Run) -> AsyncIterator[protocol.Progress | protocol.Made]:
         """Run the task and yield what the remote tells; raises its `TaskError`, or `Canceled`."""
+        assert self._remote is not None
         self.folder = Path(asked.folder)
         files = {name: [Path(path) for path in paths] for name, paths in asked.files.items()}
         given = contract.Input(asked.kind, asked.model, defaults(asked.kind) | asked.fields, files)
@@ -83,7 +85,7 @@ class Errand:
     async def open(self) -> contract.Call:
         """The task's call that is still going on, or a new one; its row is stored."""
         async with self._means.database.transaction() as tx:
-            found = await upstream_calls.open_call(tx, self._claimed, self._remote.name)
+            found = await upstream_calls.open_call(tx, self._claimed, self._name)
         if found is None:
             raise contract.Canceled
         going, is_new = found

@@ -231,8 +231,12 @@ class Worker:
 
     def _begin(self, claimed: leases.Claim, served: Served) -> None:
         backend = self._routes.choose(claimed, served)
+        remote = self._remotes.get(backend)
+        if remote is None and claimed.goes_on_with:
+            backend = ""
         runner: Runner
-        if (remote := self._remotes.get(backend)) is not None:
+        # What nobody here serves needs no child either, of which there may be none.
+        if remote is not None or not backend:
             runner = Errand(remote, claimed, self._means)
         else:
             runner = self._take_process(backend, claimed.model)
