@@ -36,16 +36,18 @@ async def end(
     """End an attempt badly: its task waits for another, or is FAILED and refunded.
 
     False when the lease was lost. Where another backend is left (`has_other`) the next attempt is
-    its; each gets one in a round. The pause before another round doubles: 1, 2, 4 seconds.
+    its; each gets one in a round. The pause before another round doubles: 1, 2, 4 seconds, or is
+    as long as a service asked for.
     """
     if has_other and served_by and is_passed_on(claimed, error):
         return await leases.pass_over(tx, claimed, served_by)
     if not is_tried_again(claimed, error):
         return await leases.fail(tx, claimed, _final(error), served_by=served_by)
+    asked_seconds = error.retry_after_seconds if isinstance(error, errors.Hindered) else 0.0
     return await leases.requeue(
         tx,
         claimed,
-        delay_seconds=2.0 ** (claimed.strikes + claimed.crashes),
+        delay_seconds=max(2.0 ** (claimed.strikes + claimed.crashes), asked_seconds),
         strikes=int(error.counts_as == "strike"),
         crashes=int(error.counts_as == "crash"),
     )

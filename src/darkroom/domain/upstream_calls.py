@@ -85,17 +85,18 @@ async def accept(tx: Transaction, call_id: str, remote_id: str) -> None:
 
 async def close(
     tx: Transaction,
-    call_id: str,
+    claimed: Claim,
     state: str,
     *,
     is_billed: bool | None,
     cost_micro: int | None,
     error: str | None,
 ) -> None:
-    """Store how a call ended."""
+    """Store how the call of an attempt ended, unless another attempt goes on with it."""
     await tx.run(
         "upstream_calls.close",
-        id=call_id,
+        task_id=claimed.id,
+        attempt=claimed.attempt,
         state=state,
         is_billed=is_billed,
         cost_micro=cost_micro,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,9 @@ from darkroom.domain.leases import Claim
 from darkroom.engine import protocol
 from darkroom.engine.backends import contract
 from darkroom.outbound import Outbound
-from darkroom.storage.database import Database
+from darkroom.storage.database import Database, Transaction
+
+_RETRY_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +31,14 @@ class Means:
 
 
 class Errand:
-    """Runs a task as a child would: asked, told to stop, or ended at once."""
+    """Runs a task as a child would: asked, told to stop, or ended at once; without one, nothing."""
 
-    def __init__(self, remote: contract.Remote, claimed: Claim, means: Means) -> None:
+    def __init__(self, remote: contract.Remote | None, claimed: Claim, means: Means) -> None:
         self.http = means.http
         self.folder = Path()
         self.seed = claimed.seed
         self._remote = remote
+        self._name = remote.name if remote else ""
         self._claimed = claimed
         self._means = means
         self._canceled = asyncio.Event()
@@ -44,6 +47,7 @@ class Errand:
 
     async def run(self, asked: protocol.Run) -> AsyncIterator[protocol.Progress | protocol.Made]:
         """Run the task and yield what the remote tells; raises its `TaskError`, or `Canceled`."""
+        assert self._remote is not None
         self.folder = Path(asked.folder)
         files = {name: [Path(path) for path in paths] for name, paths in asked.files.items()}
         given = contract.Input(asked.kind, asked.model, defaults(asked.kind) | asked.fields, files)
@@ -84,7 +88,7 @@ class Errand:
     async def open(self) -> contract.Call:
         """The task's call that is still going on, or a new one; its row is stored."""
         async with self._means.database.transaction() as tx:
-            found = await upstream_calls.open_call(tx, self._claimed, self._remote.name)
+            found = await upstream_calls.open_call(tx, self._claimed, self._name)
         if found is None:
             raise contract.Canceled
         going, is_new = found
@@ -92,8 +96,11 @@ class Errand:
 
     async def accept(self, call: contract.Call, remote_id: str) -> None:
         """Store at once what the service calls it."""
-        async with self._means.database.statement() as tx:
+
+        async def kept(tx: Transaction) -> None:
             await upstream_calls.accept(tx, call.key, remote_id)
+
+        await self._keep(kept)
 
     async def close(
         self,
@@ -105,10 +112,22 @@ class Errand:
         error: str | None = None,
     ) -> None:
         """Store how the call ended."""
-        async with self._means.database.statement() as tx:
+
+        async def kept(tx: Transaction) -> None:
             await upstream_calls.close(
-                tx, call.key, state, is_billed=is_billed, cost_micro=cost_micro, error=error
+                tx, self._claimed, state, is_billed=is_billed, cost_micro=cost_micro, error=error
             )
+
+        await self._keep(kept)
+
+    async def _keep(self, what: Callable[[Transaction], Awaitable[None]]) -> None:
+        """Store what only this process knows, however long the database is away."""
+        while True:
+            try:
+                async with self._means.database.statement() as tx:
+                    return await what(tx)
+            except errors.DatabaseUnavailable:
+                await asyncio.sleep(_RETRY_SECONDS)
 
     async def pause(self, seconds: float) -> None:
         """Wait; raises `Canceled` as soon as the task should stop here."""

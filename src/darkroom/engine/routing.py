@@ -42,14 +42,17 @@ class Routes:
     def choose(self, claimed: Claim, served: Served) -> str:
         """The backend for a task's next attempt; empty when none serves the kind here."""
         model, every = claimed.model, served.backends.get(claimed.kind, ())
-        if claimed.goes_on_with in every:
+        if claimed.goes_on_with:
+            # Even where the catalogue knows it no more: another would be paid as well.
             return claimed.goes_on_with
         left = [one for one in every if one not in claimed.passed_over] or [*every]
         awake = [one for one in left if not self._rests(model, one)] or left
         return min(awake, key=lambda one: self._order(model, one, served), default="")
 
     def has_other(self, claimed: Claim, served: Served, tried: str) -> bool:
-        """Whether a backend is left that this round of attempts has not asked."""
+        """Whether a backend is left that may be asked and was not in this round of attempts."""
+        if claimed.goes_on_with:
+            return False
         asked = {tried, *claimed.passed_over}
         return not asked.issuperset(served.backends.get(claimed.kind, ()))
 

@@ -40,6 +40,9 @@ _BEAT_SECONDS = 0.25
 _PREPARE_SECONDS = 5.0
 # Leases are renewed at a third of their length, so that a beat may fail before one runs out.
 _LEASE_PARTS = 3
+# A service may close an idle connection just as a request goes out on it, and nobody knows then
+# whether it arrived: none is used twice. Tasks wait for their turn, connections do not.
+_CONNECTIONS = httpx.Limits(max_connections=None, max_keepalive_connections=0)
 # What a child gets to stop by itself, and an end to be written, before it is given up.
 _STOP_SECONDS_MAX = 5.0
 
@@ -84,7 +87,7 @@ class Worker:
         """Work until the stop, let running tasks finish for a while, then give back the rest."""
         _log.info("worker %s runs %d tasks at once", self.id, self._config.workers_count)
         drained = asyncio.Event()
-        async with self._tools.outbound, httpx.AsyncClient() as http:
+        async with self._tools.outbound, httpx.AsyncClient(limits=_CONNECTIONS) as http:
             self._means = Means(self._database, self._tools.outbound, http)
             await self._warm_up()
             async with asyncio.TaskGroup() as group:
@@ -246,8 +249,12 @@ class Worker:
 
     def _begin(self, claimed: leases.Claim, served: Served) -> None:
         backend = self._routes.choose(claimed, served)
+        remote = self._remotes.get(backend)
+        if remote is None and claimed.goes_on_with:
+            backend = ""
         runner: Runner
-        if (remote := self._remotes.get(backend)) is not None:
+        # What nobody here serves needs no child either, of which there may be none.
+        if remote is not None or not backend:
             runner = Errand(remote, claimed, self._means)
         else:
             runner = self._take_process(backend, claimed.model)

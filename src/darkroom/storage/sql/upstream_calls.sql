@@ -1,8 +1,10 @@
 -- name: upstream_calls.open
--- The call of a task by a backend that still goes on, or a new one; none for a lost lease.
+-- The call of a task by a backend that still goes on, or a new one; none for a lost lease. The task
+-- is locked: who takes it back now sees the call.
 INSERT INTO upstream_calls (id, task_id, attempt, model, backend)
 SELECT %(id)s, id, attempt, model, %(backend)s FROM tasks
  WHERE id = %(task_id)s AND attempt = %(attempt)s AND status = 'PROCESSING'
+   FOR SHARE
 ON CONFLICT (task_id, backend) WHERE state IN ('sending', 'accepted', 'delivered')
     DO UPDATE SET attempt = excluded.attempt
 RETURNING id, state, remote_id;
@@ -13,10 +15,11 @@ UPDATE upstream_calls SET state = 'accepted', remote_id = %(remote_id)s, changed
  WHERE id = %(id)s AND state = 'sending';
 
 -- name: upstream_calls.close
--- How a call ended; one that has ended otherwise stays as it is.
+-- How a call ended; one that has ended otherwise, or is another attempt's by now, stays as it is.
 UPDATE upstream_calls SET state = %(state)s, is_billed = %(is_billed)s, error = %(error)s,
                           cost_micro = %(cost_micro)s, changed_at = now()
- WHERE id = %(id)s AND state IN ('sending', 'accepted', 'delivered');
+ WHERE task_id = %(task_id)s AND attempt = %(attempt)s
+   AND state IN ('sending', 'accepted', 'delivered');
 
 -- name: upstream_calls.abandon
 -- Calls that nobody goes on with, since their task has ended otherwise: what became of them, nobody

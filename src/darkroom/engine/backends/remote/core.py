@@ -9,9 +9,10 @@ task ends without being paid for twice.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -23,6 +24,7 @@ from darkroom.engine.backends.remote.line import Line, Lost
 from darkroom.engine.backends.remote.options import Options
 from darkroom.engine.backends.remote.upstream import Seen, Upstream
 
+_log = logging.getLogger(__name__)
 # Between two looks: at first, and at most; each pause is so much longer than the one before.
 _PAUSE_SECONDS = 0.5
 _PAUSE_SECONDS_MAX = 10.0
@@ -57,9 +59,14 @@ async def run(
     cost_micro = seen.cost_micro
     if cost_micro is None and told.cost is not None:
         cost_micro = round(told.cost * _MICRO)
-    for number, result in enumerate(seen.results):
-        for output in await results.bring(result, f"result-{number}", line):
-            yield output
+    try:
+        for number, result in enumerate(seen.results):
+            for output in await results.bring(result, f"result-{number}", line):
+                yield output
+    except errors.BackendFailed as error:
+        said = error.message
+        await errand.close(call, "failed", is_billed=True, cost_micro=cost_micro, error=said)
+        raise
     await errand.close(call, "delivered", is_billed=True, cost_micro=cost_micro)
 
 
@@ -76,6 +83,8 @@ def _key(upstream: Upstream, options: Options) -> str:
     key = os.environ.get(name, "")
     if not key and not options.address:
         raise errors.Hindered(f"{name} is not set: the worker has no key for {upstream.name}.")
+    if not upstream.address and not options.address:
+        raise errors.Hindered(f"The catalogue's options for {upstream.name} have no address.")
     return key
 
 
@@ -83,17 +92,23 @@ async def _sent(upstream: Upstream, given: Input, line: Line, call: Call) -> str
     """The upstream's id of the call, or its end where it answers with that."""
     if call.remote_id is not None:
         return call.remote_id
-    if call.is_resumed and not upstream.is_idempotent:
+    may_be_taken = call.is_resumed
+    if may_be_taken and not upstream.is_idempotent:
         raise await _unknown(upstream, line.errand, call)
     for number in range(_SENDS_MAX):
         try:
-            answer = await upstream.submit(given, line, call)
+            with _understood(upstream):
+                answer = await upstream.submit(given, line, call)
         except Lost:
             if not upstream.is_idempotent:
                 raise await _unknown(upstream, line.errand, call) from None
+            may_be_taken = True
             await line.errand.pause(2.0**number)
             continue
         except errors.TaskError as error:
+            if may_be_taken and isinstance(error, errors.Hindered):
+                # It says nothing of the request before, whose answer was lost.
+                raise errors.Hindered(error.message, stays=True) from error
             await line.errand.close(call, "refused", is_billed=False, error=error.message)
             raise
         if isinstance(answer, str):
@@ -112,9 +127,12 @@ async def _followed(
     failed, pause, began = 0, _PAUSE_SECONDS, time.monotonic()
     while True:
         try:
-            seen = await upstream.look(remote_id, line)
+            with _understood(upstream):
+                seen = await upstream.look(remote_id, line)
         except (Lost, errors.TaskError) as exc:
             failed += 1
+            if isinstance(exc, errors.Hindered):
+                pause = min(max(pause, exc.retry_after_seconds), _PAUSE_SECONDS_MAX)
             if failed == _LOOKS_FAILED_MAX:
                 said = f"{upstream.name} does not say what became of the call: {exc}"
                 raise errors.Hindered(said, stays=True) from exc
@@ -126,7 +144,7 @@ async def _followed(
             if seen.results:
                 return
             is_late = time.monotonic() - began > (line.options.start_seconds_max or float("inf"))
-            if is_late and not seen.is_begun and await upstream.cancel(remote_id, line):
+            if is_late and not seen.is_begun and await _is_stopped(upstream, remote_id, line):
                 await line.errand.close(call, "canceled", is_billed=False)
                 raise errors.Hindered(f"{upstream.name} did not begin in time.")
         try:
@@ -138,12 +156,31 @@ async def _followed(
 
 
 async def _take_back(upstream: Upstream, remote_id: str, line: Line, call: Call) -> None:
-    """Tell the upstream to stop; where it does not, it goes on and may bill it."""
-    is_stopped = False
-    with contextlib.suppress(Lost, errors.TaskError):
-        is_stopped = await upstream.cancel(remote_id, line)
+    """Tell the upstream to stop; where it does not, it goes on and may bill it.
+
+    Raises `Canceled` before that where the task is another attempt's, which goes on with the call.
+    """
+    await line.errand.open()
+    is_stopped = await _is_stopped(upstream, remote_id, line)
     is_billed = upstream.is_cancel_billed if is_stopped else None
     await line.errand.close(call, "canceled", is_billed=is_billed)
+
+
+async def _is_stopped(upstream: Upstream, remote_id: str, line: Line) -> bool:
+    """Whether the upstream took a call back, and says so."""
+    with contextlib.suppress(Lost, errors.TaskError), _understood(upstream):
+        return await upstream.cancel(remote_id, line)
+    return False
+
+
+@contextlib.contextmanager
+def _understood(upstream: Upstream) -> Iterator[None]:
+    """An answer that is not as the wire has it is as good as none: raises `Lost`."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError) as exc:
+        _log.error("%s: an answer is not understood", upstream.name, exc_info=exc)
+        raise Lost from exc
 
 
 async def _failed(errand: Errand, call: Call, seen: Seen) -> errors.TaskError:
@@ -163,5 +200,7 @@ async def _unknown(upstream: Upstream, errand: Errand, call: Call) -> errors.Out
         f"{upstream.name} may have taken the request, but its answer was lost. It was not sent "
         "again, so that it is not paid for twice. Submit the task anew."
     )
-    await errand.close(call, "unknown", is_billed=None, error=error.message)
+    # Of one that was delivered more is known: its result was lost with the worker.
+    if call.state != "delivered":
+        await errand.close(call, "unknown", is_billed=None, error=error.message)
     return error

@@ -6,9 +6,10 @@ import email.utils
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
+import msgspec
 
 from darkroom import errors
 from darkroom.engine.backends.contract import Errand
@@ -23,10 +24,19 @@ _RETRY_AFTER_SECONDS_MAX = 300.0
 _TEXT_CHARS_MAX = 300
 # A gateway's word for "no answer came": the request may have got through all the same.
 _LOST = frozenset({502, 504, 520, 522, 524})
+# Faults that come before anything has left.
+_UNSENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.UnsupportedProtocol,
+    httpx.LocalProtocolError,
+)
 # Where upstreams put the sentence that says what is wrong.
 _SENTENCES = ("message", "detail", "error", "desc", "title", "msg", "errors", "name")
 
 
+Shape = TypeVar("Shape")
 # From a refusal's status and body to what it means, or None.
 Explain = Callable[[int, Any], errors.TaskError | None]
 
@@ -81,7 +91,7 @@ class Line:
             **content,
         )
         status, answer_headers, body = await self._answer(request)
-        if status < 400:
+        if status < 300:
             return _decoded(body)
         if status in _LOST and method != "GET":
             raise Lost
@@ -96,7 +106,10 @@ class Line:
             timeout=httpx.Timeout(_SEND_SECONDS_MAX, connect=_CONNECT_SECONDS_MAX),
         )
         status, answer_headers, body = await self._answer(request, into=path)
-        if status >= 400:
+        if status in (301, 302, 303, 307, 308) and "location" in answer_headers:
+            target = str(request.url.join(answer_headers["location"]))
+            await self.errand.fetch(target, path.name, bytes_max=RESULT_BYTES_MAX)
+        elif status >= 300:
             raise self._refusal(status, answer_headers, _decoded(body))
 
     def whole(self, path: str) -> str:
@@ -115,10 +128,10 @@ class Line:
         try:
             response = await self.errand.http.send(request, stream=True)
             try:
-                body = await _body(response, into if response.status_code < 400 else None)
+                body = await _body(response, into if response.status_code < 300 else None)
             finally:
                 await response.aclose()
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as exc:
+        except _UNSENT as exc:
             raise errors.Hindered(f"{self._name} cannot be reached.") from exc
         except httpx.HTTPError as exc:
             raise Lost from exc
@@ -127,6 +140,8 @@ class Line:
     def _refusal(self, status: int, headers: httpx.Headers, body: Any) -> errors.TaskError:
         explained = self._explain(status, body)
         if explained is not None:
+            if isinstance(explained, errors.Hindered) and (seconds := _retry_after(headers)):
+                explained.retry_after_seconds = seconds
             return explained
         name, said = self._name, sentence(body) or f"HTTP {status}"
         if status in (401, 403):
@@ -143,12 +158,22 @@ async def _body(response: httpx.Response, into: Path | None) -> bytes:
         async for part in response.aiter_bytes():
             size += len(part)
             if size > bytes_max:
+                if into is None:
+                    raise Lost
                 raise errors.BackendFailed(f"The upstream answered more than {bytes_max} bytes.")
             if into:
                 stream.write(part)
             else:
                 parts.append(part)
     return b"".join(parts)
+
+
+def read(answer: Any, shape: type[Shape]) -> Shape:
+    """An answer in the shape that it should have; any other is as good as none: raises `Lost`."""
+    try:
+        return msgspec.convert(answer, shape, strict=False)
+    except msgspec.ValidationError as exc:
+        raise Lost from exc
 
 
 def _decoded(body: bytes) -> Any:

@@ -11,7 +11,6 @@ from typing import Any
 from PIL import Image
 
 from darkroom import errors, media
-from darkroom.engine.backends import clips, pictures
 from darkroom.engine.backends.contract import Output
 from darkroom.engine.backends.remote.line import RESULT_BYTES_MAX, Line, Lost
 from darkroom.engine.backends.remote.upstream import Result
@@ -29,7 +28,7 @@ async def bring(result: Result, name: str, line: Line) -> list[Output]:
         await asyncio.to_thread(path.write_bytes, _of_data_address(result.address))
     else:
         await _fetch(result.address, path, line)
-    return await asyncio.to_thread(_measured, path, dict(result.notes))
+    return await asyncio.to_thread(_measured, path, result.media_type, dict(result.notes))
 
 
 async def _fetch(address: str, path: Path, line: Line) -> None:
@@ -56,20 +55,24 @@ def _of_data_address(address: str) -> bytes:
         raise errors.BackendFailed("The upstream's result is no base64.") from exc
 
 
-def _measured(path: Path, notes: dict[str, Any]) -> list[Output]:
+def _measured(path: Path, said: str, notes: dict[str, Any]) -> list[Output]:
     with path.open("rb") as stream:
-        media_type = media.sniff(stream.read(media.SNIFF_BYTES))
+        media_type = said or media.sniff(stream.read(media.SNIFF_BYTES))
     if media_type not in media.EXTENSIONS:
         raise errors.BackendFailed("The upstream's result is of a type that nobody knows.")
     path = path.rename(path.with_suffix(f".{media.EXTENSIONS[media_type]}"))
     if media_type.startswith("image/"):
         try:
             with Image.open(path, formats=("PNG", "JPEG", "WEBP")) as picture:
+                picture.load()  # one that was cut off is known by its pixels alone
                 return [Output(path, media_type, *picture.size, notes)]
-        except (OSError, Image.DecompressionBombError) as exc:
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as exc:
             raise errors.BackendFailed("The upstream's picture cannot be read.") from exc
     if not media_type.startswith("video/"):
         return [Output(path, media_type, notes=notes)]
+    # What reads clips costs a worker's start half a second, and its memory.
+    from darkroom.engine.backends import clips, pictures
+
     try:
         clip = clips.probe(path)
         first = next(clips.frames(path, fps=clip.fps))

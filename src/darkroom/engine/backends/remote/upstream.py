@@ -14,11 +14,15 @@ from darkroom.engine.backends.remote.options import Options
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One result, at an address or as its bytes; `notes` are worth telling beside it."""
+    """One result, at an address or as its bytes; `notes` are worth telling beside it.
+
+    Only of a text the media type must be said.
+    """
 
     address: str = ""
     data: bytes = b""
     notes: Mapping[str, Any] = field(default_factory=dict)
+    media_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
