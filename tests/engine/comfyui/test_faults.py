@@ -140,7 +140,7 @@ def test_out_of_memory_is_tried_once_more_with_more_of_it_free(
 
 
 def test_a_node_that_fails_is_named_and_no_folder_is(caller: Caller, double: Double) -> None:
-    double.set(fail=["OSError", "no file /home/ann/models/a.safetensors here"])
+    double.set(fail=["OSError", "no file /srv/models/a.safetensors here"])
     [task_id] = caller.submit("FLUX")
     found = caller.ended(task_id)
     assert found["msg"] == "ComfyUI's node 3 (KSampler) failed: no file a.safetensors here"
