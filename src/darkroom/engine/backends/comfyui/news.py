@@ -16,6 +16,7 @@ from darkroom.engine.backends.comfyui.workflow import Graph
 
 _MESSAGE_BYTES_MAX = 32 * 2**20
 _OPEN_SECONDS_MAX = 2.0
+_CLOSE_SECONDS_MAX = 0.5
 _AGAIN_SECONDS = 1.0
 # After the last of these the history has the prompt, or is about to.
 _ENDS = frozenset({"execution_success", "execution_error", "execution_interrupted"})
@@ -67,13 +68,15 @@ class News:
         where = f"ws{address.removeprefix('http').rstrip('/')}/ws?clientId={self._id}"
         while True:
             with contextlib.suppress(OSError, TimeoutError, WebSocketException):
-                async with connect(where, max_size=_MESSAGE_BYTES_MAX) as socket:
+                async with connect(
+                    where, max_size=_MESSAGE_BYTES_MAX, close_timeout=_CLOSE_SECONDS_MAX
+                ) as socket:
                     self.is_open = True
                     self._opened.set()
                     async for message in socket:
                         if isinstance(message, str):
                             self._hear(message)
-            self.is_open, self.is_due = False, True
+            self.is_open, self.is_due = False, self.is_due or self.is_open
             self._opened.set()
             self.changed.set()
             await asyncio.sleep(_AGAIN_SECONDS)

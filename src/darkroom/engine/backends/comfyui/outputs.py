@@ -82,7 +82,8 @@ def _files(entry: Entry) -> list[_File]:
                 if isinstance(one, dict) and isinstance(one.get("filename"), str):
                     with contextlib.suppress(msgspec.ValidationError):
                         found.append(msgspec.convert(one, _File))
-    return [one for one in found if one.type == "output"] or found
+    saved = [one for one in found if one.type == "output"]
+    return saved or [one for one in found if one.type == "temp"]
 
 
 async def _check(file: _File, line: Line) -> None:

@@ -33,9 +33,9 @@ _SOON_SECONDS = 0.05
 # In a row: one look may fall between a prompt's way from the queue into the history, or come
 # before a request whose answer was lost.
 _ABSENT_MAX = 3
-# How long one may be silent: longer where no other could have the prompt instead.
-_SILENT_SECONDS_MAX = 6.0
-_SILENT_ALONE_SECONDS_MAX = 45.0
+# How long one may be silent, and down where another could have the prompt instead.
+_SILENT_SECONDS_MAX = 45.0
+_DOWN_SECONDS_MAX = 6.0
 _TAKE_BACK_SECONDS_MAX = 4.0
 
 
@@ -109,6 +109,9 @@ class Prompt:
         with self._pool.sending(address):
             self._sends += 1
             await self._follow(line)
+            # One that could not be asked before may have it from an earlier send.
+            if (self._call.is_resumed or self._sends > 1) and await self._has_it(line):
+                return
             try:
                 await self._submit(line)
             except Lost:
@@ -118,6 +121,7 @@ class Prompt:
                 # Another may have the model or the node that this one lacks.
                 _log.warning("%s: %s", httpx.URL(address).netloc.decode(), error)
                 self._line = None
+                self._sends -= 1
                 self._refused.add(address)
                 if len(self._refused) == len(self._addresses):
                     raise
@@ -142,9 +146,10 @@ class Prompt:
             return
         try:
             seen = await wire.look(self.line, self.id)
-        except (Lost, errors.TaskError):
-            is_alone = len(self._addresses) == 1
-            seconds_max = _SILENT_ALONE_SECONDS_MAX if is_alone else _SILENT_SECONDS_MAX
+        except (Lost, errors.TaskError) as exc:
+            # One that is slow may be loading a model; one that takes no connection is down.
+            is_down = isinstance(exc, errors.Hindered) and len(self._addresses) > 1
+            seconds_max = _DOWN_SECONDS_MAX if is_down else _SILENT_SECONDS_MAX
             if time.monotonic() - self._heard_at > seconds_max:
                 self._pool.rest(self.line.address)
                 self._line = None
