@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from kitchens import Caller, Double, Kitchen, free_port, text_to_image
+from kitchens import Caller, Double, Kitchen, free_port, node, text_to_image
 
 from ground import Ground, fresh_database, wait_until
 
@@ -28,6 +28,8 @@ def open_kitchen(
         kitchen.offer("POOL", text_to_image(), [dead, first.address, second.address])
         kitchen.offer("DEAD", text_to_image(), [dead])
         kitchen.offer("LACKING", text_to_image(n4_ckpt_name="other.safetensors"), [first.address])
+        partial = text_to_image() | {"11": node("SaveImage", "Second", images=["8", 0])}
+        kitchen.offer("PARTIAL", partial, [first.address])
         kitchen.start()
         yield kitchen
     finally:
@@ -156,6 +158,18 @@ def test_a_model_that_comfyui_lacks_is_named_with_its_node(
     )
     caller.cancel(task_id)
     assert double.executions() == []
+
+
+def test_a_workflow_of_which_only_a_part_can_run_is_refused_whole(
+    open_kitchen: Kitchen, caller: Caller, double: Double
+) -> None:
+    double.set(hold=True)
+    [task_id] = caller.submit("PARTIAL")
+    open_kitchen.wait_for_fault(
+        "ComfyUI refuses node 11 (Second) of the workflow: Required input is missing"
+    )
+    caller.cancel(task_id)
+    wait_until(lambda: double.waiting() == (0, 0), what="the end of what began")
 
 
 def test_a_value_that_a_node_does_not_take_is_the_callers_to_change(
