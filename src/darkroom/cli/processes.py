@@ -157,6 +157,7 @@ async def _answer(edge: Edge, listening: socket.socket, home: House) -> None:
             _parting(app.create(edge, Console(edge)), home.stop),
             interface="asgi3",
             lifespan="off",
+            ws="none",
             log_config=None,
             access_log=False,
             server_header=False,
