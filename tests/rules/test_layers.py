@@ -20,6 +20,7 @@ MAY_IMPORT = {
     "engine": {"engine", "domain", "storage", "ground"},
     "api": {"api", "domain", "storage", "ground"},
     "console": {"console", "api", "domain", "storage", "ground"},
+    "testing": {"testing", "engine", "domain", "storage", "ground"},
     "client": {"client"},
     "darkroom": {"client"},
     "cli": {"cli", "api", "console", "client", "engine", "domain", "storage", "ground"},

@@ -1,0 +1,99 @@
+"""The contract's check passes what keeps it, the page's example first, and names what does not."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from darkroom import errors
+from darkroom.testing import backend_contract
+
+PAGE = Path(__file__).parents[2] / "docs" / "howto" / "backend.md"
+PAINTED = ("painter", "text-to-image", {"prompt": "a lake", "width": 64, "height": 48})
+
+
+def _blocks(name: str) -> str:
+    """The code that the page shows under a file's name."""
+    found = re.search(rf"`{name}`[^`]*```\w+\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    assert found, name
+    return found[1]
+
+
+def _install(folder: Path, source: str, name: str = "square") -> dict[str, str]:
+    """Put a backend's module where Python finds it, declared as a package declares it."""
+    info = folder / f"{name}-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[darkroom.backends]\n{name} = square:Square\n")
+    (folder / "square.py").write_text(source)
+    return os.environ | {"PYTHONPATH": str(folder)}
+
+
+def _tested(folder: Path, environment: dict[str, str]) -> str:
+    """What pytest says of the page's test."""
+    (folder / "test_square.py").write_text(_blocks("test_square.py"))
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_square.py"]
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    return done.stdout
+
+
+def test_the_example_of_the_page_keeps_the_contract(tmp_path: Path) -> None:
+    assert "1 passed" in _tested(tmp_path, _install(tmp_path, _blocks("square.py")))
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        ("        context.progress(0.5)", "        pass", "A cancel is not heard"),
+        ("width, height)\n", "width, height + 1)\n", "is told to"),
+        ('"image/png"', '"image/jpeg"', "is image/png, and is called image/jpeg"),
+        ("context.folder /", "context.folder.parent /", "is no file of the task's folder"),
+        (
+            "context.seed % 256",
+            "int.from_bytes(__import__('os').urandom(1))",
+            "do not make the same bytes",
+        ),
+        ('name = "square"', 'name = "round"', "calls itself round"),
+        ('{"text-to-image"}', '{"text-to-mud"}', "There are no such kinds: text-to-mud"),
+        ('{"text-to-image"}', '{"image-upscale"}', "does not say that it does text-to-image"),
+        ("        yield Output", "        return\n        yield Output", "ends without an output"),
+    ],
+)
+def test_what_breaks_the_contract_is_named(
+    tmp_path: Path, right: str, wrong: str, said: str
+) -> None:
+    source = _blocks("square.py")
+    assert right in source
+    told = _tested(tmp_path, _install(tmp_path, source.replace(right, wrong, 1)))
+    assert said in told
+    assert "1 failed" in told
+
+
+def test_a_backend_of_ours_keeps_it_and_its_errors_are_its_own(tmp_path: Path) -> None:
+    (tmp_path / "good").mkdir()
+    [made] = backend_contract.check(*PAINTED, tmp_path / "good")
+    with Image.open(made.path) as picture:
+        assert picture.size == (64, 48)
+    torn = tmp_path / "torn.png"
+    torn.write_bytes(b"\x89PNG\r\n\x1a\n")
+    with pytest.raises(errors.BadInput):
+        backend_contract.check(
+            "painter",
+            "image-to-image",
+            {"prompt": "a lake", "width": 64, "height": 64},
+            tmp_path,
+            files={"images": [torn]},
+        )
+
+
+def test_what_nobody_declares_is_said(tmp_path: Path) -> None:
+    with pytest.raises(backend_contract.Broken, match="No installed package declares nobody"):
+        backend_contract.check("nobody", "text-to-image", {"prompt": "a lake"}, tmp_path)
