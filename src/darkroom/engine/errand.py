@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ from darkroom.outbound import Outbound
 from darkroom.storage.database import Database, Transaction
 
 _RETRY_SECONDS = 0.5
+# Of an attempt's time; the rest is for telling the service to stop.
+_SHARE_OF_TIME = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,9 @@ class Means:
 class Errand:
     """Runs a task as a child would: asked, told to stop, or ended at once; without one, nothing."""
 
-    def __init__(self, remote: contract.Remote | None, claimed: Claim, means: Means) -> None:
+    def __init__(
+        self, remote: contract.Remote | None, claimed: Claim, means: Means, seconds_max: float
+    ) -> None:
         self.http = means.http
         self.folder = Path()
         self.seed = claimed.seed
@@ -44,16 +49,28 @@ class Errand:
         self._canceled = asyncio.Event()
         self._step: asyncio.Task[float | contract.Output | None] | None = None
         self._is_killed = False
+        self._seconds_max = seconds_max
+        self._until = float("inf")
+        self._is_late = False
 
     async def run(self, asked: protocol.Run) -> AsyncIterator[protocol.Progress | protocol.Made]:
         """Run the task and yield what the remote tells; raises its `TaskError`, or `Canceled`."""
         assert self._remote is not None
         self.folder = Path(asked.folder)
+        self._until = time.monotonic() + _SHARE_OF_TIME * self._seconds_max
         files = {name: [Path(path) for path in paths] for name, paths in asked.files.items()}
         given = contract.Input(asked.kind, asked.model, defaults(asked.kind) | asked.fields, files)
         steps = aiter(self._remote.run(given, asked.options, self))
-        while (told := await self._next(steps)) is not None:
-            yield _told(told)
+        try:
+            while (told := await self._next(steps)) is not None:
+                yield _told(told)
+        except contract.Canceled:
+            if not self._is_late:
+                raise
+            raise errors.TimedOut(
+                f"{self._name} took longer than the {self._seconds_max:g} seconds that "
+                f"{asked.model} may take. It was told to stop."
+            ) from None
 
     async def _next(
         self, steps: AsyncIterator[float | contract.Output]
@@ -130,11 +147,14 @@ class Errand:
                 await asyncio.sleep(_RETRY_SECONDS)
 
     async def pause(self, seconds: float) -> None:
-        """Wait; raises `Canceled` as soon as the task should stop here."""
+        """Wait; raises `Canceled` as soon as the task should stop here, or its time is over."""
+        left = self._until - time.monotonic()
         try:
-            await asyncio.wait_for(self._canceled.wait(), seconds)
+            await asyncio.wait_for(self._canceled.wait(), min(seconds, left))
         except TimeoutError:
-            return
+            self._is_late = seconds >= left
+            if not self._is_late:
+                return
         raise contract.Canceled
 
     async def fetch(self, address: str, name: str, *, bytes_max: int) -> Path:

@@ -252,10 +252,11 @@ class Worker:
         remote = self._remotes.get(backend)
         if remote is None and claimed.goes_on_with:
             backend = ""
+        seconds_max = served.seconds_max or self._config.task_seconds_max
         runner: Runner
         # What nobody here serves needs no child either, of which there may be none.
         if remote is not None or not backend:
-            runner = Errand(remote, claimed, self._means)
+            runner = Errand(remote, claimed, self._means, seconds_max)
         else:
             runner = self._take_process(backend, claimed.model)
         attempt = Attempt(
@@ -265,7 +266,7 @@ class Worker:
             self._tools,
             options=served.options.get(backend, {}),
             has_other=self._routes.has_other(claimed, served, backend),
-            seconds_max=served.seconds_max or self._config.task_seconds_max,
+            seconds_max=seconds_max,
         )
         task = asyncio.create_task(attempt.run(), name=claimed.id)
         self._running[task] = attempt

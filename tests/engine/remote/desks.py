@@ -25,7 +25,7 @@ from darkroom.engine.marking import Marker
 from darkroom.engine.routing import Routes
 from darkroom.outbound import Outbound
 from darkroom.storage.database import Database
-from darkroom.storage.files import Files
+from darkroom.storage.disk import Disk
 from ground import Ground
 
 MODEL = "M"
@@ -106,7 +106,7 @@ class Desk:
         one = Attempt(
             claimed,
             backend,
-            Errand(registry.remotes()[backend], claimed, self.means),
+            Errand(registry.remotes()[backend], claimed, self.means, seconds_max),
             self.tools,
             options=served.options[backend],
             has_other=self.routes.has_other(claimed, served, backend),
@@ -154,7 +154,7 @@ class Desk:
         folder.mkdir(parents=True)
         backend = self.routes.choose(claimed, self.served(claimed.kind))
         remote = registry.remotes()[backend]
-        errand = Errand(remote, claimed, self.means)
+        errand = Errand(remote, claimed, self.means, 60)
         errand.folder = folder
         fields = defaults(claimed.kind) | claimed.input["fields"]
         given = contract.Input(claimed.kind, claimed.model, fields)
@@ -212,7 +212,7 @@ async def opened(
         httpx.AsyncClient(limits=httpx.Limits(max_keepalive_connections=0)) as http,
     ):
         tools = Tools(
-            database, Files(folder / "files"), outbound, Marker(database, None), folder / "work"
+            database, Disk(folder / "files"), outbound, Marker(database, None), folder / "work"
         )
         desk = Desk(ground, database, account.id, tools, Means(database, outbound, http), options)
         yield desk

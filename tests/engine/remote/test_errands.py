@@ -12,6 +12,7 @@ import pytest
 from desks import Desk, tell
 
 from darkroom import errors
+from darkroom.domain import leases
 from darkroom.engine import sweep
 from darkroom.engine.attempt import Attempt
 from ground import wait_until
@@ -120,13 +121,32 @@ class _Queueing(OpenAIWire):
         return super()._seen(name) | {"status": "queued"}
 
 
-def test_a_task_that_takes_too_long_leaves_a_call_that_nobody_knows(ground, tmp_path, ours) -> None:
+def test_a_task_that_takes_too_long_is_taken_back(ground, tmp_path, ours) -> None:
     async def story(desk: Desk) -> None:
         ours.looks = NEVER
         task_id = await desk.submit()
         await desk.run(desk.attempt(await desk.claim(), seconds_max=0.8))
         task = await desk.task(task_id)
         assert (task.status, task.error_code) == ("FAILED", TIMED_OUT)
+        [call] = await desk.calls(task_id)
+        assert (call.state, call.is_billed) == ("canceled", False)
+
+    tell(ground, tmp_path, _options(("darkroom", ours)), story)
+
+
+def test_a_task_that_ends_without_its_call_leaves_one_that_nobody_knows(
+    ground, tmp_path, ours
+) -> None:
+    async def story(desk: Desk) -> None:
+        ours.looks = NEVER
+        task_id = await desk.submit()
+        claimed = await desk.claim()
+        running = asyncio.create_task(desk.attempt(claimed).run())
+        await _until(lambda: len(ours.requests) > 1)
+        running.cancel()
+        await asyncio.wait([running])
+        async with desk.database.transaction() as tx:
+            assert await leases.fail(tx, claimed, errors.BackendFailed(), served_by="darkroom")
         await sweep.abandon_calls(desk.database)
         assert [one.state for one in await desk.calls(task_id)] == ["accepted"]
         # A minute later nobody can be at it any more.

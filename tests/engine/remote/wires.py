@@ -26,7 +26,7 @@ from darkroom.engine.attempt import Attempt, Tools
 from darkroom.engine.errand import Errand, Means
 from darkroom.engine.marking import Marker
 from darkroom.outbound import Outbound
-from darkroom.storage.files import Files
+from darkroom.storage.disk import Disk
 from ground import wait_until
 
 SEED = 7
@@ -184,7 +184,7 @@ class Story:
 
     async def submit(self, database, kind, pictures, fields) -> None:
         """Submit a task whose pictures, bytes by field, are uploads."""
-        files = Files(self.folder / "files")
+        files = Disk(self.folder / "files")
         names = {}
         for name, several in pictures.items():
             names[name] = []
@@ -220,8 +220,8 @@ class Story:
         outbound = Outbound(["localhost"])
         async with outbound, httpx.AsyncClient() as http:
             claim = dataclasses.replace(claim, has_provenance=False)
-            errand = Errand(self.remote, claim, Means(database, outbound, http))
-            files = Files(self.folder / "files")
+            errand = Errand(self.remote, claim, Means(database, outbound, http), 60)
+            files = Disk(self.folder / "files")
             tools = Tools(database, files, outbound, Marker(database, None), self.folder / "work")
             one = Attempt(claim, self.remote.name, errand, tools, options, has_other, 60)
             self.attempts.append(one)
