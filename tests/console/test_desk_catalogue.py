@@ -47,11 +47,12 @@ def test_a_model_is_made_priced_hidden_and_offered_again(admin: Visitor, server:
     # Whoever saw an older version is told.
     stale = admin.post_form(here, **_offer(name="Other"))
     assert (stale.status_code, "meanwhile" in stale.text) == (422, True)
-    dear = _offer(seen="1", note="dearer") | {"text-to-image.credits": "2.5"}
+    dear = _offer(seen="1", note="dearer", prefer="speed") | {"text-to-image.credits": "2.5"}
     assert admin.post_form(here, **dear).status_code == 303
     assert _model(server, key)["kinds"]["text-to-image"]["rate"]["credits"] == 2.5
     page = admin.get(here).text
     assert "text-to-image credits: 2 → 2.5" in page
+    assert "<option selected>speed</option>" in page
     assert admin.post_form(f"{here}/hide", seen="2").status_code == 303
     assert _model(server, key) is None
     assert "hidden" in admin.get("/admin/catalogue").text

@@ -20,6 +20,8 @@ FILES = catalogue.parse(
 [M]
 name = "Mine"
 backends = ["painter"]
+[M.options.painter]
+address = "http://10.0.0.5"
 [M.kinds.text-to-image]
 credits = 4
 """,
@@ -67,6 +69,21 @@ def test_an_edit_stands_over_the_file_with_its_price(ground):
     before, after = ground.run(story)
     assert (before.models["M"].name, before.rates[KEY].mill) == ("Mine", 4000)
     assert (after.models["M"].name, after.rates[KEY].mill) == ("Edited", 5500)
+
+
+def test_what_backends_are_told_stays_the_file_s(ground):
+    """It names the workers' addresses and keys, which whoever signs in as an admin may not say."""
+
+    async def story(database):
+        told = {"painter": {"address": "http://evil.example"}}
+        await _make(database, document=_document(options=told, prefer="cost"))
+        await _make(database, document=_document(options=told), model="NEW")
+        served = await _apply(database)
+        assert served.models["M"].options == {"painter": {"address": "http://10.0.0.5"}}
+        assert served.models["M"].prefer == "cost"
+        assert served.models["NEW"].options == {}
+
+    ground.run(story)
 
 
 def test_a_new_model_is_offered_and_a_hidden_one_is_only_run_to_its_end(ground):

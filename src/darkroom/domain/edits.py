@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from darkroom import errors
 from darkroom.domain import catalogue, rates
 from darkroom.domain.catalogue import Catalogue, Model
@@ -153,17 +155,23 @@ async def in_force(tx: Transaction) -> list[Held]:
 def over(
     files: Mapping[str, Model], held: Sequence[Held]
 ) -> tuple[dict[str, Model], dict[str, Model]]:
-    """The models offered and the hidden ones: those of the files, with edits over them."""
+    """The models offered and the hidden ones: those of the files, with edits over them.
+
+    What backends are told stays the files': it names paths, addresses and keys of the workers,
+    which are for who has the machine.
+    """
     models, hidden = dict(files), {}
     for one in held:
         if one.document is None:
             continue
         try:
-            model = catalogue.read(one.model, one.document)
+            read = catalogue.read(one.model, one.document)
         except errors.BadParameter as exc:
             # Made by another release: one model less must not keep a process from starting.
             _log.error("the edit of %s in force cannot be read: %s", one.model, exc)
             continue
+        in_file = files.get(one.model)
+        model = msgspec.structs.replace(read, options=in_file.options if in_file else {})
         if one.effect == HIDE:
             models.pop(one.model, None)
             hidden[one.model] = model

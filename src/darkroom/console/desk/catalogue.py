@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 from starlette.responses import Response
@@ -97,6 +98,8 @@ async def show(
         document=document,
         offers={kind: _inputs(kind, document) for kind in KINDS},
         installed=sorted(served.backends),
+        preferences=get_args(catalogue.Prefer),
+        options=json.dumps(model.options, indent=2, ensure_ascii=False) if model else "{}",
         seen=history[0].version if history else 0,
         versions=[
             (one, [*_changes(before, one)]) for one, before in pairwise([*history, None]) if one
@@ -180,6 +183,8 @@ def _document(fields: Mapping[str, str]) -> dict[str, Any]:
         "backends": _words(fields.get("backends", "")),
         "kinds": {kind: _offer(kind, fields) for kind in KINDS if f"{kind}.offered" in fields},
     }
+    if prefer := fields.get("prefer", ""):
+        document["prefer"] = prefer
     if seconds := fields.get("seconds_max", "").strip():
         document["seconds_max"] = _amount("seconds_max", seconds)
     return document
