@@ -105,7 +105,7 @@ def finished(caller: httpx.Client, task_id: str) -> dict[str, Any]:
         over = task["task_status"] in {"SUCCESS", "FAILED", "succeed", "failed"}
         return task if over else None
 
-    task: dict[str, Any] = wait_until(ended, seconds_max=60, what=f"the end of {task_id}")
+    task: dict[str, Any] = wait_until(ended, seconds_max=100, what=f"the end of {task_id}")
     return task
 
 

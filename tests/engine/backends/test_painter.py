@@ -116,7 +116,7 @@ def test_cancels_where_progress_raises(tmp_path: Path) -> None:
 def test_the_backend_writes_a_png_that_says_what_it_is(tmp_path: Path) -> None:
     fields = {"prompt": "quantum sunset over the sea", "width": 96, "height": 64}
     painter = Painter()
-    painter.setup("PAINTER")
+    painter.setup("PAINTER", {})
     (output,) = painter.run(Input("text-to-image", "PAINTER", fields), Progress(tmp_path, 42))
     assert (output.media_type, output.width, output.height) == ("image/png", 96, 64)
     assert output.notes["words_used"] == ["sunset", "sea"]

@@ -26,7 +26,7 @@ def run(kind: str, context: Progress, picture: Pixels | Path, **given: Any) -> O
         else:
             fields[name] = value
     toolbox = Toolbox()
-    toolbox.setup("TOOLBOX")
+    toolbox.setup("TOOLBOX", {})
     [output] = toolbox.run(Input(kind, "TOOLBOX", fields, files), context)
     return output
 
