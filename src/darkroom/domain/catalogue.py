@@ -96,6 +96,7 @@ class Catalogue:
     hidden: Mapping[str, Model] = field(default_factory=dict)
     # What the catalogue's files say, without the edits over it.
     files: Mapping[str, Model] = field(default_factory=dict)
+    _served: Mapping[str, Served] | None = field(default=None, init=False, repr=False)
 
     def change(
         self,
@@ -105,15 +106,21 @@ class Catalogue:
     ) -> None:
         """Take other models and rates."""
         self.models, self.hidden, self.rates = models, hidden, in_force
+        self._served = None
 
-    def served(self) -> dict[str, Served]:
-        """Every model whose tasks can be run here, hidden ones included."""
-        every = (*self.models.items(), *self.hidden.items())
-        return {
-            key: Served(backends, model.options, model.prefer, model.seconds_max)
-            for key, model in every
-            if (backends := self._backends(key, model))
-        }
+    def served(self) -> Mapping[str, Served]:
+        """Every model whose tasks can be run here, hidden ones included; the same until a change.
+
+        A worker asks before each claim, which is no time to go through all kinds of all models.
+        """
+        if self._served is None:
+            every = (*self.models.items(), *self.hidden.items())
+            self._served = {
+                key: Served(backends, model.options, model.prefer, model.seconds_max)
+                for key, model in every
+                if (backends := self._backends(key, model))
+            }
+        return self._served
 
     def backends_of(self, key: str) -> dict[str, str]:
         """The backends that serve a model here, by kind; kinds that none serves are left out."""

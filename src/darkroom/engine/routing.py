@@ -58,6 +58,8 @@ class Routes:
 
     def rests(self, model: str, served: Served) -> bool:
         """Whether nobody can serve the model now, whatever the kind."""
+        if not self._healths:
+            return False
         every = {one for backends in served.backends.values() for one in backends}
         return all(self._rests(model, one) for one in every)
 

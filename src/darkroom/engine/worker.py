@@ -74,6 +74,8 @@ class Worker:
         )
         self._remotes = registry.remotes()
         self._routes = Routes()
+        # Of what the catalogue said last, the models that need no child.
+        self._away: tuple[Mapping[str, Served], frozenset[str]] = ({}, frozenset())
         self._idle: list[Process] = []
         self._running: dict[asyncio.Task[None], Attempt] = {}
         self._wake = asyncio.Event()
@@ -136,7 +138,7 @@ class Worker:
         held = [one.gpu for one in self._children() if one.alive]
         return min(self._config.gpus, key=held.count, default=None)
 
-    def _served(self) -> dict[str, Served]:
+    def _served(self) -> Mapping[str, Served]:
         """The models whose tasks this worker runs: all that it can, or those of them it is for."""
         only = self._config.models
         served = self._catalogue.served()
@@ -192,8 +194,9 @@ class Worker:
         # What the catalogue says may change while the database is asked.
         served = self._served()
         awake = [key for key, one in served.items() if not self._routes.rests(key, one)]
-        remote = [key for key in awake if self._is_remote(served[key])]
-        local = [key for key in awake if key not in remote] if remote else awake
+        away_only = self._away_only(served)
+        remote = [key for key in awake if key in away_only]
+        local = [key for key in awake if key not in away_only]
         is_busy = await self._claim_some(served, local, children)
         if remote:
             is_busy = await self._claim_some(served, remote, places) or is_busy
@@ -222,11 +225,18 @@ class Worker:
         await self._news.begun(claimed)
         return len(claimed) == tasks_max
 
-    def _is_remote(self, served: Served) -> bool:
-        """Whether other services alone make what the model makes, so that it needs no child."""
-        return all(
-            one in self._remotes for backends in served.backends.values() for one in backends
-        )
+    def _away_only(self, served: Mapping[str, Served]) -> frozenset[str]:
+        """The models that other services alone can make, so that they need no child."""
+        known, found = self._away
+        if known is not served:
+            found = frozenset(
+                key
+                for key, one in served.items()
+                if self._remotes.keys()
+                >= {name for every in one.backends.values() for name in every}
+            )
+            self._away = served, found
+        return found
 
     def _loaded(self) -> set[str]:
         """The models of idle children that took a while to load."""
