@@ -109,7 +109,7 @@ class Wire:
             def _all(self) -> None:
                 wire.talk(self)
 
-            do_GET = do_POST = do_DELETE = _all  # noqa: N815
+            do_GET = do_POST = do_DELETE = _all  # noqa: N815 - the server's names
 
             def log_message(self, *_: object) -> None:
                 """Says nothing."""

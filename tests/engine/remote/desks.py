@@ -161,7 +161,7 @@ class Desk:
 
         async def whole() -> None:
             steps = remote.run(given, self.options[backend], errand)
-            async with contextlib.aclosing(steps):  # type: ignore[type-var]
+            async with contextlib.aclosing(steps):  # type: ignore[type-var]  # a generator
                 async for _ in steps:
                     pass
 
