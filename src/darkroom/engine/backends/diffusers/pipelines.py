@@ -103,7 +103,8 @@ def shared(pipe: Any, made: type) -> Any:
     layers of a model in bfloat16 are kept in float32 on purpose.
     """
     known = {**pipe.config, **pipe.components}
-    wanted = inspect.signature(made.__init__).parameters  # type: ignore[misc]  # a class that was looked up
+    # A class that was looked up, whose constructor mypy would have another instance change.
+    wanted = inspect.signature(made.__init__).parameters  # type: ignore[misc]
     return made(**{name: known[name] for name in wanted if name in known})
 
 
