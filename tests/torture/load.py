@@ -134,14 +134,22 @@ class Caller:
         self._learn(task)
         return task
 
+    def makes_a_picture(self) -> bool:
+        """Whether a plain picture, asked for now that nothing stands in its way, is made."""
+        sent = Sent(_body("plain", 1), f"key-{len(self.account.sent)}")
+        self.account.sent.append(sent)
+        wait_until(lambda: self.send(sent), what=f"the answer to {sent.key}")
+        [task_id] = sent.answers[0]["task_ids"]
+        wait_until(lambda: self._has_ended(task_id), what=f"the end of {task_id}")
+        return bool(self.account.seen[task_id]["task_status"] == "SUCCESS")
+
+    def _has_ended(self, task_id: str) -> bool:
+        task = self.ask(task_id)
+        return task is not None and task["task_status"] in FINAL
+
     def _submit(self) -> None:
         [prompt] = self.random.choices([*PROMPTS], [*PROMPTS.values()])
-        body = {
-            "model": "PROBE",
-            "prompt": prompt,
-            "image_number": self.random.choice([1, 1, 1, 2, 4]),
-            "resolution": "64x64",
-        }
+        body = _body(prompt, self.random.choice([1, 1, 1, 2, 4]))
         if self.random.random() < 0.05:
             body["deadline_seconds"] = 3
         with self.account.guard:
@@ -216,6 +224,10 @@ class Caller:
 
     def _fault(self, text: str) -> None:
         self.faults.append(text)
+
+
+def _body(prompt: str, number: int) -> dict[str, Any]:
+    return {"model": "PROBE", "prompt": prompt, "image_number": number, "resolution": "64x64"}
 
 
 def open_accounts(ground: Ground, number: int) -> list[Account]:

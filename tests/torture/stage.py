@@ -207,7 +207,7 @@ def raised(folder: Path, ports: list[int]) -> Iterator[Stage]:
             stage.players.append(player)
         stage.keeping.start()
         try:
-            wait_until(stage.is_well, seconds_max=60, what="the start of every process")
+            wait_until(stage.is_well, seconds_max=180, what="the start of every process")
             yield stage
         finally:
             stage.over.set()

