@@ -74,8 +74,8 @@ def _tone() -> list[av.AudioFrame]:
     return frames
 
 
-# The kinds that are asked for at a path of their own.
-SUBMITTED = [kind for kind in KINDS.values() if not kind.continues]
+# The kinds of the sandbox that are asked for at a path of their own.
+SUBMITTED = [kind for kind in KINDS.values() if kind.built_in and not kind.continues]
 
 _MADE = {
     "picture": ("image/png", picture),

@@ -1,4 +1,4 @@
-"""OpenAI's images and videos as its reference has them, on a real socket."""
+"""OpenAI's images, videos and chat as its reference has them, on a real socket."""
 
 from __future__ import annotations
 
@@ -57,6 +57,8 @@ class OpenAIWire(Wire):
     def answer(self, request: Request) -> Answer:
         if request.headers.get("authorization") != f"Bearer {KEY}":
             return self.refusal("auth")
+        if request.path in ("/v1/chat/completions", "/v1beta/openai/chat/completions"):
+            return self._chat(request.json)
         match request.method, request.path.strip("/").split("/")[1:]:
             case "POST", ["images", "generations"]:
                 return self._generate(request.json)
@@ -104,6 +106,43 @@ class OpenAIWire(Wire):
                 content = self.whole(picture(*map(int, size.split("x"))))
                 one = {"b64_json": base64.b64encode(content).decode()}
             return told({"created": 1, "data": [one], "usage": USAGE})
+
+        return self.take(make)
+
+    def _chat(self, asked: dict[str, Any]) -> Answer:
+        """An answer of three words to each that is asked for; a word is a token."""
+        unknown = "max_tokens" if asked["model"] == "gpt-5" else "max_completion_tokens"
+        if unknown in asked:
+            return _bad(f"Unsupported parameter: '{unknown}' is not supported with this model.")
+        said = [one["content"] for one in asked["messages"]]
+
+        def make() -> Answer:
+            self.billed.append(said[-1])
+            choices = [
+                {
+                    "index": number,
+                    "message": {
+                        "role": "assistant",
+                        "content": f"{number} of {said[-1].split()[0]}",
+                    },
+                    "finish_reason": "stop",
+                }
+                for number in range(asked.get("n", 1))
+            ]
+            read, answered = sum(len(one.split()) for one in said), 3 * len(choices)
+            usage = {
+                "prompt_tokens": read,
+                "completion_tokens": answered,
+                "total_tokens": read + answered,
+            }
+            answer = {
+                "id": f"chatcmpl-{next(self._numbers)}",
+                "object": "chat.completion",
+                "created": 1711929600,
+                "model": f"{asked['model']}-2026-01-01",
+                "choices": choices,
+            }
+            return told(answer if asked["model"] == "uncounted" else answer | {"usage": usage})
 
         return self.take(make)
 

@@ -41,6 +41,7 @@ EVENT_STREAM_SECONDS_MAX = 3_600.0
 KEEP_ALIVE_SECONDS = 15.0
 PREFER_WAIT_SECONDS_MAX = 60
 SYNCHRONOUS_SECONDS_MAX = 60.0  # that a kind which is answered at once may take
+CHAT_SECONDS_MAX = 300.0  # that the answer of a language model is waited for
 QUEUE_COUNTED_MAX = 1_000  # places in the queue that are told exactly
 WAITING_MAX = 1_000_000  # parked tasks of all accounts together
 CLAIM_LOOKED_AT_MAX = 32  # of the queue, among which a worker prefers what it has loaded

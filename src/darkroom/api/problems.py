@@ -51,6 +51,11 @@ async def answer(
     return say(problem, trace)
 
 
+def envelope_over_http(problem: errors.Refusal, trace: Trace) -> Response:
+    """A refusal to clients of another wire, who know it by its HTTP status, whatever the key's."""
+    return wire.refusal(problem, "quickstart", trace.request_id)
+
+
 def envelope(problem: errors.Refusal, trace: Trace) -> Response:
     """A refusal as the API says it."""
     return wire.refusal(problem, trace.wire, trace.request_id)

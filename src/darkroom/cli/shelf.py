@@ -31,6 +31,12 @@ def models() -> list[dict[str, Any]]:
 
 
 def _shown(kind: str, offer: Offer) -> dict[str, Any]:
-    mill = ledger.mill(offer.credits)
-    rate = {"credits": ledger.credits_of(mill), "mill": mill, "unit": catalogue.unit(kind, offer)}
+    mill, input_mill = ledger.mill(offer.credits), ledger.mill(offer.input_credits)
+    rate = {
+        "credits": ledger.credits_of(mill),
+        "mill": mill,
+        "input_credits": ledger.credits_of(input_mill),
+        "input_mill": input_mill,
+        "unit": catalogue.unit(kind, offer),
+    }
     return {**catalogue.bounds(kind, offer), "rate": rate}

@@ -65,4 +65,5 @@ KINDS = {
     "text-to-audio": Kind("text-to-audio"),
     "speech-recognize": Kind("speech-recognize", ("audio_url",)),
     "podcast-text": Kind("podcast/generate/text"),
+    "chat": Kind("chat"),
 }

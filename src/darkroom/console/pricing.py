@@ -11,6 +11,7 @@ from darkroom.api.call import Edge
 from darkroom.console.visit import Page, Visit
 from darkroom.domain import accounts, packages, payments
 from darkroom.domain.packages import Package
+from darkroom.domain.rates import Rate
 
 _WANTED_CHARS_MAX = 100
 # A credit is worth fractions of a cent.
@@ -26,6 +27,7 @@ class Rated:
     kind: str
     unit: str
     mill: int
+    input_mill: int
     dollars: str
 
 
@@ -83,12 +85,19 @@ def rated(edge: Edge, wanted: str) -> list[Rated]:
     """The rates in force of every model and kind that has all the words wanted."""
     words = wanted.lower().split()
     return [
-        Rated(key, model.name, kind, rate.unit, rate.mill, dollars(_worth(edge, rate.mill)))
+        Rated(key, model.name, kind, rate.unit, rate.mill, rate.input_mill, _dollars(edge, rate))
         for key, model in edge.catalogue.models.items()
         for kind in model.kinds
         if (rate := edge.catalogue.rates.get((key, kind))) is not None
         and all(word in f"{key} {model.name} {kind}".lower() for word in words)
     ]
+
+
+def _dollars(edge: Edge, rate: Rate) -> str:
+    answered = dollars(_worth(edge, rate.mill))
+    if not rate.input_mill:
+        return answered
+    return f"{dollars(_worth(edge, rate.input_mill))} in, {answered} out"
 
 
 def _worth(edge: Edge, mill: int) -> Decimal:

@@ -28,6 +28,7 @@ def environment() -> jinja2.Environment:
     )
     templates.filters |= {
         "credits": credits_text,
+        "price": price,
         "dollars": dollars,
         "when": when,
         "ms": milliseconds,
@@ -55,6 +56,13 @@ def number(value: float) -> str:
 def credits_text(mill: int) -> str:
     """An amount of mill in credits: 1,234.5."""
     return number(ledger.credits_of(mill))
+
+
+def price(mill: int, input_mill: int) -> str:
+    """What a unit costs in credits: 1.5; of tokens that are read and answered: 15 in, 60 out."""
+    if not input_mill:
+        return credits_text(mill)
+    return f"{credits_text(input_mill)} in, {credits_text(mill)} out"
 
 
 def dollars(cents: int) -> str:

@@ -13,7 +13,8 @@ import msgspec
 
 from darkroom import errors
 from darkroom.domain import ledger, paces, rates, sizes
-from darkroom.domain.kinds.kind import Kind, several, words
+from darkroom.domain.kinds.chat import Chat
+from darkroom.domain.kinds.kind import TOKENS, Kind, several, words
 from darkroom.domain.kinds.table import KINDS
 from darkroom.domain.rates import Rate
 
@@ -25,11 +26,14 @@ _KEY = re.compile(r"[A-Za-z0-9._-]{1,100}")
 class Offer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a model offers for one kind; `backends` where others serve it than the model's.
 
-    No `unit` is the kind's usual one; no `images_max` as many as the kind takes.
+    No `unit` is the kind's usual one; no `images_max` as many as the kind takes. Of what is paid
+    by tokens `credits` are for those that are answered, `input_credits` for those that are read,
+    and an answer has `tokens_max` at most.
     """
 
     credits: Decimal
     unit: str = ""
+    input_credits: Decimal = Decimal()
     backends: tuple[str, ...] | None = None
     aspect_ratios: tuple[str, ...] = ()
     resolutions: tuple[str, ...] = ()
@@ -37,6 +41,7 @@ class Offer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     images_max: Annotated[int, msgspec.Meta(ge=1, le=16)] | None = None
     outputs_max: Annotated[int, msgspec.Meta(ge=1, le=64)] = 8
     prompt_chars_max: Annotated[int, msgspec.Meta(ge=1, le=2000)] = 2000
+    tokens_max: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 4096
 
 
 class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -163,11 +168,14 @@ class Catalogue:
         size = _size(kind, offer, given) if kind.size else None
         seconds = _seconds(offer, given)
         rate = self.rates[given.model, kind.name]
-        amount = rates.Amount(
-            pixels=size.pixels if size else 0,
-            seconds=seconds,
-            characters=sum(len(words(given, name)) for name in kind.texts),
-        )
+        if isinstance(given, Chat):
+            amount = _tokens(offer, given)
+        else:
+            amount = rates.Amount(
+                pixels=size.pixels if size else 0,
+                seconds=seconds,
+                characters=sum(len(words(given, name)) for name in kind.texts),
+            )
         return Order(count, size, rate, rates.price_mill(rate, amount), seconds)
 
     def _offer(self, kind: Kind, key: str) -> Offer:
@@ -230,6 +238,18 @@ def _seconds(offer: Offer, given: Any) -> int:
             field="duration",
         )
     return seconds
+
+
+def _tokens(offer: Offer, given: Chat) -> rates.Amount:
+    """The most that an answer may use, which is held: what it does use is known at its end."""
+    _check_count("n", given.n, offer.outputs_max)
+    if given.output_tokens_max > offer.tokens_max * given.n:
+        raise errors.BadParameter(
+            f"max_tokens is {given.output_tokens_max // given.n}; {given.model} answers at most "
+            f"{offer.tokens_max}.",
+            field="max_tokens",
+        )
+    return rates.Amount(input_tokens=given.input_tokens_max, output_tokens=given.output_tokens_max)
 
 
 def _check_count(name: str, count: int, count_max: int) -> None:
@@ -305,8 +325,11 @@ def _check_offer(kind: str, offer: Offer) -> None:
         raise errors.BadParameter(f"There is no kind {kind}.")
     if (offer.unit or KINDS[kind].units[0]) not in KINDS[kind].units:
         raise errors.BadParameter(f'"{offer.unit}" is no unit of a price of {kind}.')
-    if not 0 <= ledger.mill(offer.credits) <= ledger.GRANT_MILL_MAX:
-        raise errors.BadParameter(f"{offer.credits} credits is no price.")
+    for amount in (offer.credits, offer.input_credits):
+        if not 0 <= ledger.mill(amount) <= ledger.GRANT_MILL_MAX:
+            raise errors.BadParameter(f"{amount} credits is no price.")
+    if offer.input_credits and unit(kind, offer) != TOKENS:
+        raise errors.BadParameter("input_credits: only what is paid by tokens has two prices.")
     for ratio in offer.aspect_ratios:
         sizes.resolve(ratio, None)
     for resolution in offer.resolutions:
@@ -329,6 +352,7 @@ def bounds(kind: str, offer: Offer) -> dict[str, Any]:
         "images_max": files_max(takes, offer, "images") if "images" in takes.files else 0,
         "outputs_max": offer.outputs_max if takes.count_field else 1,
         "prompt_chars_max": offer.prompt_chars_max,
+        "tokens_max": offer.tokens_max if unit(kind, offer) == TOKENS else 0,
     }
 
 
@@ -340,7 +364,13 @@ def unit(kind: str, offer: Offer) -> str:
 def prices(models: Mapping[str, Model]) -> list[rates.Asked]:
     """Every price that the models ask for."""
     return [
-        rates.Asked(key, kind, unit(kind, offer), ledger.mill(offer.credits))
+        rates.Asked(
+            key,
+            kind,
+            unit(kind, offer),
+            ledger.mill(offer.credits),
+            ledger.mill(offer.input_credits),
+        )
         for key, model in models.items()
         for kind, offer in model.kinds.items()
     ]

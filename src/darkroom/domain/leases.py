@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from darkroom import config, errors
-from darkroom.domain import assets, lanes, ledger, usage, webhooks
+from darkroom.domain import assets, lanes, ledger, rates, usage, webhooks
+from darkroom.domain.kinds.kind import TOKENS
+from darkroom.domain.kinds.table import KINDS
 from darkroom.storage.database import Transaction, jsonb
 
 
@@ -104,6 +106,7 @@ async def succeed(
     notes: Mapping[str, Any],
 ) -> bool:
     """End a task well: its assets, its state and its money; False when the lease was lost."""
+    charged_mill = await _charged(tx, claimed, notes)
     row = await tx.first(
         _Id,
         "tasks.succeed",
@@ -111,16 +114,32 @@ async def succeed(
         attempt=claimed.attempt,
         served_by=served_by,
         notes=jsonb(notes),
-        charged_mill=claimed.price_mill,
+        charged_mill=charged_mill,
     )
     if row is None:
         return False
     await assets.add(tx, claimed.account_id, outputs, task_id=claimed.id)
-    await ledger.settle(tx, claimed.id, claimed.price_mill)
+    await ledger.settle(tx, claimed.id, charged_mill)
     await usage.note_end(tx, claimed.id)
     await lanes.release(tx, claimed.account_id, claimed.id)
     await webhooks.announce(tx, [claimed.id], webhooks.OUTPUT, webhooks.ENDED)
     return True
+
+
+async def _charged(tx: Transaction, claimed: Claim, notes: Mapping[str, Any]) -> int:
+    """What a task costs: its price, or what it used of it at the rate it was submitted at.
+
+    The backend's notes say how many tokens it used; those that it does not tell are free.
+    """
+    if TOKENS not in KINDS[claimed.kind].units:
+        return claimed.price_mill
+    used = {
+        name: count
+        for name in ("input_tokens", "output_tokens")
+        if isinstance(count := notes.get(name), int) and count > 0
+    }
+    rate = await rates.pinned(tx, claimed.id)
+    return min(claimed.price_mill, rates.price_mill(rate, rates.Amount(**used)))
 
 
 async def fail(

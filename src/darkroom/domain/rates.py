@@ -12,7 +12,10 @@ from darkroom.storage.database import Transaction
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """One version of a price: whole mill a unit of one model and kind, from an instant on."""
+    """One version of a price: whole mill a unit of one model and kind, from an instant on.
+
+    Of tokens `mill` is for those that are answered, `input_mill` for those that are read.
+    """
 
     id: int
     model: str
@@ -20,6 +23,7 @@ class Rate:
     unit: str
     mill: int
     effective_at: datetime
+    input_mill: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +34,18 @@ class Asked:
     kind: str
     unit: str
     mill: int
+    input_mill: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """What one task makes, in everything that a price may be for."""
+    """What one task makes or uses, in everything that a price may be for."""
 
     pixels: int = 0
     seconds: int = 1
     characters: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
 
 
 def price_mill(rate: Rate, amount: Amount) -> int:
@@ -50,6 +57,9 @@ def price_mill(rate: Rate, amount: Amount) -> int:
             return rate.mill * amount.seconds
         case "1000 characters":
             return -(-rate.mill * amount.characters // 1_000)
+        case "million tokens":
+            used = rate.input_mill * amount.input_tokens + rate.mill * amount.output_tokens
+            return -(-used // 1_000_000)
         case _:  # an image, a call
             return rate.mill
 
@@ -70,6 +80,11 @@ async def in_force(tx: Transaction) -> dict[tuple[str, str], Rate]:
     return {(rate.model, rate.kind): rate for rate in await tx.all(Rate, "rates.latest")}
 
 
+async def pinned(tx: Transaction, task_id: str) -> Rate:
+    """The rate that a task was submitted at."""
+    return await tx.one(Rate, "rates.pinned", task_id=task_id)
+
+
 async def of_model(tx: Transaction, model: str, *, rows_max: int = 100) -> list[Rate]:
     """A model's rates, those to come included, the last first."""
     return await tx.all(Rate, "rates.of_model", model=model, rows_max=rows_max)
@@ -81,4 +96,5 @@ def _columns(asked: Sequence[Asked]) -> dict[str, list[Any]]:
         "kinds": [one.kind for one in asked],
         "units": [one.unit for one in asked],
         "mills": [one.mill for one in asked],
+        "input_mills": [one.input_mill for one in asked],
     }

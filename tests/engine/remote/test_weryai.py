@@ -84,8 +84,8 @@ def test_words_are_answered_at_once(ground, tmp_path, wire) -> None:
     assert (call.remote_id, call.cost_micro) == (None, 12_340)
 
 
-def test_every_kind_but_the_podcasts_is_served() -> None:
-    assert {*KINDS} - WeryAI.kinds == {"podcast-text", "podcast-audio"}
+def test_every_kind_but_podcasts_and_chat_is_served() -> None:
+    assert {*KINDS} - WeryAI.kinds == {"podcast-text", "podcast-audio", "chat"}
 
 
 @pytest.mark.parametrize(

@@ -45,10 +45,27 @@ _ABOUT_THE_TASK = ("webhook_url", "webhook_events", "caller_id", "deadline_secon
 
 
 async def submit(call: Call, kind: Kind, earlier: tasks.Task | None = None) -> Any:
+    """Queue the tasks of a request, and answer it; with an `earlier` task it goes on with that."""
+    outcome, model = await place(call, kind, earlier)
+    answer = spellings.batch(outcome, call.principal.wire)
+    answer |= {"served_by": call.edge.catalogue.backend(model, kind.name)}
+    if earlier is not None:
+        answer |= {"task_id": earlier.id, "task_ids": [earlier.id]}
+    if kind.is_synchronous:
+        answer |= await _at_once(call, outcome.task_ids)
+        return wire.success(answer, call.trace.request_id)
+    answer, headers = await waiting.preferred(call, answer, outcome.task_ids)
+    headers |= {"Idempotent-Replayed": "true"} if outcome.replayed else {}
+    return wire.success(answer, call.trace.request_id, headers=headers)
+
+
+async def place(
+    call: Call, kind: Kind, earlier: tasks.Task | None = None
+) -> tuple[tasks.Batch, str]:
     """Check, price, moderate, hold the credits, queue the tasks; a refusal leaves nothing.
 
     With an `earlier` task it goes on with that one: under its id, and with its words where the
-    request has none.
+    request has none. Answers the batch, and the key of its model.
     """
     key = _idempotency_key(call)
     fields = await wire.read_json(call.request)
@@ -71,16 +88,7 @@ async def submit(call: Call, kind: Kind, earlier: tasks.Task | None = None) -> A
         await taken.discard()
     call.trace.batch_id, call.trace.mill = outcome.id, 0 if outcome.replayed else outcome.price_mill
     call.trace.task_id = outcome.task_ids[0]
-    answer = spellings.batch(outcome, call.principal.wire)
-    answer |= {"served_by": call.edge.catalogue.backend(given.model, kind.name)}
-    if earlier is not None:
-        answer |= {"task_id": earlier.id, "task_ids": [earlier.id]}
-    if kind.is_synchronous:
-        answer |= await _at_once(call, outcome.task_ids)
-        return wire.success(answer, call.trace.request_id)
-    answer, headers = await waiting.preferred(call, answer, outcome.task_ids)
-    headers |= {"Idempotent-Replayed": "true"} if outcome.replayed else {}
-    return wire.success(answer, call.trace.request_id, headers=headers)
+    return outcome, given.model
 
 
 def _idempotency_key(call: Call) -> str | None:
@@ -176,11 +184,20 @@ async def _at_once(call: Call, task_ids: Sequence[str]) -> dict[str, Any]:
     )
     if ended is None:
         return {}
-    if ended[0].error is not None:
-        is_bad_input = ended[0].error_code == errors.BadInput.code
-        refusal = errors.InputRefused if is_bad_input else errors.Unavailable
-        raise refusal(f"{ended[0].error} Nothing was charged.")
+    check_success(ended[0])
     return spellings.task(ended[0], call.principal.wire, call.base_url)
+
+
+def check_success(task: tasks.Task) -> None:
+    """Raise as a refusal what a task that is answered at once failed of."""
+    if task.error is None:
+        return
+    refusals = {
+        errors.BadInput.code: errors.InputRefused,
+        errors.ContentBlocked.code: errors.ContentRefused,
+    }
+    refusal = refusals.get(task.error_code or 0, errors.Unavailable)
+    raise refusal(f"{task.error} Nothing was charged.")
 
 
 def _continuing(submission: tasks.Submission, earlier: tasks.Task) -> tasks.Submission:

@@ -7,6 +7,7 @@ from typing import Any
 from darkroom.api.call import Call, Route
 from darkroom.domain import ledger, spellings
 from darkroom.domain.catalogue import Catalogue, Model, bounds
+from darkroom.domain.rates import Rate
 
 
 async def list_models(call: Call) -> Any:
@@ -27,16 +28,23 @@ def _shown(key: str, model: Model, catalogue: Catalogue) -> dict[str, Any]:
             kind: {
                 "served_by": served_by,
                 **bounds(kind, model.kinds[kind]),
-                "rate": {
-                    "credits": ledger.credits_of(catalogue.rates[key, kind].mill),
-                    "mill": catalogue.rates[key, kind].mill,
-                    "unit": catalogue.rates[key, kind].unit,
-                    "version": catalogue.rates[key, kind].id,
-                    "since": spellings.instant(catalogue.rates[key, kind].effective_at),
-                },
+                "rate": _rate(catalogue.rates[key, kind]),
             }
             for kind, served_by in catalogue.backends_of(key).items()
         },
+    }
+
+
+def _rate(rate: Rate) -> dict[str, Any]:
+    """A price; the second, of what is read, is none but for tokens."""
+    return {
+        "credits": ledger.credits_of(rate.mill),
+        "mill": rate.mill,
+        "input_credits": ledger.credits_of(rate.input_mill),
+        "input_mill": rate.input_mill,
+        "unit": rate.unit,
+        "version": rate.id,
+        "since": spellings.instant(rate.effective_at),
     }
 
 

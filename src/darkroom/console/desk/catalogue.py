@@ -19,11 +19,14 @@ from darkroom.domain import acts, catalogue, edits, rates
 from darkroom.domain.acts import Deed
 from darkroom.domain.catalogue import Model, Offer
 from darkroom.domain.edits import FILE, HIDE, SET, Asked, Edit
+from darkroom.domain.kinds.kind import TOKENS
 from darkroom.domain.kinds.table import KINDS
 from darkroom.storage.database import Transaction
 
 # What the address of a model that is yet to be named says instead of its key.
 _NEW = "new"
+# What only an offer that is paid by tokens has.
+_OF_TOKENS = ("input_credits", "tokens_max")
 _EDITED = {SET: "edited", HIDE: "hidden", FILE: "as the file says"}
 
 
@@ -119,7 +122,12 @@ def _last(history: Sequence[Edit]) -> Mapping[str, Any]:
 def _inputs(kind: str, document: Mapping[str, Any]) -> list[Input]:
     """The form of an offer, from what an offer is."""
     offer: Mapping[str, Any] = document.get("kinds", {}).get(kind, {})
-    return [_input(kind, field, offer) for field in msgspec.structs.fields(Offer)]
+    is_by_tokens = TOKENS in KINDS[kind].units
+    return [
+        _input(kind, field, offer)
+        for field in msgspec.structs.fields(Offer)
+        if is_by_tokens or field.name not in _OF_TOKENS
+    ]
 
 
 def _input(kind: str, field: msgspec.structs.FieldInfo, offer: Mapping[str, Any]) -> Input:

@@ -15,6 +15,8 @@ NEGATIVE_PROMPT_CHARS_MAX = 1000
 SEED_MAX = 2**31 - 1
 DEADLINE_SECONDS_MAX = 86_400
 PRIORITY_MAX = 9
+# The unit of what is paid when it is known what was used.
+TOKENS = "million tokens"
 
 ModelKey = Annotated[
     str, msgspec.Meta(min_length=1, max_length=100, description="A key of GET /v1/models.")

@@ -7,7 +7,16 @@ from typing import Any
 import msgspec
 import msgspec.structs
 
-from darkroom.domain.kinds import audio, effects, image, image_tools, podcast, video, video_tools
+from darkroom.domain.kinds import (
+    audio,
+    chat,
+    effects,
+    image,
+    image_tools,
+    podcast,
+    video,
+    video_tools,
+)
 from darkroom.domain.kinds.kind import Kind
 
 KINDS: dict[str, Kind] = {
@@ -20,6 +29,7 @@ KINDS: dict[str, Kind] = {
         video_tools.KINDS,
         audio.KINDS,
         podcast.KINDS,
+        chat.KINDS,
     )
     for kind in kinds
 }

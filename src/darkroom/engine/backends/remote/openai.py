@@ -1,8 +1,8 @@
-"""OpenAI and whatever speaks its wire: Images answer at once, Videos are asked for until done.
+"""OpenAI and whatever speaks its wire: Images and Chat answer at once, Videos are asked for.
 
-Source: OpenAI's API reference, `images/generations`, `images/edits` and `videos`. Its models take
-different parameters and refuse those that they do not know, so that only what the options say is
-sent beside model, prompt and size.
+Source: OpenAI's API reference, `images/generations`, `images/edits`, `videos` and
+`chat/completions`. Its models take different parameters and refuse those that they do not know, so
+that only what the options say is sent beside model, prompt and size.
 """
 
 from __future__ import annotations
@@ -12,14 +12,16 @@ import base64
 import binascii
 import math
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+import httpx
 import msgspec
 
 from darkroom import errors, media
 from darkroom.engine.backends.contract import Call, Errand, Input, Output
-from darkroom.engine.backends.remote import core
+from darkroom.engine.backends.remote import completions, core
 from darkroom.engine.backends.remote.line import Line, Lost, read, sentence
 from darkroom.engine.backends.remote.options import Options
 from darkroom.engine.backends.remote.upstream import Result, Seen, Upstream
@@ -47,11 +49,14 @@ class OpenAIOptions(Options, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """What a catalogue entry tells this upstream beside what it tells all.
 
     `sizes` are those that the model takes, the nearest is asked for. `takes` are fields that it
-    knows beyond OpenAI's own. `token_cost` is what a million tokens cost in US dollars.
+    knows beyond OpenAI's own. `tokens_field` is how it calls the most tokens of an answer: OpenAI's
+    newer models know `max_completion_tokens` alone. `token_cost` is what a million tokens cost in
+    US dollars.
     """
 
     sizes: tuple[str, ...] = ()
     takes: tuple[Literal["seed", "negative_prompt"], ...] = ()
+    tokens_field: completions.TokensField = "max_tokens"
     token_cost: dict[Literal["text_input", "image_input", "output"], float] = msgspec.field(
         default_factory=dict
     )
@@ -87,10 +92,12 @@ class _Video(msgspec.Struct):
 
 
 class OpenAI(Upstream):
-    """Pictures from `/v1/images`, clips from `/v1/videos`."""
+    """Pictures from `/v1/images`, clips from `/v1/videos`, answers from `/v1/chat`."""
 
     name = "openai"
-    kinds = frozenset({"text-to-image", "image-to-image", "text-to-video", "image-to-video"})
+    kinds = frozenset(
+        {"text-to-image", "image-to-image", "text-to-video", "image-to-video", "chat"}
+    )
     options = OpenAIOptions
     address = "https://api.openai.com"
     variable = "OPENAI_API_KEY"
@@ -107,12 +114,14 @@ class OpenAI(Upstream):
         return {"Authorization": f"Bearer {key}"}
 
     async def submit(self, given: Input, line: Line, call: Call) -> str | Seen:
+        if given.kind == "chat":
+            return await _chat(self.name, given, line)
         fields = _fields(given, line)
         if given.kind.endswith("video"):
             fields["seconds"] = str(given.fields["duration"])
             pictures = given.files.get("image", ())
             sent = _parts(fields) + await asyncio.to_thread(_files, "input_reference", pictures)
-            return read(await line.send("POST", "/v1/videos", files=sent), _Video).id
+            return read(await line.send("POST", _at(line, "/videos"), files=sent), _Video).id
         try:
             answer = await _pictures(fields, given, line)
         except errors.ContentBlocked as error:
@@ -121,7 +130,7 @@ class OpenAI(Upstream):
         return _seen(read(answer, _Pictures), line)
 
     async def look(self, remote_id: str, line: Line) -> Seen:
-        video = read(await line.send("GET", f"/v1/videos/{remote_id}"), _Video)
+        video = read(await line.send("GET", _at(line, f"/videos/{remote_id}")), _Video)
         if video.status in _FAILED:
             said = f"{self.name}: {sentence(video.error) or f'the video is {video.status}.'}"
             code = video.error.get("code") if isinstance(video.error, dict) else None
@@ -130,11 +139,11 @@ class OpenAI(Upstream):
         if video.status not in _DONE:
             progress = video.progress if isinstance(video.progress, int | float) else 0.0
             return Seen(is_begun=video.status not in _WAITING, progress=progress / 100)
-        return Seen(results=(Result(f"/v1/videos/{remote_id}/content"),))
+        return Seen(results=(Result(_at(line, f"/videos/{remote_id}/content")),))
 
     async def cancel(self, remote_id: str, line: Line) -> bool:
         """There is no cancel; what is deleted is not finished."""
-        answer = await line.send("DELETE", f"/v1/videos/{remote_id}")
+        answer = await line.send("DELETE", _at(line, f"/videos/{remote_id}"))
         return isinstance(answer, dict) and answer.get("deleted") is True
 
     def explain(self, status: int, body: Any) -> errors.TaskError | None:
@@ -147,6 +156,25 @@ class OpenAI(Upstream):
         if fault.get("code") in _UNPAID or fault.get("type") in _UNPAID:
             return errors.Hindered(said, retry_after_seconds=_UNPAID_SECONDS)
         return None
+
+
+def _at(line: Line, path: str) -> str:
+    """The address of a path: an upstream's own may have a path, and then says its version too."""
+    return line.address + (path if httpx.URL(line.address).path.strip("/") else f"/v1{path}")
+
+
+async def _chat(name: str, given: Input, line: Line) -> Seen:
+    told = line.options
+    assert isinstance(told, OpenAIOptions)
+    body = completions.request(given, told.model_of(given.kind), told.tokens_field) | told.extra
+    answer = await line.send(
+        "POST", _at(line, "/chat/completions"), json=body, seconds_max=completions.SECONDS_MAX
+    )
+    seen, used = completions.seen(answer, name)
+    if used is None or not told.token_cost:
+        return seen
+    tokens = {"text_input": used.prompt_tokens, "output": used.completion_tokens}
+    return replace(seen, cost_micro=_sum_micro(tokens, told))
 
 
 def _fields(given: Input, line: Line) -> dict[str, Any]:
@@ -180,13 +208,14 @@ async def _pictures(fields: Mapping[str, Any], given: Input, line: Line) -> Any:
     if not pictures:
         return await line.send(
             "POST",
-            "/v1/images/generations",
+            _at(line, "/images/generations"),
             json={**fields, "n": 1},
             seconds_max=_PICTURE_SECONDS_MAX,
         )
     name = "image" if len(pictures) == 1 else "image[]"
     sent = _parts({**fields, "n": 1}) + await asyncio.to_thread(_files, name, pictures)
-    return await line.send("POST", "/v1/images/edits", files=sent, seconds_max=_PICTURE_SECONDS_MAX)
+    address = _at(line, "/images/edits")
+    return await line.send("POST", address, files=sent, seconds_max=_PICTURE_SECONDS_MAX)
 
 
 def _parts(fields: Mapping[str, Any]) -> list[tuple[str, Any]]:
@@ -237,4 +266,8 @@ def _cost_micro(usage: Any, options: Options) -> int | None:
         "image_input": used.input_tokens_details.image_tokens,
         "output": used.output_tokens,
     }
-    return round(sum(tokens[name] * cost for name, cost in options.token_cost.items()))
+    return _sum_micro(tokens, options)
+
+
+def _sum_micro(tokens: Mapping[str, int], options: OpenAIOptions) -> int:
+    return round(sum(tokens.get(name, 0) * cost for name, cost in options.token_cost.items()))

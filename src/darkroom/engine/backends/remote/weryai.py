@@ -64,7 +64,8 @@ class WeryAI(Upstream):
 
     name = "weryai"
     # A podcast is spoken under the id of its script, by whoever wrote it.
-    kinds = frozenset(name for name, kind in KINDS.items() if not kind.stage)
+    # A podcast is two tasks under one id; chat is another wire, which the upstream openai speaks.
+    kinds = frozenset(name for name, kind in KINDS.items() if kind.built_in and not kind.stage)
     options = WeryAIOptions
     address = "https://api.weryai.com"
     variable = "WERYAI_API_KEY"
