@@ -70,20 +70,28 @@ def stacked(
     sums = [sum(one.figures[n] or 0 for one in series) for n in range(len(names))]
     top, marks = _scale(max(sums, default=0), short)
     columns = _columns(names, series, written)
-    below = [0.0] * len(names)
+    paths = _bars(columns, series, top)
+    labels = _labels(columns)
+    return Chart(series, paths, columns, marks, labels, is_lines=False, is_empty=not any(sums))
+
+
+def _bars(columns: Sequence[Column], series: Sequence[Series], top: float) -> list[str]:
+    """The outlines of each series' bars; a number is written once: there are a thousand bars."""
+    width = columns[0].width * _BAR_SHARE if columns else 0.0
+    across, back = f"h{width:.1f}V", f"h-{width:.1f}z"
+    corners = [f"M{one.x + one.width * (1 - _BAR_SHARE) / 2:.1f} " for one in columns]
+    below, feet = [0.0] * len(columns), [f"{_y(0, top):.1f}"] * len(columns)
     paths = []
     for one in series:
         bars = []
-        for n, column in enumerate(columns):
-            if figure := one.figures[n]:
-                x, width = column.x + column.width * (1 - _BAR_SHARE) / 2, column.width * _BAR_SHARE
-                foot, below[n] = _y(below[n], top), below[n] + figure
-                bars.append(
-                    f"M{x:.1f} {foot:.1f}h{width:.1f}V{_y(below[n], top):.1f}h-{width:.1f}z"
-                )
+        for n, figure in enumerate(one.figures):
+            if figure:
+                below[n] += figure
+                head = f"{_y(below[n], top):.1f}"
+                bars.append(f"{corners[n]}{feet[n]}{across}{head}{back}")
+                feet[n] = head
         paths.append("".join(bars))
-    labels = _labels(columns)
-    return Chart(series, paths, columns, marks, labels, is_lines=False, is_empty=not any(sums))
+    return paths
 
 
 def lines(names: Sequence[str], series: Sequence[Series], written: Callable[[float], str]) -> Chart:
@@ -123,19 +131,15 @@ def _columns(
     names: Sequence[str], series: Sequence[Series], written: Callable[[float], str]
 ) -> list[Column]:
     width = (WIDTH - _LEFT - _RIGHT) / max(len(names), 1)
+    wide, called = round(width, 1), [one.name for one in series]
     columns = []
     for n, name in enumerate(names):
         figures = [each.figures[n] for each in series]
         texts = ["" if one is None else written(one) for one in figures]
-        said = (f"{one.name}: {text}" for one, text in zip(series, texts, strict=True) if _is(text))
-        place = (round(_LEFT + n * width, 1), round(width, 1))
-        columns.append(Column(*place, name, texts, "\n".join((name, *said))))
+        # What is nothing is not worth a word.
+        said = [f"\n{each}: {text}" for each, text in zip(called, texts, strict=True) if text > "0"]
+        columns.append(Column(round(_LEFT + n * width, 1), wide, name, texts, name + "".join(said)))
     return columns
-
-
-def _is(text: str) -> bool:
-    """Whether a figure is worth a word."""
-    return text not in ("", "0")
 
 
 def _labels(columns: Sequence[Column]) -> list[Label]:

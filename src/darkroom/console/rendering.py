@@ -50,7 +50,7 @@ def _addresses() -> Mapping[str, str]:
 
 def number(value: float) -> str:
     """A count or an amount with its thousands apart: 12,345.5."""
-    return f"{value:,.3f}".rstrip("0").rstrip(".")
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.3f}".rstrip("0").rstrip(".")
 
 
 def credits_text(mill: int) -> str:
