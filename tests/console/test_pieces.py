@@ -7,12 +7,11 @@ import re
 from pathlib import Path
 from typing import Any
 
-import av
-import numpy as np
 import pytest
 from console_visitors import Visitor
 from playwright.sync_api import Locator, Page, expect
 
+import recordings
 from darkroom.console import forms
 from darkroom.domain.catalogue import Offer
 from darkroom.domain.kinds.kind import Kind
@@ -157,8 +156,10 @@ def test_speakers_are_sent_as_a_list(signed_in_page: Page) -> None:
 
 def test_areas_are_drawn_moved_and_removed(signed_in_page: Page, tmp_path: Path) -> None:
     page = signed_in_page
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(recordings.clip())
     page.goto("/playground?kind=video-watermark-remove")
-    page.locator('[data-of="choose"]').set_input_files(_clip(tmp_path / "clip.mp4"))
+    page.locator('[data-of="choose"]').set_input_files(path)
     stage = page.locator(".stage")
     expect(stage.locator("video")).to_have_js_property("videoWidth", 160)
     areas = stage.locator("rect")
@@ -206,14 +207,3 @@ def _near(page: Page, corners: list[float]) -> None:
         return len(areas) == 1 and [*areas[0].values()] == pytest.approx(corners, abs=0.01)
 
     wait_until(is_there, what=f"an area at {corners}")
-
-
-def _clip(path: Path) -> Path:
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=10)
-        stream.width, stream.height, stream.pix_fmt = 160, 90, "yuv420p"
-        for _ in range(10):
-            frame = av.VideoFrame.from_ndarray(np.zeros((90, 160, 3), np.uint8), format="rgb24")
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    return path
