@@ -87,7 +87,10 @@ async def opened(settings: Config) -> AsyncIterator[House]:
         for key, model in served.models.items():
             for name in sorted(set(model.backends) - registry.names()):
                 _log.warning("%s names the backend %s, which is not installed", key, name)
-        renewing = asyncio.create_task(renew.run(database, served, stop))
+        # Workers of chosen models leave the others to other boxes, which may have what is not here.
+        lacks = registry.lacks if settings.workers_count and not settings.models else None
+        served.lack(lacks() if lacks else {})
+        renewing = asyncio.create_task(renew.run(database, served, stop, lacks))
         try:
             yield House(database, files, served, stripe, stop, hurry)
         finally:

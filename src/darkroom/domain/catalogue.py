@@ -96,6 +96,8 @@ class Catalogue:
     hidden: Mapping[str, Model] = field(default_factory=dict)
     # What the catalogue's files say, without the edits over it.
     files: Mapping[str, Model] = field(default_factory=dict)
+    # What a backend cannot do where this process's workers run, by backend and kind, and why.
+    lacks: Mapping[tuple[str, str], str] = field(default_factory=dict)
     _served: Mapping[str, Served] | None = field(default=None, init=False, repr=False)
 
     def change(
@@ -107,6 +109,11 @@ class Catalogue:
         """Take other models and rates."""
         self.models, self.hidden, self.rates = models, hidden, in_force
         self._served = None
+
+    def lack(self, lacks: Mapping[tuple[str, str], str]) -> None:
+        """Take what the machine lacks now: a program may have been installed meanwhile."""
+        if lacks != self.lacks:
+            self.lacks, self._served = lacks, None
 
     def served(self) -> Mapping[str, Served]:
         """Every model whose tasks can be run here, hidden ones included; the same until a change.
@@ -143,7 +150,8 @@ class Catalogue:
         wanted = model.backends if offer.backends is None else offer.backends
         installed = tuple(name for name in wanted if name in self.backends)
         built_in = KINDS[kind].built_in
-        return installed or ((built_in,) if self.sandbox and built_in else ())
+        found = installed or ((built_in,) if self.sandbox and built_in else ())
+        return tuple(one for one in found if (one, kind) not in self.lacks) or found
 
     def is_sandbox(self, key: str, kind: str) -> bool:
         """Whether a built-in backend stands in for those that a model should have."""
@@ -162,6 +170,8 @@ class Catalogue:
             _check_count(name, len(several(getattr(given, name))), files_max(kind, offer, name))
         size = _size(kind, offer, given) if kind.size else None
         seconds = _seconds(offer, given)
+        if missing := self.lacks.get((self.backend(given.model, kind.name) or "", kind.name)):
+            raise errors.Unavailable(f"{missing} Nothing was charged.")
         rate = self.rates[given.model, kind.name]
         amount = rates.Amount(
             pixels=size.pixels if size else 0,

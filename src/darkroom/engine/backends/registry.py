@@ -7,6 +7,7 @@ import importlib.util
 
 from darkroom import errors
 from darkroom.engine.backends.contract import Backend, Remote
+from darkroom.engine.backends.synth import programs
 
 GROUP = "darkroom.backends"
 REMOTES = "darkroom.remotes"
@@ -18,6 +19,11 @@ def names() -> frozenset[str]:
     """The backends and remotes that the installed packages declare, and that can be loaded."""
     every = (one.name for group in (GROUP, REMOTES) for one in _declared(group))
     return frozenset(name for name in every if not _missing(name))
+
+
+def lacks() -> dict[tuple[str, str], str]:
+    """What an installed backend cannot do on this machine, by backend and kind, and why."""
+    return {("synth", kind): words for kind, words in programs.lacks().items()}
 
 
 def create(name: str) -> Backend:
