@@ -74,3 +74,18 @@ def test_another_backend_that_can_is_taken_instead() -> None:
     shelf.lack({(name, SPEECH.name): "Install it." for name in ("synth", "b")})
     with pytest.raises(Unavailable, match=r"Install it\. Nothing was charged\."):
         shelf.order(SPEECH, given)
+
+
+def test_a_kind_that_an_upstream_does_not_do_is_told_at_start(
+    ground: Ground, tmp_path: Path
+) -> None:
+    file = tmp_path / "catalogue.toml"
+    file.write_text(
+        '[MINE]\nname = "Mine"\nbackends = ["stability"]\n[MINE.kinds.text-to-video]\ncredits = 1\n'
+    )
+    served = serve(
+        ground.conninfo, tmp_path, workers="0", sandbox="false", catalogue_file=str(file)
+    )
+    served.stop()
+    log = served.log.read_text()
+    assert "MINE names the backend stability for text-to-video, which stability does not" in log

@@ -181,3 +181,28 @@ def test_a_model_takes_as_many_images_as_it_says(images, fits):
 def test_a_resolution_inside_the_ratio_counts_where_none_is_sent():
     more = 'aspect_ratios = ["16:9(2k)"]'
     assert _order(OWN.format(more=more), aspect_ratio="16:9(2k)").size == Size(2728, 1536)
+
+
+def test_a_backend_is_not_given_a_kind_that_it_does_not_do():
+    text = """
+    [M]
+    name = "Mine"
+    backends = ["a", "b"]
+    [M.kinds.text-to-image]
+    credits = 1
+    [M.kinds.image-to-image]
+    credits = 1
+    backends = ["a"]
+    """
+    shelf = _catalogue(text, sandbox=False)
+    assert shelf.misnamed() == []
+    shelf.does = {"a": frozenset({"text-to-video"})}
+    assert shelf.misnamed() == [
+        "M names the backend a for text-to-image, which a does not do.",
+        "M names the backend a for image-to-image, which a does not do.",
+    ]
+    assert shelf.candidates("M", "text-to-image") == ("b",)
+    assert shelf.candidates("M", "image-to-image") == ()
+    given = IMAGE_TO_IMAGE.input(model="M", prompt="x", images=["https://example.com/a.png"])
+    with pytest.raises(errors.NotOffered, match="has no backend for image-to-image"):
+        shelf.order(IMAGE_TO_IMAGE, given)

@@ -81,12 +81,16 @@ async def opened(settings: Config) -> AsyncIterator[House]:
         connect.open_database(settings) as database,
         _stripe(settings) as stripe,
     ):
-        served = Catalogue({}, {}, registry.names(), settings.sandbox, files=models)
+        served = Catalogue(
+            {}, {}, registry.names(), settings.sandbox, files=models, does=registry.does()
+        )
         async with database.transaction() as tx:
             await edits.publish(tx, served)
         for key, model in served.models.items():
             for name in sorted(set(model.backends) - registry.names()):
                 _log.warning("%s names the backend %s, which is not installed", key, name)
+        for said in served.misnamed():
+            _log.warning("%s", said)
         # Workers of chosen models leave the others to other boxes, which may have what is not here.
         lacks = registry.lacks if settings.workers_count and not settings.models else None
         served.lack(lacks() if lacks else {})

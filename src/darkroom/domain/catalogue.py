@@ -96,6 +96,8 @@ class Catalogue:
     hidden: Mapping[str, Model] = field(default_factory=dict)
     # What the catalogue's files say, without the edits over it.
     files: Mapping[str, Model] = field(default_factory=dict)
+    # The kinds that a backend does, where that is known; others are asked for any.
+    does: Mapping[str, frozenset[str]] = field(default_factory=dict)
     # What a backend cannot do where this process's workers run, by backend and kind, and why.
     lacks: Mapping[tuple[str, str], str] = field(default_factory=dict)
     _served: Mapping[str, Served] | None = field(default=None, init=False, repr=False)
@@ -147,8 +149,9 @@ class Catalogue:
         model = self.models.get(key) or self.hidden.get(key)
         if model is None or (offer := model.kinds.get(kind)) is None:
             return ()
-        wanted = model.backends if offer.backends is None else offer.backends
-        installed = tuple(name for name in wanted if name in self.backends)
+        installed = tuple(
+            name for name in _named(model, offer) if name in self.backends and self._can(name, kind)
+        )
         built_in = KINDS[kind].built_in
         found = installed or ((built_in,) if self.sandbox and built_in else ())
         return tuple(one for one in found if (one, kind) not in self.lacks) or found
@@ -157,8 +160,20 @@ class Catalogue:
         """Whether a built-in backend stands in for those that a model should have."""
         model = self.models[key]
         offer = model.kinds[kind]
-        wanted = model.backends if offer.backends is None else offer.backends
-        return self.backend(key, kind) not in wanted
+        return self.backend(key, kind) not in _named(model, offer)
+
+    def _can(self, name: str, kind: str) -> bool:
+        return name not in self.does or kind in self.does[name]
+
+    def misnamed(self) -> list[str]:
+        """What is named in vain: a backend for a kind that it does not do, a sentence each."""
+        return [
+            f"{key} names the backend {name} for {kind}, which {name} does not do."
+            for key, model in self.models.items()
+            for kind, offer in model.kinds.items()
+            for name in _named(model, offer)
+            if not self._can(name, kind)
+        ]
 
     def order(self, kind: Kind, given: Any) -> Order:
         """Check a decoded request against its model's bounds and price it."""
@@ -198,6 +213,11 @@ class Catalogue:
                 field="model",
             )
         return offer
+
+
+def _named(model: Model, offer: Offer) -> tuple[str, ...]:
+    """The backends that are to serve an offer, installed or not."""
+    return model.backends if offer.backends is None else offer.backends
 
 
 def _check_texts(kind: Kind, offer: Offer, given: Any) -> None:

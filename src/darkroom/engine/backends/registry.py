@@ -21,6 +21,11 @@ def names() -> frozenset[str]:
     return frozenset(name for name in every if not _missing(name))
 
 
+def does() -> dict[str, frozenset[str]]:
+    """The kinds that each remote does: to ask another service no model is loaded."""
+    return {one.name: one.load().kinds for one in _declared(REMOTES)}
+
+
 def lacks() -> dict[tuple[str, str], str]:
     """What an installed backend cannot do on this machine, by backend and kind, and why."""
     return {("synth", kind): words for kind, words in programs.lacks().items()}
