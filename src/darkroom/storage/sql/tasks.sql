@@ -303,9 +303,9 @@ SELECT b.id FROM batches b JOIN tasks t ON t.batch_id = b.id
  WHERE t.id = %(task_id)s AND t.account_id = %(account_id)s FOR NO KEY UPDATE OF b;
 
 -- name: tasks.delete (caller)
--- Mark a task that has ended, what has gone on with it, and the files that they made as deleted, and
--- forget what their backends told, but how they were made, which a copy is asked for; answers these
--- files.
+-- Mark a task that has ended, what has gone on with it, and the files that they made as deleted,
+-- and forget what their backends told, but how they were made, which a copy is asked for; answers
+-- these files.
 WITH following AS (
     SELECT f.id, f.status FROM tasks f JOIN batches b ON b.id = f.batch_id
      WHERE b.continues = %(task_id)s
@@ -322,8 +322,8 @@ UPDATE assets SET deleted_at = now() FROM gone WHERE assets.task_id = gone.id
 RETURNING assets.file;
 
 -- name: tasks.forget (caller)
--- Forget what a request asked for when none of its tasks is left, and mark as deleted the files that
--- it brought itself (data: addresses, stored in its own transaction); answers these files.
+-- Forget what a request asked for when none of its tasks is left, and mark as deleted the files
+-- that it brought itself (data: addresses, stored in its own transaction); answers these files.
 WITH asked AS (
     SELECT b.id, b.created_at, b.input
       FROM batches b JOIN tasks t ON t.batch_id = b.id
