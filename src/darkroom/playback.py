@@ -38,7 +38,7 @@ async def check(path: Path, media_type: str, field: str) -> None:
     async with _turns:
         said = await _play(path, _FORMATS[media_type], sort)
     if said:
-        raise errors.InputRefused(f"{field}: the {sort} {said}", field=field)
+        raise errors.InputRefused(f"The {sort} {said}", field=field)
 
 
 async def _play(path: Path, form: str, sort: media.Sort) -> str:

@@ -52,13 +52,13 @@ def test_a_clip_that_cannot_be_decoded_is_refused_and_leaves_nothing(server):
     with server.client(server.ground.key(account.id)) as careful:
         for broken in (body[:200], body[: len(body) // 2], body[:40] + bytes(5000)):
             answer = careful.post(PATH, files={"file": ("a.mp4", broken)})
-            refused(answer, 422, 1002, "file: the clip is broken or cut off", "file")
+            refused(answer, 422, 1002, "The clip is broken or cut off", "file")
         refused(
             careful.post(
                 "/v1/generation/speech-recognize",
                 json={"audio_url": data_url(recordings.sound("wav")[:60], "audio/wav")},
             ),
-            *(422, 1002, "audio_url: the sound is broken", "audio_url"),
+            *(422, 1002, "The sound is broken", "audio_url"),
         )
         assert succeeded(careful.get("/v1/generation/balance")) == 1000
     assert rows(server, "SELECT count(*) FROM assets WHERE account_id = %s", account.id) == [(0,)]

@@ -312,7 +312,7 @@ WITH following AS (
 ), gone AS (
     UPDATE tasks SET deleted_at = now(), notes = jsonb_strip_nulls(
            jsonb_build_object('digital_source_type', notes -> 'digital_source_type'))
-     WHERE (id = %(task_id)s OR id IN (SELECT id FROM following))
+     WHERE id IN (SELECT %(task_id)s::text UNION ALL SELECT id FROM following)
        AND account_id = %(account_id)s AND deleted_at IS NULL
        AND status IN ('SUCCESS', 'FAILED')
        AND NOT EXISTS (SELECT 1 FROM following WHERE status NOT IN ('SUCCESS', 'FAILED'))
@@ -326,8 +326,10 @@ RETURNING assets.file;
 -- that it brought itself (data: addresses, stored in its own transaction); answers these files.
 WITH asked AS (
     SELECT b.id, b.created_at, b.input
-      FROM batches b JOIN tasks t ON t.batch_id = b.id
-     WHERE (t.id = %(task_id)s OR b.continues = %(task_id)s) AND b.account_id = %(account_id)s
+      FROM batches b
+     WHERE b.id IN (SELECT batch_id FROM tasks WHERE id = %(task_id)s
+                     UNION ALL SELECT id FROM batches WHERE continues = %(task_id)s)
+       AND b.account_id = %(account_id)s
        AND NOT EXISTS (SELECT 1 FROM tasks o WHERE o.batch_id = b.id AND o.deleted_at IS NULL)
 ), forgotten AS (
     UPDATE batches SET input = '{"fields": {}, "files": {}}' FROM asked
