@@ -19,6 +19,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+import whisper_double
 from darkroom.domain import accounts, api_keys, ledger
 from darkroom.storage.database import Database
 
@@ -161,6 +162,7 @@ def serve(conninfo: str, data: Path, *flags: str, **settings: str) -> Served:
     log = data / f"serve-{next(_numbers)}.log"
     environment = {
         **os.environ,
+        **whisper_double.install(data / "programs"),
         "DARKROOM_NOTICE_SECONDS": "0",
         **{f"DARKROOM_{name.upper()}": value for name, value in settings.items()},
         "DARKROOM_DATABASE_URL": conninfo,

@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from wire_calls import picture, refused, rows, succeeded
+from wire_calls import data_url, picture, refused, rows, succeeded
 
+import recordings
 from darkroom import config
 
 PATH = "/v1/generation/upload-file"
@@ -35,6 +36,32 @@ def test_an_upload_opens_without_a_key_as_it_was_sent(caller, form, media_type, 
     answer = httpx.get(url)
     assert (answer.content, answer.headers["Content-Type"]) == (body, media_type)
     assert url.endswith(f".{extension}")
+
+
+@pytest.mark.parametrize("ending", ["mp4", "webm", "mp3"])
+def test_a_clip_or_sound_that_plays_is_taken_as_it_was_sent(caller, ending):
+    body = recordings.sound(ending) if ending == "mp3" else recordings.clip(ending)
+    [url] = succeeded(caller.post(PATH, files={"file": ("x", body)}))["object_url_list"]
+    assert url.endswith(f".{ending}")
+    assert httpx.get(url).content == body
+
+
+def test_a_clip_that_cannot_be_decoded_is_refused_and_leaves_nothing(server):
+    account = server.ground.account()
+    body = recordings.clip()
+    with server.client(server.ground.key(account.id)) as careful:
+        for broken in (body[:200], body[: len(body) // 2], body[:40] + bytes(5000)):
+            answer = careful.post(PATH, files={"file": ("a.mp4", broken)})
+            refused(answer, 422, 1002, "The clip is broken or cut off", "file")
+        refused(
+            careful.post(
+                "/v1/generation/speech-recognize",
+                json={"audio_url": data_url(recordings.sound("wav")[:60], "audio/wav")},
+            ),
+            *(422, 1002, "The sound is broken", "audio_url"),
+        )
+        assert succeeded(careful.get("/v1/generation/balance")) == 1000
+    assert rows(server, "SELECT count(*) FROM assets WHERE account_id = %s", account.id) == [(0,)]
 
 
 def test_an_upload_is_told_by_its_bytes_and_not_by_its_name(caller):

@@ -46,3 +46,16 @@ def test_what_does_not_run_in_a_child_is_not_tried(bare) -> None:
     assert "PAINTER has no backend here" in wrong.sentence
     done = bare("models", "test", "PAINTER", "--json").json
     assert done["backend"] == "painter"
+
+
+def test_a_kind_that_an_upstream_does_not_do_is_told(bare) -> None:
+    data = bare.folder / "data"
+    data.mkdir()
+    (data / "catalogue.toml").write_text(
+        '[MINE]\nname = "Mine"\nbackends = ["stability"]\n[MINE.kinds.video-merge]\ncredits = 1\n'
+    )
+    bare.environment.update(DARKROOM_DATA=str(data))
+    said = bare("models", "test", "MINE").sentence
+    assert "MINE names the backend stability for video-merge, which stability does not do." in said
+    [mine] = [one for one in bare("models", "--json").json if one["model"] == "MINE"]
+    assert mine["kinds"]["video-merge"]["served_by"] == "toolbox"

@@ -32,7 +32,7 @@ class Queue:
             request_id=ids.new("req"),
             kind=KIND,
             model=model,
-            input={"fields": {}, "files": {}},
+            input=more.pop("input", {"fields": {}, "files": {}}),
             rate_id=self.rate_ids[model],
             price_mill=1,
             count=count,

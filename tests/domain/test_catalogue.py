@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from darkroom import errors
-from darkroom.domain import catalogue, rates
+from darkroom.domain import catalogue, entries, rates
 from darkroom.domain.catalogue import Catalogue
 from darkroom.domain.kinds.image import IMAGE_TO_IMAGE, TEXT_TO_IMAGE
 from darkroom.domain.sizes import Size
@@ -26,7 +26,7 @@ SHIPPED = resources.files("darkroom.domain").joinpath("catalogue.toml").read_tex
 
 
 def _catalogue(text, sandbox=True):
-    models = catalogue.parse(text, "test.toml")
+    models = entries.parse(text, "test.toml")
     at = datetime(2026, 1, 1, tzinfo=UTC)
     in_force = {
         (one.model, one.kind): rates.Rate(number, one.model, one.kind, one.unit, one.mill, at)
@@ -41,13 +41,13 @@ def _order(text, sandbox=True, kind=TEXT_TO_IMAGE, **asked):
 
 
 def test_the_shipped_catalogue_is_read_whole():
-    models = catalogue.parse(SHIPPED, "the shipped catalogue")
+    models = entries.parse(SHIPPED, "the shipped catalogue")
     assert models.keys() == tomllib.loads(SHIPPED).keys()
     assert {"PAINTER", "FLUX_PRO", "WERYAI_IMAGE_2_0"} <= models.keys()
 
 
 def test_every_shipped_model_has_a_price():
-    prices = catalogue.prices(catalogue.parse(SHIPPED, "the shipped catalogue"))
+    prices = catalogue.prices(entries.parse(SHIPPED, "the shipped catalogue"))
     free = {one.kind for one in prices if not one.mill}
     # What only a neural model could do is a marked stand-in, for nothing.
     assert free == {
@@ -85,27 +85,27 @@ def test_a_price_by_the_megapixel_follows_the_size():
 )
 def test_a_catalogue_with_a_mistake_is_refused_with_its_name(more):
     with pytest.raises(errors.ConfigInvalid, match=r"test\.toml"):
-        catalogue.parse(OWN.format(more=more), "test.toml")
+        entries.parse(OWN.format(more=more), "test.toml")
 
 
 @pytest.mark.parametrize("seconds", ["0", "-1", "86401", "inf", "nan", '"long"'])
 def test_a_time_that_no_task_may_take_is_refused_with_its_model(seconds):
     own = OWN.format(more="").replace('"Mine"', f'"Mine"\nseconds_max = {seconds}')
     with pytest.raises(errors.ConfigInvalid, match=r"test\.toml.*seconds_max"):
-        catalogue.parse(own, "test.toml")
+        entries.parse(own, "test.toml")
 
 
 def test_a_model_may_have_a_time_of_its_own():
     own = OWN.format(more="").replace('"Mine"', '"Mine"\nseconds_max = 1.5')
-    assert catalogue.parse(own, "test.toml")["M"].seconds_max == 1.5
-    assert catalogue.parse(OWN.format(more=""), "test.toml")["M"].seconds_max is None
+    assert entries.parse(own, "test.toml")["M"].seconds_max == 1.5
+    assert entries.parse(OWN.format(more=""), "test.toml")["M"].seconds_max is None
 
 
 @pytest.mark.parametrize("credits_asked", ["-1", "nan", "inf", '"x"', "0.0001", "1e30"])
 def test_a_price_that_is_none_is_refused_with_its_file(credits_asked):
     text = OWN.format(more="").replace("0.1", credits_asked)
     with pytest.raises(errors.ConfigInvalid, match=r"test\.toml"):
-        catalogue.prices(catalogue.parse(text, "test.toml"))
+        catalogue.prices(entries.parse(text, "test.toml"))
 
 
 @pytest.mark.parametrize(
@@ -181,3 +181,28 @@ def test_a_model_takes_as_many_images_as_it_says(images, fits):
 def test_a_resolution_inside_the_ratio_counts_where_none_is_sent():
     more = 'aspect_ratios = ["16:9(2k)"]'
     assert _order(OWN.format(more=more), aspect_ratio="16:9(2k)").size == Size(2728, 1536)
+
+
+def test_a_backend_is_not_given_a_kind_that_it_does_not_do():
+    text = """
+    [M]
+    name = "Mine"
+    backends = ["a", "b"]
+    [M.kinds.text-to-image]
+    credits = 1
+    [M.kinds.image-to-image]
+    credits = 1
+    backends = ["a"]
+    """
+    shelf = _catalogue(text, sandbox=False)
+    assert shelf.misnamed() == []
+    shelf.does = {"a": frozenset({"text-to-video"})}
+    assert shelf.misnamed() == [
+        "M names the backend a for text-to-image, which a does not do.",
+        "M names the backend a for image-to-image, which a does not do.",
+    ]
+    assert shelf.candidates("M", "text-to-image") == ("b",)
+    assert shelf.candidates("M", "image-to-image") == ()
+    given = IMAGE_TO_IMAGE.input(model="M", prompt="x", images=["https://example.com/a.png"])
+    with pytest.raises(errors.NotOffered, match="has no backend for image-to-image"):
+        shelf.order(IMAGE_TO_IMAGE, given)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from queueing import Queue, opened
 
 from darkroom import errors
-from darkroom.domain import assets, deletions, endings, tasks
+from darkroom.domain import assets, deletions, endings, galleries, tasks
 from darkroom.engine import sweep
 from darkroom.storage.database import Database
 from darkroom.storage.disk import Disk
@@ -131,3 +132,87 @@ def test_files_past_their_days_go_and_younger_ones_stay(ground: Ground, tmp_path
     assert ground.run(lambda database: swept(database, None)) == [True, True]
     assert ground.run(lambda database: swept(database, 30)) == [False, True]
     assert ground.run(lambda database: _state(database, account, old)) == (False, True)
+
+
+ASKED = {"fields": {"prompt": "our new car"}, "files": {}}
+NOTHING = {"fields": {}, "files": {}}
+
+
+async def _asked(database: Database, account_id: str, task_id: str) -> Any:
+    async with database.statement() as tx:
+        return (await galleries.find(tx, account_id, task_id)).input
+
+
+def test_what_was_asked_for_goes_with_the_last_task_of_its_request(ground: Ground) -> None:
+    account = ground.account().id
+
+    async def story(database: Database) -> None:
+        queue = await opened(database)
+        first, second = await queue.submit(account, 2, input=ASKED)
+        [other] = await queue.submit(account, input=ASKED)
+        for task_id in (first, second, other):
+            await queue.cancel(account, task_id)
+        await _delete(database, account, first)
+        assert await _asked(database, account, first) == ASKED
+        await _delete(database, account, second)
+        assert await _asked(database, account, first) == NOTHING
+        assert await _asked(database, account, other) == ASKED
+
+    ground.run(story)
+
+
+def test_of_two_that_are_deleted_at_once_one_is_the_last(ground: Ground) -> None:
+    account = ground.account().id
+
+    async def story(database: Database) -> None:
+        queue = await opened(database)
+        for _ in range(10):
+            made = await queue.submit(account, 4, input=ASKED)
+            for task_id in made:
+                await queue.cancel(account, task_id)
+            await asyncio.gather(*(_delete(database, account, one) for one in made))
+            assert await _asked(database, account, made[0]) == NOTHING
+
+    ground.run(story)
+
+
+def test_inputs_that_came_with_the_request_go_and_uploads_stay(
+    ground: Ground, tmp_path: Path
+) -> None:
+    account, store = ground.account().id, Disk(tmp_path / "files")
+
+    async def stored() -> assets.Asset:
+        source = tmp_path / "given"
+        source.write_bytes(b"abc")
+        file, size, digest = await store.take(source, "image/png")
+        return assets.Asset(file, "image/png", size, digest)
+
+    async def story(database: Database) -> None:
+        queue = await opened(database)
+        upload, brought = await stored(), await stored()
+        async with database.transaction() as tx:
+            await assets.add(tx, account, [upload], task_id=None)
+        named = [f"file:{upload.file}", f"file:{brought.file}", "https://example.com/a.png"]
+        asked = tasks.Submission(
+            account_id=account,
+            api_key_id=None,
+            request_id="req_1",
+            kind="text-to-image",
+            model="M",
+            input={"fields": {}, "files": {"images": named}},
+            rate_id=queue.rate_ids["M"],
+            price_mill=1,
+            count=1,
+            seed=1,
+        )
+        async with database.transaction() as tx:
+            [batch] = await tasks.submit(tx, [asked])
+            await assets.add(tx, account, [brought], task_id=None)
+        assert isinstance(batch, tasks.Batch)
+        await queue.cancel(account, batch.task_ids[0])
+        gone = await _delete(database, account, batch.task_ids[0])
+        assert list(gone.files) == [brought.file]
+        assert await _state(database, account, upload.file) == (True, False)
+        assert await _asked(database, account, batch.task_ids[0]) == NOTHING
+
+    ground.run(story)

@@ -9,13 +9,13 @@ import psycopg
 import pytest
 
 from darkroom import errors
-from darkroom.domain import catalogue, edits
+from darkroom.domain import edits, entries
 from darkroom.domain.catalogue import Catalogue
 from darkroom.domain.edits import FILE, HIDE, SET, Asked
 from darkroom.engine import renew
 from ground import wait_until
 
-FILES = catalogue.parse(
+FILES = entries.parse(
     """
 [M]
 name = "Mine"

@@ -10,8 +10,8 @@ import pytest
 from source_files import Source, refuse, sources
 
 GROUND = {"addresses", "authority", "cleaning", "clock", "config", "credentials", "errors"}
-GROUND |= {"identity", "ids", "likeness", "log", "media", "outbound", "signing", "sources"}
-GROUND |= {"stripe_checkout"}
+GROUND |= {"identity", "ids", "likeness", "log", "media", "outbound", "playback", "player"}
+GROUND |= {"signing", "sources", "stripe_checkout"}
 # What each layer may import of darkroom, itself included. Nobody imports `cli`.
 MAY_IMPORT = {
     "ground": {"ground"},

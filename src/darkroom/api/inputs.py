@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from darkroom import cleaning, errors, media
+from darkroom import cleaning, errors, media, playback
 from darkroom.api.call import Call
 from darkroom.domain import assets
 from darkroom.domain.kinds.kind import Files, Kind, several
@@ -82,6 +82,14 @@ def _decoded(name: str, address: str, rule: Files) -> bytes:
         ) from exc
 
 
+async def check(path: Path, media_type: str, name: str) -> None:
+    """Refuse a file that cannot be decoded; what a picture says beside its pixels is gone then."""
+    if media_type in media.PICTURES:
+        await asyncio.to_thread(cleaning.clean, path, media_type, name)
+    else:
+        await playback.check(path, media_type, name)
+
+
 async def _store(store: files.Files, body: bytes, rule: Files, name: str) -> assets.Asset:
     media_type = media.sniff(body[: media.SNIFF_BYTES])
     if media_type not in rule.media_types:
@@ -89,7 +97,6 @@ async def _store(store: files.Files, body: bytes, rule: Files, name: str) -> ass
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "input"
         await asyncio.to_thread(path.write_bytes, body)
-        if media_type in media.PICTURES:
-            await asyncio.to_thread(cleaning.clean, path, media_type, name)
+        await check(path, media_type, name)
         file, size, digest = await store.take(path, media_type)
     return assets.Asset(file, media_type, size, digest)

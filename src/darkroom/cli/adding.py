@@ -12,7 +12,7 @@ from typing import Any
 
 from darkroom import config, errors
 from darkroom.cli import house
-from darkroom.domain import catalogue
+from darkroom.domain import entries
 from darkroom.domain.kinds.table import KINDS
 from darkroom.engine.backends import registry
 from darkroom.engine.backends.diffusers import inspection
@@ -35,13 +35,13 @@ def add(source: str, *, key: str | None, name: str | None, price: float) -> dict
     key = key or re.sub(r"[^A-Z0-9]+", "_", last.upper()).strip("_")
     place = house.catalogue_place(settings)
     before = place.read_text(encoding="utf-8") if place.exists() else ""
-    if key in catalogue.parse(before, str(place)):
+    if key in entries.parse(before, str(place)):
         raise errors.ConfigInvalid(f"{place} has a model {key} already: give another --key.")
     found = inspection.inspect(source)
     entry = _entry(key, name or last, price, found)
     whole = f"{before.rstrip()}\n\n{entry}".lstrip()
     try:
-        catalogue.read(key, catalogue.document(catalogue.parse(whole, str(place))[key]))
+        entries.read(key, entries.document(entries.parse(whole, str(place))[key]))
     except errors.BadParameter as exc:
         raise errors.ConfigInvalid(exc.message) from exc
     _write(place, whole)

@@ -20,7 +20,7 @@ from darkroom import config, credentials, errors, log
 from darkroom.authority import Authority, AuthorityUnusable
 from darkroom.cli import connect, lazy
 from darkroom.config import Config
-from darkroom.domain import catalogue, edits, moderation, packages
+from darkroom.domain import catalogue, edits, entries, moderation, packages
 from darkroom.domain.catalogue import Catalogue
 from darkroom.domain.packages import Package
 from darkroom.engine import renew
@@ -81,13 +81,20 @@ async def opened(settings: Config) -> AsyncIterator[House]:
         connect.open_database(settings) as database,
         _stripe(settings) as stripe,
     ):
-        served = Catalogue({}, {}, registry.names(), settings.sandbox, files=models)
+        served = Catalogue(
+            {}, {}, registry.names(), settings.sandbox, files=models, does=registry.does()
+        )
         async with database.transaction() as tx:
             await edits.publish(tx, served)
         for key, model in served.models.items():
             for name in sorted(set(model.backends) - registry.names()):
                 _log.warning("%s names the backend %s, which is not installed", key, name)
-        renewing = asyncio.create_task(renew.run(database, served, stop))
+        for said in served.misnamed():
+            _log.warning("%s", said)
+        # Workers of chosen models leave the others to other boxes, which may have what is not here.
+        lacks = registry.lacks if settings.workers_count and not settings.models else None
+        served.lack(lacks() if lacks else {})
+        renewing = asyncio.create_task(renew.run(database, served, stop, lacks))
         try:
             yield House(database, files, served, stripe, stop, hurry)
         finally:
@@ -120,11 +127,11 @@ def check_models(settings: Config, served: Catalogue) -> None:
 def read_models(settings: Config) -> dict[str, catalogue.Model]:
     """The shipped models, with the operator's over them."""
     shipped = resources.files("darkroom.domain").joinpath("catalogue.toml")
-    models = catalogue.parse(shipped.read_text(encoding="utf-8"), "the shipped catalogue")
+    models = entries.parse(shipped.read_text(encoding="utf-8"), "the shipped catalogue")
     place = catalogue_place(settings)
     if settings.catalogue_file is not None or place.exists():
         own = config.text_of(place, "DARKROOM_CATALOGUE_FILE")
-        models |= catalogue.parse(own, str(place))
+        models |= entries.parse(own, str(place))
     return models
 
 

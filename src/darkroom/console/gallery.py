@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from darkroom import errors, media
 from darkroom.api.routes import deletion
-from darkroom.console import forms
+from darkroom.console import forms, pieces
 from darkroom.console.visit import Page, Visit
 from darkroom.domain import assets, endings, galleries, tasks
 from darkroom.domain.kinds.table import KINDS
@@ -96,7 +96,7 @@ async def _opened(visit: Visit) -> dict[str, Any]:
     kind = KINDS[task.kind]
     notes = task.notes or {}
     results = [one for one in made if one.media_type in media.OUTPUTS[kind.outputs]]
-    fields = forms.filled(kind, inquiry.input["fields"])
+    fields = forms.told(kind, inquiry.input["fields"])
     texts = [fields.pop(name) for name in kind.texts if name in fields]
     size = {name: inquiry.input["fields"].get(name) for name in ("width", "height")}
     return {
@@ -106,9 +106,9 @@ async def _opened(visit: Visit) -> dict[str, Any]:
         "told": [_told(notes[name]) for name in kind.told if name in notes],
         "cover": next((one.file for one in made if one not in results), ""),
         "texts": texts,
-        "asked": {forms.label(name): text for name, text in fields.items() if name not in _SHOWN},
+        "asked": {pieces.label(name): text for name, text in fields.items() if name not in _SHOWN},
         "notes": {
-            forms.label(name): _text(value)
+            pieces.label(name): _text(value)
             for name, value in notes.items()
             if name not in kind.told
         },
@@ -148,7 +148,7 @@ def _inputs(inquiry: galleries.Inquiry, base_url: str) -> Any:
     for name, references in inquiry.input["files"].items():
         for one in references:
             own = one.removeprefix("file:") if one.startswith("file:") else None
-            yield Input(forms.label(name), galleries.address(one, base_url), own)
+            yield Input(pieces.label(name), galleries.address(one, base_url), own)
 
 
 async def cancel(visit: Visit) -> Response:

@@ -86,7 +86,7 @@ def _context(visit: Visit, given: Mapping[str, str]) -> dict[str, Any]:
     # A first visit finds an example; a form that was sent has at least the text of its own.
     filled = given if any(name in given for name in kind.texts) else {**_example(kind), **given}
     fields = forms.fields(kind, offer, filled)
-    values = {one.name: one.value for one in fields}
+    values = {**filled, **{one.name: one.value for one in fields}}
     body = {"model": model.key, **forms.body(fields, values)}
     base = visit.base_url
     return {
@@ -95,7 +95,9 @@ def _context(visit: Visit, given: Mapping[str, str]) -> dict[str, Any]:
         "model": model,
         "models": served,
         "fields": fields,
-        "about": json.dumps({one.name: [one.type, one.is_more and one.usual] for one in fields}),
+        "about": json.dumps(
+            {one.name: [one.type, one.is_more and one.usual, one.parts] for one in fields}
+        ),
         "quote": _quote(visit, kind, {**_missing(kind, fields), **body}),
         "snippets": {
             "curl": snippets.curl(base, kind, body),

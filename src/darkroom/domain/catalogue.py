@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -20,7 +18,6 @@ from darkroom.domain.rates import Rate
 
 # The catalogue's order, the cost that the options tell, or how fast each has been lately.
 Prefer = Literal["order", "cost", "speed"]
-_KEY = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 
 class Offer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -101,6 +98,10 @@ class Catalogue:
     hidden: Mapping[str, Model] = field(default_factory=dict)
     # What the catalogue's files say, without the edits over it.
     files: Mapping[str, Model] = field(default_factory=dict)
+    # The kinds that a backend does, where that is known; others are asked for any.
+    does: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    # What a backend cannot do where this process's workers run, by backend and kind, and why.
+    lacks: Mapping[tuple[str, str], str] = field(default_factory=dict)
     _served: Mapping[str, Served] | None = field(default=None, init=False, repr=False)
 
     def change(
@@ -112,6 +113,11 @@ class Catalogue:
         """Take other models and rates."""
         self.models, self.hidden, self.rates = models, hidden, in_force
         self._served = None
+
+    def lack(self, lacks: Mapping[tuple[str, str], str]) -> None:
+        """Take what the machine lacks now: a program may have been installed meanwhile."""
+        if lacks != self.lacks:
+            self.lacks, self._served = lacks, None
 
     def served(self) -> Mapping[str, Served]:
         """Every model whose tasks can be run here, hidden ones included; the same until a change.
@@ -145,17 +151,31 @@ class Catalogue:
         model = self.models.get(key) or self.hidden.get(key)
         if model is None or (offer := model.kinds.get(kind)) is None:
             return ()
-        wanted = model.backends if offer.backends is None else offer.backends
-        installed = tuple(name for name in wanted if name in self.backends)
+        installed = tuple(
+            name for name in _named(model, offer) if name in self.backends and self._can(name, kind)
+        )
         built_in = KINDS[kind].built_in
-        return installed or ((built_in,) if self.sandbox and built_in else ())
+        found = installed or ((built_in,) if self.sandbox and built_in else ())
+        return tuple(one for one in found if (one, kind) not in self.lacks) or found
 
     def is_sandbox(self, key: str, kind: str) -> bool:
         """Whether a built-in backend stands in for those that a model should have."""
         model = self.models[key]
         offer = model.kinds[kind]
-        wanted = model.backends if offer.backends is None else offer.backends
-        return self.backend(key, kind) not in wanted
+        return self.backend(key, kind) not in _named(model, offer)
+
+    def _can(self, name: str, kind: str) -> bool:
+        return name not in self.does or kind in self.does[name]
+
+    def misnamed(self) -> list[str]:
+        """What is named in vain: a backend for a kind that it does not do, a sentence each."""
+        return [
+            f"{key} names the backend {name} for {kind}, which {name} does not do."
+            for key, model in self.models.items()
+            for kind, offer in model.kinds.items()
+            for name in _named(model, offer)
+            if not self._can(name, kind)
+        ]
 
     def order(self, kind: Kind, given: Any) -> Order:
         """Check a decoded request against its model's bounds and price it."""
@@ -167,6 +187,8 @@ class Catalogue:
             _check_count(name, len(several(getattr(given, name))), files_max(kind, offer, name))
         size = _size(kind, offer, given) if kind.size else None
         seconds = _seconds(offer, given)
+        if missing := self.lacks.get((self.backend(given.model, kind.name) or "", kind.name)):
+            raise errors.Unavailable(f"{missing} Nothing was charged.")
         rate = self.rates[given.model, kind.name]
         if isinstance(given, Chat):
             amount = _tokens(offer, given)
@@ -196,6 +218,11 @@ class Catalogue:
                 field="model",
             )
         return offer
+
+
+def _named(model: Model, offer: Offer) -> tuple[str, ...]:
+    """The backends that are to serve an offer, installed or not."""
+    return model.backends if offer.backends is None else offer.backends
 
 
 def _check_texts(kind: Kind, offer: Offer, given: Any) -> None:
@@ -277,63 +304,6 @@ def _check_choice(kind: Kind, offer: Offer, given: Any) -> None:
             f"{', '.join(offer.resolutions)}.",
             field="resolution",
         )
-
-
-def parse(text: str, origin: str) -> dict[str, Model]:
-    """Models from a catalogue file's text; `origin` names the file in an error."""
-    try:
-        models = msgspec.convert(tomllib.loads(text), dict[str, Model], strict=False)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as exc:
-        raise errors.ConfigInvalid(f"{origin} is not a catalogue: {exc}") from exc
-    for key, model in models.items():
-        for kind, offer in model.kinds.items():
-            try:
-                _check_offer(kind, offer)
-            except errors.BadParameter as exc:
-                raise errors.ConfigInvalid(f"{origin}: {key}, {kind}: {exc}") from exc
-    return models
-
-
-def read(key: str, document: Mapping[str, Any]) -> Model:
-    """One model from its document, under the same rules as a file's; raises `BadParameter`."""
-    if not _KEY.fullmatch(key):
-        raise errors.BadParameter(
-            "A model's key has 1 to 100 letters, digits, dots, dashes or underscores.", field="key"
-        )
-    try:
-        model = msgspec.convert(document, Model, strict=False)
-    except msgspec.ValidationError as exc:
-        raise errors.BadParameter(f"{key}: {exc}") from exc
-    if not model.name.strip() or not model.kinds:
-        raise errors.BadParameter(f"{key} needs a name, and a kind that it offers.", field="name")
-    for kind, offer in model.kinds.items():
-        try:
-            _check_offer(kind, offer)
-        except errors.BadParameter as exc:
-            raise errors.BadParameter(f"{kind}: {exc}", field=kind) from exc
-    return model
-
-
-def document(model: Model) -> dict[str, Any]:
-    """A model as `read` takes it; amounts as texts, so that they stay exact."""
-    shown: dict[str, Any] = msgspec.to_builtins(model)
-    return shown
-
-
-def _check_offer(kind: str, offer: Offer) -> None:
-    if kind not in KINDS:
-        raise errors.BadParameter(f"There is no kind {kind}.")
-    if (offer.unit or KINDS[kind].units[0]) not in KINDS[kind].units:
-        raise errors.BadParameter(f'"{offer.unit}" is no unit of a price of {kind}.')
-    for amount in (offer.credits, offer.input_credits):
-        if not 0 <= ledger.mill(amount) <= ledger.GRANT_MILL_MAX:
-            raise errors.BadParameter(f"{amount} credits is no price.")
-    if offer.input_credits and unit(kind, offer) != TOKENS:
-        raise errors.BadParameter("input_credits: only what is paid by tokens has two prices.")
-    for ratio in offer.aspect_ratios:
-        sizes.resolve(ratio, None)
-    for resolution in offer.resolutions:
-        sizes.resolve(None, resolution)
 
 
 def files_max(kind: Kind, offer: Offer, name: str) -> int:

@@ -1,4 +1,4 @@
-"""Deletions: tasks whose owner wants their files gone; the row stays for the books."""
+"""Deletions: tasks whose owner wants them gone; the row stays for the books, without words."""
 
 from __future__ import annotations
 
@@ -26,12 +26,22 @@ class _Name:
     file: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    id: int
+
+
 async def delete(tx: Transaction, account_id: str, task_id: str) -> Deletion:
     """Mark a task and its files as deleted; repeating is harmless.
 
+    With the last task of a request goes what was asked for: prompt, other fields, names of inputs,
+    and the inputs that came with the request itself. Uploads stay.
+
     Raises `TaskNotFound` for another account's task, `TaskUnfinished` for one that has not ended.
     """
+    await tx.all(_Batch, "tasks.delete_in_turn", account_id=account_id, task_id=task_id)
     files = await tx.all(_Name, "tasks.delete", account_id=account_id, task_id=task_id)
+    files += await tx.all(_Name, "tasks.forget", account_id=account_id, task_id=task_id)
     found = await tasks.get_many(tx, [(account_id, task_id)])
     if not found:
         raise errors.TaskNotFound

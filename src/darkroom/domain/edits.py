@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from darkroom import errors
-from darkroom.domain import catalogue, rates
+from darkroom.domain import catalogue, entries, rates
 from darkroom.domain.catalogue import Catalogue, Model
 from darkroom.storage.database import Transaction, jsonb
 
@@ -84,7 +84,7 @@ class Held:
 async def make(tx: Transaction, asked: Asked, author: str, files: Mapping[str, Model]) -> int:
     """Append a version with its prices; answers its number. `files` are the models of the files."""
     model = _checked(asked, files)
-    document = None if asked.effect == FILE else jsonb(catalogue.document(model))
+    document = None if asked.effect == FILE else jsonb(entries.document(model))
     if asked.note is not None and len(asked.note) > 500:
         raise errors.BadParameter("A note has at most 500 characters.", field="note")
     made = await tx.one(
@@ -116,7 +116,7 @@ def _checked(asked: Asked, files: Mapping[str, Model]) -> Model:
         if asked.model not in files:
             raise errors.BadParameter(f"No catalogue file has {asked.model}: hide it instead.")
         return files[asked.model]
-    return catalogue.read(asked.model, asked.document or {})
+    return entries.read(asked.model, asked.document or {})
 
 
 async def history(tx: Transaction, model: str, *, rows_max: int = 100) -> list[Edit]:
@@ -165,7 +165,7 @@ def over(
         if one.document is None:
             continue
         try:
-            read = catalogue.read(one.model, one.document)
+            read = entries.read(one.model, one.document)
         except errors.BadParameter as exc:
             # Made by another release: one model less must not keep a process from starting.
             _log.error("the edit of %s in force cannot be read: %s", one.model, exc)

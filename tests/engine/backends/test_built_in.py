@@ -10,7 +10,7 @@ import pytest
 from contexts import Progress
 
 import examples
-from darkroom.domain.catalogue import parse
+from darkroom.domain.entries import parse
 from darkroom.domain.kinds.effects import TEMPLATES
 from darkroom.domain.kinds.table import KINDS
 from darkroom.engine.backends import registry

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from contexts import Progress
 
+import whisper_double
 from darkroom.domain.kinds.audio import VOICES
 from darkroom.engine.backends import sounds
 from darkroom.engine.backends.contract import Canceled, Input
@@ -167,18 +168,6 @@ def test_manners_change_a_voice() -> None:
     assert not len(speech.shaped(np.zeros((RATE, 2), np.float32), voices.MANNERS[85]))
 
 
-WHISPER = """
-import sys, wave
-from pathlib import Path
-words = [word for word in sys.argv[1:] if word != "-otxt"]
-given = dict(zip(words[::2], words[1::2]))
-with wave.open(given["-f"]) as sound:
-    facts = (sound.getframerate(), sound.getnchannels(), sound.getsampwidth(), sound.getnframes())
-assert "-otxt" in sys.argv and Path(given["-m"]).is_file()
-Path(given["-of"] + ".txt").write_text(f" Heard in {given['-l']}.\\n {facts}\\n", encoding="utf-8")
-"""
-
-
 @pytest.fixture
 def tone(tmp_path: Path) -> Path:
     time = np.arange(RATE) / RATE
@@ -197,7 +186,7 @@ def _heard(path: Path, folder: Path, language: str = "en"):
 def test_recognition_runs_whisper_on_a_wave_of_16_khz(
     tone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _program(tmp_path / "bin", "whisper-cli", WHISPER)
+    _program(tmp_path / "bin", "whisper-cli", whisper_double.PROGRAM)
     (tmp_path / "model.bin").write_bytes(b"model")
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.setenv("WHISPER_MODEL", str(tmp_path / "model.bin"))
@@ -224,7 +213,7 @@ def test_without_recognition_it_says_so(
     monkeypatch.delenv("WHISPER_MODEL", raising=False)
     with pytest.raises(BackendFailed, match="No speech recognition engine is configured"):
         _heard(tone, tmp_path)
-    _program(tmp_path / "bin", "whisper-cli", WHISPER)
+    _program(tmp_path / "bin", "whisper-cli", whisper_double.PROGRAM)
     monkeypatch.setenv("WHISPER_MODEL", str(tmp_path / "missing.bin"))
     with pytest.raises(BackendFailed, match="WHISPER_MODEL"):
         _heard(tone, tmp_path)

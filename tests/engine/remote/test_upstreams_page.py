@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from darkroom.domain import catalogue
+from darkroom.domain import entries
 from darkroom.engine.backends import registry
 from darkroom.engine.backends.remote import fitting
 
@@ -24,7 +24,7 @@ def _rows(heading: str) -> list[list[str]]:
 
 def _examples():
     for text in re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL):
-        for key, model in catalogue.parse(text, "the page").items():
+        for key, model in entries.parse(text, "the page").items():
             for name in model.backends:
                 yield pytest.param(name, model, id=f"{key}-{name}")
 

@@ -1,4 +1,4 @@
-"""Deletion: a task's files removed, or one file; the task's row, and what it cost, stay."""
+"""Deletion: a task's files and words removed, or one file; its row, and what it cost, stay."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ ROUTES = (
         "POST",
         "/v1/generation/{task_id}/delete",
         delete_task,
-        "Delete the files of a task that has ended; its row and its cost stay.",
+        "Delete a task that has ended: its files, and what was asked for; ids and cost stay.",
         (
             errors.Unauthenticated,
             errors.RateLimited,

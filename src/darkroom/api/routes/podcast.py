@@ -33,7 +33,7 @@ async def speak(call: Call) -> Any:
     """Have the script of a task spoken, as it is written or as it is sent; the id stays."""
     task_id, account_id = call.request.path_params["task_id"], call.principal.account_id
     text = await call.edge.statuses.get(account_id, task_id)
-    if text.kind != PODCAST_AUDIO.continues:
+    if text.kind != PODCAST_AUDIO.continues or text.deleted_at is not None:
         raise errors.TaskNotFound
     if text.status != tasks.SUCCESS:
         raise errors.TaskUnfinished("The script is not written: ask again after text-success.")

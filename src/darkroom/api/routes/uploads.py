@@ -7,8 +7,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from darkroom import cleaning, errors, media
-from darkroom.api import parts
+from darkroom import errors
+from darkroom.api import inputs, parts
 from darkroom.api.call import Call, Route
 from darkroom.domain import assets
 
@@ -19,8 +19,7 @@ async def upload(call: Call) -> Any:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "upload"
         media_type = await asyncio.to_thread(parts.spool, part, path)
-        if media_type in media.PICTURES:
-            await asyncio.to_thread(cleaning.clean, path, media_type, "file")
+        await inputs.check(path, media_type, "file")
         file, size, digest = await call.edge.files.take(path, media_type)
     asset = assets.Asset(file, media_type, size, digest)
     async with call.edge.database.transaction() as tx:

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from darkroom import errors
 from darkroom.console.desk import asking
 from darkroom.console.visit import Page, Visit
-from darkroom.domain import acts, catalogue, edits, rates
+from darkroom.domain import acts, catalogue, edits, entries, rates
 from darkroom.domain.acts import Deed
 from darkroom.domain.catalogue import Model, Offer
 from darkroom.domain.edits import FILE, HIDE, SET, Asked, Edit
@@ -89,7 +89,7 @@ async def show(
     model = served.models.get(key) or served.hidden.get(key)
     if model is None and not history and key != _NEW:
         raise errors.PageNotFound
-    document = given or (catalogue.document(model) if model else _last(history))
+    document = given or (entries.document(model) if model else _last(history))
     return visit.page(
         "admin/model.html",
         status=422 if problem else 200,
@@ -231,7 +231,7 @@ async def hide(visit: Visit) -> Response:
     model = visit.edge.catalogue.models.get(key)
     if model is None:
         raise errors.PageNotFound
-    return await _change(visit, key, HIDE, catalogue.document(model), f"{key} is hidden.")
+    return await _change(visit, key, HIDE, entries.document(model), f"{key} is hidden.")
 
 
 async def offer_again(visit: Visit) -> Response:
@@ -240,7 +240,7 @@ async def offer_again(visit: Visit) -> Response:
     model = visit.edge.catalogue.hidden.get(key)
     if model is None:
         raise errors.PageNotFound
-    return await _change(visit, key, SET, catalogue.document(model), f"{key} is offered again.")
+    return await _change(visit, key, SET, entries.document(model), f"{key} is offered again.")
 
 
 async def reset(visit: Visit) -> Response:
@@ -321,7 +321,7 @@ async def _record(tx: Transaction, visit: Visit, asked: Asked) -> int:
     version = await edits.make(tx, asked, who.name, visit.edge.catalogue.files)
     at = asked.effective_at.isoformat() if asked.effective_at else "now"
     after = {"version": version, "effective_at": at, "document": asked.document}
-    before = catalogue.document(model) if model else None
+    before = entries.document(model) if model else None
     deed = Deed(f"model.{asked.effect}", asked.model, None, before, after)
     await acts.record(tx, who, deed)
     return version

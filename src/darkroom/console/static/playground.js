@@ -43,17 +43,24 @@
   function read() {
     const about = JSON.parse(form().dataset.fields);
     const body = {};
-    for (const [name, value] of new FormData(form())) {
+    const number = (text) => (Number.isNaN(Number(text)) ? text : Number(text));
+    for (const [path, value] of new FormData(form())) {
+      const [name, key, part] = path.split(".");
       const text = String(value).trim();
       if (name === "model") body.model = text;
       if (!text || !(name in about)) continue;
-      const [type, usual] = about[name];
+      const [type, usual, parts] = about[name];
       if (text === usual) continue;
-      if (type === "number") body[name] = Number.isNaN(Number(text)) ? text : Number(text);
+      if (type === "number") body[name] = number(text);
       else if (type === "switch") body[name] = text === "true";
-      else if (type === "list") body[name] = text.split("\n").map((line) => line.trim()).filter(Boolean);
+      else if (type === "lines") body[name] = text.split("\n").map((line) => line.trim()).filter(Boolean);
+      else if (type === "texts") (body[name] ??= []).push(text);
+      else if (type === "words") (body[name] ??= {})[key] = text;
+      else if (type === "rows") ((body[name] ??= {})[key] ??= {})[part] = parts[part] === "number" ? number(text) : text;
       else body[name] = text;
     }
+    // Rows in their order, without the numbers that empty ones took.
+    for (const [name, [type]] of Object.entries(about)) if (type === "rows" && body[name]) body[name] = Object.values(body[name]);
     return body;
   }
 
@@ -341,12 +348,10 @@
       ...lines(control).map((address) => {
         const item = made("file");
         const own = address.match(/\/(?:files|uploads)\/([0-9a-z]{32}\.[a-z0-9]+)$/);
-        if (own) {
-          const picture = document.createElement("img");
-          picture.src = `/gallery/previews/${own[1]}`;
-          picture.alt = "";
-          part(item, "thumb").append(picture);
-        }
+        const ending = own && own[1].split(".").pop();
+        // Small versions are made of pictures; a clip shows itself.
+        if (["png", "jpg", "webp"].includes(ending)) part(item, "thumb").append(Object.assign(document.createElement("img"), { src: `/gallery/previews/${own[1]}`, alt: "" }));
+        if (["mp4", "mov", "webm"].includes(ending)) part(item, "thumb").append(Object.assign(document.createElement("video"), { src: own[0], muted: true, preload: "metadata" }));
         part(item, "name").textContent = own ? own[1].slice(0, 8) : address;
         const remove = part(item, "remove");
         remove.setAttribute("aria-label", `Remove ${own ? own[1].slice(0, 8) : address}`);
@@ -443,45 +448,65 @@
       if (output) output.value = target.value;
     }
     for (const counter of document.querySelectorAll(`[data-count="${target.id}"]`)) count(counter);
-    if (target.id === "model-search") search(target.value);
+    if ("search" in target.dataset) search(target);
+    if (target.type === "radio" && target.closest(".picker")) showChosen(target);
     const field = target.closest(".field.wrong");
     if (field) clearProblems();
   });
 
-  function search(text) {
-    const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+  // -- Pickers: a list to search, of models or of a field's values -----------------------------
+
+  function search(control) {
+    const picker = control.closest(".picker");
+    const words = control.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const items = [...picker.querySelectorAll("li")];
+    const parts = (item) => item.dataset.words.split(/[\s,]+/);
+    // A word that stands there whole is found whole: "male" is not to find who is female.
+    const whole = words.filter((word) => items.some((item) => parts(item).includes(word)));
     let found = 0;
-    for (const item of document.querySelectorAll("#picker li")) {
-      item.hidden = !words.every((word) => item.dataset.words.includes(word));
+    for (const item of items) {
+      item.hidden = !words.every((word) => (whole.includes(word) ? parts(item).includes(word) : item.dataset.words.includes(word)));
       found += item.hidden ? 0 : 1;
     }
-    document.getElementById("no-models").hidden = found > 0;
+    picker.querySelector("[data-none]").hidden = found > 0;
+  }
+
+  function showChosen(radio) {
+    const words = [...radio.closest("label").querySelectorAll("span")].map((one) => one.cloneNode(true));
+    radio.closest(".picker").querySelector("[data-chosen]").replaceChildren(words[0], " ", ...words.slice(1));
+  }
+
+  function close(picker) {
+    picker.open = false;
+    picker.querySelector("summary").focus();
   }
 
   page.addEventListener("keydown", (event) => {
-    if (event.target.id === "model-search" && event.key === "Enter") {
+    const picker = event.target.closest(".picker[open]");
+    if (picker && event.key === "Enter" && !event.target.closest("a, summary")) {
       event.preventDefault();
-      document.querySelector("#picker li:not([hidden]) a")?.click();
+      if ("search" in event.target.dataset) picker.querySelector("li:not([hidden]) :is(a, input)")?.click();
+      if (picker.querySelector("input[type=radio]")) close(picker);
     }
-    const picker = document.getElementById("picker");
-    if (event.key === "Escape" && picker.open) {
-      picker.open = false;
-      picker.querySelector("summary").focus();
-    }
+    if (picker && event.key === "Escape") close(picker);
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form().requestSubmit();
   });
 
   page.addEventListener(
     "toggle",
     (event) => {
-      if (event.target.id === "picker" && event.target.open) document.getElementById("model-search").focus();
+      if (event.target.matches(".picker") && event.target.open) event.target.querySelector("[data-search]").focus();
     },
     true,
   );
 
   document.addEventListener("click", (event) => {
-    const picker = document.getElementById("picker");
-    if (picker.open && !picker.contains(event.target)) picker.open = false;
+    for (const picker of document.querySelectorAll(".picker[open]")) {
+      // A click of the pointer on a name chooses it; arrow keys click too, and go on through the list.
+      const isChosen = event.detail && event.target.closest(".picker label");
+      if (isChosen) close(picker);
+      else if (!picker.contains(event.target)) picker.open = false;
+    }
   });
 
   page.addEventListener("submit", (event) => {

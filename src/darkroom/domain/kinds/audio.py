@@ -14,6 +14,7 @@ from darkroom.domain.kinds.kind import (
     ModelKey,
     Sound,
     Submit,
+    named,
     required,
 )
 
@@ -73,8 +74,19 @@ VOICES = {
     67: ("Refreshing Young Man", "zh", "m"),
     66: ("Pure-hearted Boy", "zh", "m"),
 }
+LANGUAGES = {"en": "English", "zh": "Chinese"}
+_GENDERS = {"f": "female", "m": "male"}
+_SPOKEN = {
+    number: (name, f"{LANGUAGES[language]}, {_GENDERS[gender]}")
+    for number, (name, language, gender) in VOICES.items()
+}
 SPEED_MIN, SPEED_MAX = 0.5, 2.0
 VOLUME_MAX = 10.0
+
+
+def _within(low: float, high: float) -> msgspec.Meta:
+    """Bounds of a text that is a number, as ajv spells them; forms make a slider of it."""
+    return msgspec.Meta(extra_json_schema={"formatMinimum": low, "formatMaximum": high})
 
 
 class MusicGenerate(Submit, kw_only=True):
@@ -90,7 +102,13 @@ class MusicGenerate(Submit, kw_only=True):
     styles: Annotated[
         dict[str, Annotated[str, msgspec.Meta(max_length=200)]],
         msgspec.Meta(
-            max_length=31, description='Genres, emotions, instruments, such as {"JAZZ": "jazz"}.'
+            max_length=31,
+            description='Genres, emotions, instruments, such as {"JAZZ": "jazz"}.',
+            extra_json_schema={
+                "propertyNames": {
+                    "anyOf": [{"title": group, "enum": [*keys]} for group, keys in STYLES.items()]
+                }
+            },
         ),
     ] = msgspec.field(default_factory=dict)
     lyrics: Annotated[
@@ -128,13 +146,23 @@ class TextToAudio(Submit, kw_only=True):
         str, msgspec.Meta(min_length=1, max_length=SPEECH_CHARS_MAX, description="What to say.")
     ]
     voice_id: Annotated[
-        int, msgspec.Meta(ge=min(VOICES), le=max(VOICES), description="A voice, 66 to 85.")
+        int,
+        msgspec.Meta(
+            ge=min(VOICES), le=max(VOICES), title="Voice", description="A voice, 66 to 85."
+        ),
+        named(_SPOKEN),
     ]
     model: ModelKey = SYNTH
-    speed: Annotated[str, msgspec.Meta(max_length=10, description='How fast, "0.5" to "2.0".')] = (
-        "1.0"
-    )
-    vol: Annotated[str, msgspec.Meta(max_length=10, description='How loud, "0" to "10".')] = "1.0"
+    speed: Annotated[
+        str,
+        msgspec.Meta(max_length=10, description='How fast, "0.5" to "2.0".'),
+        _within(SPEED_MIN, SPEED_MAX),
+    ] = "1.0"
+    vol: Annotated[
+        str,
+        msgspec.Meta(max_length=10, description='How loud, "0" to "10".'),
+        _within(0.0, VOLUME_MAX),
+    ] = "1.0"
 
     def check(self) -> None:
         required(self, "text")

@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 
 from darkroom import errors
-from darkroom.domain.kinds.kind import Files, Kind, ModelKey, Submit
+from darkroom.domain.kinds.kind import Files, Kind, ModelKey, Submit, named
 
 VARIABLE_CHARS_MAX = 100
 _RATIOS = ("16:9", "9:16", "1:1")
@@ -39,6 +39,12 @@ class Template:
     supports_bgm: bool = True
     variables: tuple[Variable, ...] = ()
     ratios: tuple[str, ...] = _RATIOS
+
+    @property
+    def takes(self) -> str:
+        """What it is made of, in a few words."""
+        pictures = "1 picture" if self.image_input == 1 else f"{self.image_input} pictures"
+        return ", ".join((pictures, f"{self.seconds} seconds", *(v.key for v in self.variables)))
 
     def words(self, given: dict[str, str]) -> str:
         """The prompt with the caller's words in their places."""
@@ -75,7 +81,11 @@ class EffectTemplate(Submit, kw_only=True):
     """A clip after a template."""
 
     template_config_id: Annotated[
-        int, msgspec.Meta(description="A template of GET /v1/generation/effect-templates.")
+        int,
+        msgspec.Meta(
+            title="Template", description="A template of GET /v1/generation/effect-templates."
+        ),
+        named({one.id: (one.title, one.takes) for one in TEMPLATES.values()}),
     ]
     image_url: Annotated[
         list[str],
@@ -89,7 +99,18 @@ class EffectTemplate(Submit, kw_only=True):
     ] = None
     prompt_inputs: Annotated[
         dict[str, Annotated[str, msgspec.Meta(max_length=VARIABLE_CHARS_MAX)]],
-        msgspec.Meta(max_length=10, description="Words for the template's prompt_variables."),
+        msgspec.Meta(
+            max_length=10,
+            title="Words",
+            description="Words for the template's prompt_variables.",
+            extra_json_schema={
+                "properties": {
+                    one.key: {"type": "string", "title": one.title}
+                    for template in TEMPLATES.values()
+                    for one in template.variables
+                }
+            },
+        ),
     ] = msgspec.field(default_factory=dict)
 
     def check(self) -> None:

@@ -40,6 +40,15 @@ Sound = Annotated[
 ]
 
 
+def named(names: Mapping[Any, tuple[str, str]]) -> msgspec.Meta:
+    """Values that people know by a name and a few words, as `oneOf` in the field's JSON Schema."""
+    titled = [
+        {"const": value, "title": title, "description": words}
+        for value, (title, words) in names.items()
+    ]
+    return msgspec.Meta(extra_json_schema={"oneOf": titled})
+
+
 class Submit(msgspec.Struct, kw_only=True, omit_defaults=True):
     """The fields that every kind takes."""
 

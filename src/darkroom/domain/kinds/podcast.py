@@ -8,8 +8,15 @@ from typing import Annotated, Literal
 import msgspec
 
 from darkroom import errors
-from darkroom.domain.kinds.audio import SYNTH
-from darkroom.domain.kinds.kind import PROMPT_CHARS_MAX, Kind, ModelKey, Submit, required
+from darkroom.domain.kinds.audio import LANGUAGES, SYNTH
+from darkroom.domain.kinds.kind import (
+    PROMPT_CHARS_MAX,
+    Kind,
+    ModelKey,
+    Submit,
+    named,
+    required,
+)
 
 TURNS_MAX = 60
 TURN_CHARS_MAX = 2000
@@ -39,6 +46,17 @@ SPEAKERS = {
 }
 
 
+SpeakerId = Annotated[
+    str,
+    named(
+        {
+            speaker_id: (one.name, f"{LANGUAGES[one.language]}, {one.gender}")
+            for speaker_id, one in SPEAKERS.items()
+        }
+    ),
+]
+
+
 class PodcastText(Submit, kw_only=True):
     """A script."""
 
@@ -47,7 +65,7 @@ class PodcastText(Submit, kw_only=True):
         msgspec.Meta(min_length=1, max_length=PROMPT_CHARS_MAX, description="What to talk about."),
     ]
     speakers: Annotated[
-        list[str],
+        list[SpeakerId],
         msgspec.Meta(
             min_length=1,
             max_length=2,
@@ -70,7 +88,7 @@ class PodcastText(Submit, kw_only=True):
 class Turn(msgspec.Struct):
     """What one speaker says before the other goes on."""
 
-    speaker_id: Annotated[str, msgspec.Meta(max_length=100)]
+    speaker_id: Annotated[SpeakerId, msgspec.Meta(max_length=100)]
     content: Annotated[str, msgspec.Meta(min_length=1, max_length=TURN_CHARS_MAX)]
     speaker_name: Annotated[str, msgspec.Meta(max_length=100)] = ""
 

@@ -25,7 +25,6 @@ MERGED_MAX = 30
 RECTANGLES_MAX = 20
 _CLIP = "https://example.com/clip.mp4"
 _PHOTO = "https://example.com/photo.jpg"
-_Part = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
 class _Tool(Submit, kw_only=True):
@@ -140,10 +139,10 @@ class VideoMagic(_Tool, kw_only=True):
 class Rectangle(msgspec.Struct):
     """A part of the frame: its left top and right bottom corner, as parts of width and height."""
 
-    lt_x: _Part
-    lt_y: _Part
-    rb_x: _Part
-    rb_y: _Part
+    lt_x: Annotated[float, msgspec.Meta(ge=0, le=1, title="Left")]
+    lt_y: Annotated[float, msgspec.Meta(ge=0, le=1, title="Top")]
+    rb_x: Annotated[float, msgspec.Meta(ge=0, le=1, title="Right")]
+    rb_y: Annotated[float, msgspec.Meta(ge=0, le=1, title="Bottom")]
 
 
 class _Erase(_Tool, kw_only=True):
@@ -153,6 +152,7 @@ class _Erase(_Tool, kw_only=True):
         list[Rectangle],
         msgspec.Meta(
             max_length=RECTANGLES_MAX,
+            title="Areas",
             description="Where: corners as parts of width and height, 0 to 1; none: found.",
         ),
     ] = msgspec.field(default_factory=list)

@@ -7,6 +7,7 @@ import importlib.util
 
 from darkroom import errors
 from darkroom.engine.backends.contract import Backend, Remote
+from darkroom.engine.backends.synth import programs
 
 GROUP = "darkroom.backends"
 REMOTES = "darkroom.remotes"
@@ -18,6 +19,16 @@ def names() -> frozenset[str]:
     """The backends and remotes that the installed packages declare, and that can be loaded."""
     every = (one.name for group in (GROUP, REMOTES) for one in _declared(group))
     return frozenset(name for name in every if not _missing(name))
+
+
+def does() -> dict[str, frozenset[str]]:
+    """The kinds that each remote does: to ask another service no model is loaded."""
+    return {one.name: one.load().kinds for one in _declared(REMOTES)}
+
+
+def lacks() -> dict[tuple[str, str], str]:
+    """What an installed backend cannot do on this machine, by backend and kind, and why."""
+    return {("synth", kind): words for kind, words in programs.lacks().items()}
 
 
 def create(name: str) -> Backend:

@@ -297,13 +297,50 @@ RETURNING tasks.id, tasks.account_id, tasks.status;
 SELECT id, kind, model, input, webhook_url, created_at
   FROM batches WHERE id = %(batch_id)s AND account_id = %(account_id)s;
 
+-- name: tasks.delete_in_turn (caller)
+-- Let deletions of one request's tasks wait for each other: the last one then sees that it is.
+SELECT b.id FROM batches b JOIN tasks t ON t.batch_id = b.id
+ WHERE t.id = %(task_id)s AND t.account_id = %(account_id)s FOR NO KEY UPDATE OF b;
+
 -- name: tasks.delete (caller)
--- Mark a task that has ended and the files that it made as deleted; answers these files.
-WITH gone AS (
-    UPDATE tasks SET deleted_at = now()
-     WHERE id = %(task_id)s AND account_id = %(account_id)s AND deleted_at IS NULL
+-- Mark a task that has ended, what has gone on with it, and the files that they made as deleted,
+-- and forget what their backends told, but how they were made, which a copy is asked for; answers
+-- these files.
+WITH following AS (
+    SELECT f.id, f.status FROM tasks f JOIN batches b ON b.id = f.batch_id
+     WHERE b.continues = %(task_id)s
+), gone AS (
+    UPDATE tasks SET deleted_at = now(), notes = jsonb_strip_nulls(
+           jsonb_build_object('digital_source_type', notes -> 'digital_source_type'))
+     WHERE id IN (SELECT %(task_id)s::text UNION ALL SELECT id FROM following)
+       AND account_id = %(account_id)s AND deleted_at IS NULL
        AND status IN ('SUCCESS', 'FAILED')
+       AND NOT EXISTS (SELECT 1 FROM following WHERE status NOT IN ('SUCCESS', 'FAILED'))
     RETURNING id
 )
 UPDATE assets SET deleted_at = now() FROM gone WHERE assets.task_id = gone.id
+RETURNING assets.file;
+
+-- name: tasks.forget (caller)
+-- Forget what a request asked for when none of its tasks is left, and mark as deleted the files
+-- that it brought itself (data: addresses, stored in its own transaction); answers these files.
+WITH asked AS (
+    SELECT b.id, b.created_at, b.input
+      FROM batches b
+     WHERE b.id IN (SELECT batch_id FROM tasks WHERE id = %(task_id)s
+                     UNION ALL SELECT id FROM batches WHERE continues = %(task_id)s)
+       AND b.account_id = %(account_id)s
+       AND NOT EXISTS (SELECT 1 FROM tasks o WHERE o.batch_id = b.id AND o.deleted_at IS NULL)
+), forgotten AS (
+    UPDATE batches SET input = '{"fields": {}, "files": {}}' FROM asked
+     WHERE batches.id = asked.id
+), brought AS (
+    SELECT substring(one FROM 6) AS file, created_at
+      FROM asked, jsonb_each(input->'files') AS field (name, named),
+           jsonb_array_elements_text(named) AS one
+     WHERE one LIKE 'file:%%'
+)
+UPDATE assets SET deleted_at = now() FROM brought
+ WHERE assets.file = brought.file AND assets.account_id = %(account_id)s
+   AND assets.created_at = brought.created_at AND task_id IS NULL AND deleted_at IS NULL
 RETURNING assets.file;

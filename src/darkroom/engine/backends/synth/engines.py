@@ -5,43 +5,29 @@ eSpeak NG and eSpeak are used by their command lines (espeak-ng.1), Flite by its
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from darkroom.engine.backends import sounds
 from darkroom.engine.backends.sounds import Samples
+from darkroom.engine.backends.synth import programs
+from darkroom.engine.backends.synth.programs import Engine
 from darkroom.engine.backends.synth.voices import Speaker
 from darkroom.errors import BackendFailed
 
-_NAMES = ("espeak-ng", "espeak", "flite")
 _SECONDS_MAX = 60.0
 _WORDS_A_MINUTE = 170
-_MISSING = (
-    "No speech engine is installed on this server: the operator can install espeak-ng "
-    "(Debian: apt install espeak-ng)."
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Engine:
-    """A program that speaks, by its name and where it is."""
-
-    name: str
-    path: str
 
 
 def find() -> Engine:
     """The best engine on the path; raises `BackendFailed` that tells what to install."""
-    for name in _NAMES:
-        if path := shutil.which(name):
-            return Engine(name, path)
-    raise BackendFailed(_MISSING)
+    if (found := programs.engine()) is None:
+        raise BackendFailed(programs.MISSING_ENGINE)
+    return found
 
 
 def language(text: str, speaker: Speaker) -> str:

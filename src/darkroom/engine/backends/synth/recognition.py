@@ -5,9 +5,7 @@ The command line is that of whisper-cli (whisper.cpp, examples/cli/README.md).
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,18 +14,13 @@ import numpy as np
 
 from darkroom.engine.backends import sounds
 from darkroom.engine.backends.sounds import Samples
+from darkroom.engine.backends.synth import programs
 from darkroom.engine.backends.synth.engines import run
 from darkroom.errors import BackendFailed, BadInput
 
-_NAMES = ("whisper-cli", "whisper-cpp")
-_MODEL = "WHISPER_MODEL"
 _RATE = 16_000
 _SECONDS_MAX = 1200.0
 _LANGUAGE = re.compile(r"(auto|[a-z]{2,3})(?:[-_][A-Za-z]{2,8})?")
-_MISSING = (
-    "No speech recognition engine is configured on this server: the operator can install "
-    f"whisper.cpp's whisper-cli and name a model file in {_MODEL}."
-)
 
 
 def recognize(path: Path, language: str, folder: Path, progress: Callable[[], None]) -> str:
@@ -36,10 +29,9 @@ def recognize(path: Path, language: str, folder: Path, progress: Callable[[], No
     `progress` is called while it is heard. Raises `BadInput` for a sound or a language that cannot
     be used, `BackendFailed` where no engine is set up or it fails.
     """
-    program = next((found for name in _NAMES if (found := shutil.which(name))), None)
-    model = os.environ.get(_MODEL, "")
-    if program is None or not model or not Path(model).is_file():
-        raise BackendFailed(_MISSING)
+    if (found := programs.recognizer()) is None:
+        raise BackendFailed(programs.MISSING_RECOGNIZER)
+    program, model = found
     match = _LANGUAGE.fullmatch(language.strip().lower() or "en")
     if match is None:
         raise BadInput("language is a code such as en or zh, or auto.")
