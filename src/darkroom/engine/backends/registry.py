@@ -16,7 +16,8 @@ _NEEDS = {"diffusers": ("torch", "diffusers")}
 
 def names() -> frozenset[str]:
     """The backends and remotes that the installed packages declare, and that can be loaded."""
-    every = (one.name for group in (GROUP, REMOTES) for one in _declared(group))
+    declared = importlib.metadata.entry_points()
+    every = (one.name for group in (GROUP, REMOTES) for one in declared.select(group=group))
     return frozenset(name for name in every if not _missing(name))
 
 
@@ -34,11 +35,8 @@ def create(name: str) -> Backend:
 
 def remotes() -> dict[str, Remote]:
     """Every declared remote by its name, ready to run tasks."""
-    return {one.name: one.load()() for one in _declared(REMOTES)}
-
-
-def _declared(group: str) -> importlib.metadata.EntryPoints:
-    return importlib.metadata.entry_points(group=group)
+    declared = importlib.metadata.entry_points(group=REMOTES)
+    return {one.name: one.load()() for one in declared}
 
 
 def _missing(name: str) -> list[str]:
