@@ -73,6 +73,16 @@ def ground(database_conninfo: str) -> Iterator[Ground]:
     assert one.audit() == []
 
 
+@pytest.fixture(scope="module")
+def shared_ground(postgres: str, template: str) -> Iterator[Ground]:
+    """A database for tests of a module that only read the many rows laid out in it; audited."""
+    databases = fresh_database(postgres, template)
+    one = Ground(next(databases))
+    yield one
+    assert one.audit() == []
+    next(databases, None)
+
+
 @pytest.fixture(scope="session")
 def server(
     postgres: str, template: str, tmp_path_factory: pytest.TempPathFactory

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import importlib.util
 
@@ -16,8 +17,7 @@ _NEEDS = {"diffusers": ("torch", "diffusers")}
 
 def names() -> frozenset[str]:
     """The backends and remotes that the installed packages declare, and that can be loaded."""
-    declared = importlib.metadata.entry_points()
-    every = (one.name for group in (GROUP, REMOTES) for one in declared.select(group=group))
+    every = (one.name for group in (GROUP, REMOTES) for one in _declared().select(group=group))
     return frozenset(name for name in every if not _missing(name))
 
 
@@ -27,7 +27,7 @@ def create(name: str) -> Backend:
         raise errors.BackendFailed(
             f"The backend {name} needs {', '.join(gone)}: pip install 'darkroom[{name}]'"
         )
-    for entry in importlib.metadata.entry_points(group=GROUP, name=name):
+    for entry in _declared().select(group=GROUP, name=name):
         backend: Backend = entry.load()()
         return backend
     raise errors.BackendFailed(f"No installed package has a backend {name}.")
@@ -35,8 +35,13 @@ def create(name: str) -> Backend:
 
 def remotes() -> dict[str, Remote]:
     """Every declared remote by its name, ready to run tasks."""
-    declared = importlib.metadata.entry_points(group=REMOTES)
-    return {one.name: one.load()() for one in declared}
+    return {one.name: one.load()() for one in _declared().select(group=REMOTES)}
+
+
+@functools.cache
+def _declared() -> importlib.metadata.EntryPoints:
+    """What the packages declare, read once: there are files of every one of them to look into."""
+    return importlib.metadata.entry_points()
 
 
 def _missing(name: str) -> list[str]:
