@@ -17,7 +17,7 @@ _NEEDS = {"diffusers": ("torch", "diffusers")}
 
 def names() -> frozenset[str]:
     """The backends and remotes that the installed packages declare, and that can be loaded."""
-    every = (one.name for group in (GROUP, REMOTES) for one in _declared().select(group=group))
+    every = (one.name for group in (GROUP, REMOTES) for one in _declared(group))
     return frozenset(name for name in every if not _missing(name))
 
 
@@ -27,7 +27,7 @@ def create(name: str) -> Backend:
         raise errors.BackendFailed(
             f"The backend {name} needs {', '.join(gone)}: pip install 'darkroom[{name}]'"
         )
-    for entry in _declared().select(group=GROUP, name=name):
+    for entry in _declared(GROUP).select(name=name):
         backend: Backend = entry.load()()
         return backend
     raise errors.BackendFailed(f"No installed package has a backend {name}.")
@@ -35,13 +35,13 @@ def create(name: str) -> Backend:
 
 def remotes() -> dict[str, Remote]:
     """Every declared remote by its name, ready to run tasks."""
-    return {one.name: one.load()() for one in _declared().select(group=REMOTES)}
+    return {one.name: one.load()() for one in _declared(REMOTES)}
 
 
 @functools.cache
-def _declared() -> importlib.metadata.EntryPoints:
+def _declared(group: str) -> importlib.metadata.EntryPoints:
     """What the packages declare, read once: there are files of every one of them to look into."""
-    return importlib.metadata.entry_points()
+    return importlib.metadata.entry_points(group=group)
 
 
 def _missing(name: str) -> list[str]:
