@@ -5,6 +5,8 @@ venv=$root/.venv
 log=$venv/install.log
 # Set for other Pythons and other folders, these would lead ours astray.
 unset PYTHONPATH PYTHONHOME PIP_TARGET PIP_PREFIX PIP_ROOT PIP_CONSTRAINT PIP_REQUIRE_VIRTUALENV
+# Container images set this one; each of our processes would compile everything anew.
+unset PYTHONDONTWRITEBYTECODE
 PIP_USER=0
 export PIP_USER
 

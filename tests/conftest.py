@@ -24,6 +24,11 @@ from stripes import Stripe, run_stripe
 __all__ = ["wait_until"]
 
 
+# Every client of httpx, in the tests and in what they start, would read all authorities of the
+# machine, 70 ms of work each; nothing here speaks to anybody whom one of them vouches for.
+os.environ.pop("SSL_CERT_FILE", None)
+os.environ["SSL_CERT_DIR"] = os.devnull
+
 # A file system in memory, where copying and dropping a database waits for no disk: a sixth of
 # the time, and what is proved over it does not hang on durability.
 _MEMORY = Path("/dev/shm")
@@ -66,6 +71,16 @@ def ground(database_conninfo: str) -> Iterator[Ground]:
     one = Ground(database_conninfo)
     yield one
     assert one.audit() == []
+
+
+@pytest.fixture(scope="module")
+def shared_ground(postgres: str, template: str) -> Iterator[Ground]:
+    """A database for tests of a module that only read the many rows laid out in it; audited."""
+    databases = fresh_database(postgres, template)
+    one = Ground(next(databases))
+    yield one
+    assert one.audit() == []
+    next(databases, None)
 
 
 @pytest.fixture(scope="session")

@@ -27,12 +27,15 @@ _numbers = itertools.count(1)
 
 
 def wait_until(condition: Callable[[], Any], *, seconds_max: float = 30, what: str = "it") -> Any:
-    """The condition's first true answer, asked for again and again within a bound."""
-    until = time.monotonic() + seconds_max
-    while time.monotonic() < until:
+    """The condition's first true answer, asked for again and again within a bound.
+
+    What takes long is asked for more seldom: those who ask would take the time from it.
+    """
+    began = time.monotonic()
+    while (waited := time.monotonic() - began) < seconds_max:
         if answer := condition():
             return answer
-        time.sleep(0.02)
+        time.sleep(min(max(0.02, waited / 10), 0.2))
     raise AssertionError(f"{what} did not happen within {seconds_max:g} seconds")
 
 

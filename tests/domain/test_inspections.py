@@ -194,11 +194,11 @@ def test_accounts_are_found_by_how_their_address_begins(ground):
     assert set(pages + find("someone-", before=pages[-1])) == {one.id for one in made}
 
 
-@pytest.fixture
-def full(ground):
+@pytest.fixture(scope="module")
+def full(shared_ground):
     """Thirty thousand tasks that ended and ten thousand that wait."""
-    account = ground.account()
-    with psycopg.connect(ground.conninfo, autocommit=True) as connection:
+    account = shared_ground.account()
+    with psycopg.connect(shared_ground.conninfo, autocommit=True) as connection:
         connection.execute("SET session_replication_role = replica")
         connection.execute(
             "INSERT INTO batches (id, account_id, request_id, kind, model, input, rate_id)"
@@ -254,17 +254,17 @@ def test_no_look_of_an_operator_reads_all_tasks(full, name, mode):
     assert not {"tasks", "batches"} & set(_scans(explained(connection, name, given, mode)))
 
 
-def test_a_search_that_has_looked_far_says_so(full, ground):
-    page = _found(ground, model="N")
+def test_a_search_that_has_looked_far_says_so(full, shared_ground):
+    page = _found(shared_ground, model="N")
     assert (page.rows, page.is_cut) == ([], True)
     assert page.next == "task_" + "35001".rjust(26, "0")
-    rest = _found(ground, model="N", before=page.next)
+    rest = _found(shared_ground, model="N", before=page.next)
     assert (rest.rows, rest.is_cut) == ([], True)
-    assert _found(ground, model="N", before="task_" + "1000".rjust(26, "0")).next is None
+    assert _found(shared_ground, model="N", before="task_" + "1000".rjust(26, "0")).next is None
 
 
-def test_no_search_goes_further_back_than_it_is_asked_to(full, ground):
+def test_no_search_goes_further_back_than_it_is_asked_to(full, shared_ground):
     connection, _ = full
     [[now]] = connection.execute("SELECT now()").fetchall()
     assert ids.first_at("task", now) > "task_" + "39999".rjust(26, "0")
-    assert _found(ground, model="N", since=now).next is None
+    assert _found(shared_ground, model="N", since=now).next is None

@@ -12,11 +12,11 @@ ENTRIES = 30_000
 OLD = datetime(2020, 1, 15, tzinfo=UTC)
 
 
-@pytest.fixture
-def ledger_of_many(ground):
+@pytest.fixture(scope="module")
+def ledger_of_many(shared_ground):
     """A connection to a ledger with a hold each minute, and one purchase of long ago."""
-    account = ground.account(credits_given=0)
-    with psycopg.connect(ground.conninfo) as connection:
+    account = shared_ground.account(credits_given=0)
+    with psycopg.connect(shared_ground.conninfo) as connection:
         connection.execute(
             "INSERT INTO ledger_entries (account_id, type, available_mill, held_mill, hold_id,"
             " created_at) SELECT %s, 'hold', -1, 1, 'h' || n, %s + n * interval '1 minute'"

@@ -24,6 +24,8 @@ def house(ground: Ground, tmp_path: Path) -> Iterator[House]:
             "DARKROOM_PORT": "0",
             "DARKROOM_LEASE_SECONDS": "2",
             "DARKROOM_WORKERS": "2",
+            # Nothing but the probe need be loaded, and nothing stands in for a missing backend.
+            "DARKROOM_SANDBOX": "false",
         },
     )
     try:

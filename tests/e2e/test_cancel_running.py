@@ -77,8 +77,8 @@ def test_a_child_that_does_not_listen_is_killed_and_the_worker_goes_on(house: Ho
 def test_another_running_task_is_untouched(house: House) -> None:
     house.start("serve")
     client = house.client()
-    canceled, _ = _begin(house, client, "slow")
     other, pid = _begin(house, client, "slow")
+    canceled, _ = _begin(house, client, "slow")
     _cancel(client, canceled)
     failed, done = ended(client, [canceled, other])
     assert failed["error_code"] == CANCELED

@@ -31,11 +31,13 @@ def test_over_its_cap_an_account_leaves_the_workers_to_others(house: House) -> N
             await accounts.limit(tx, account.id, limits)
 
     house.ground.run(limit)
-    ids = submit(capped, "slow", 3)
+    [held] = submit(capped, "hang")
+    ids = submit(capped, "plain", 2)
     refused = capped.post("/v1/generation/text-to-image", json={"model": "PROBE", "prompt": "x"})
     assert (refused.status_code, refused.json()["status"]) == (503, 1007)
     assert int(refused.headers["Retry-After"]) > 0
     wait_until(lambda: len(house.marks()) == 1)
     ended(other, submit(other, "plain", 3))
-    assert [status(capped, one)["task_status"] for one in ids].count("PENDING") == 2
+    assert {status(capped, one)["task_status"] for one in ids} == {"PENDING"}
+    assert capped.post(f"/v1/generation/{held}/cancel").status_code == 200
     assert {one["task_status"] for one in ended(capped, ids)} == {"SUCCESS"}

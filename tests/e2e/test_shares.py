@@ -8,18 +8,11 @@ import sys
 from typing import Any
 
 import psycopg
-import pytest
 from e2e_house import House, ended, status, submit
 
 import probes
 
 MODELS = "".join(probes.CATALOGUE.replace("PROBE", key) for key in ("LEFT", "RIGHT"))
-
-
-@pytest.fixture(autouse=True)
-def only_the_probe(house: House) -> None:
-    """Nothing else need be loaded, and nothing stands in for a backend that is missing."""
-    house.environment["DARKROOM_SANDBOX"] = "false"
 
 
 def rows(house: House, statement: str) -> list[Any]:

@@ -81,13 +81,12 @@ async def opened(settings: Config) -> AsyncIterator[House]:
         connect.open_database(settings) as database,
         _stripe(settings) as stripe,
     ):
-        served = Catalogue(
-            {}, {}, registry.names(), settings.sandbox, files=models, does=registry.does()
-        )
+        installed = registry.names()
+        served = Catalogue({}, {}, installed, settings.sandbox, files=models, does=registry.does())
         async with database.transaction() as tx:
             await edits.publish(tx, served)
         for key, model in served.models.items():
-            for name in sorted(set(model.backends) - registry.names()):
+            for name in sorted(set(model.backends) - installed):
                 _log.warning("%s names the backend %s, which is not installed", key, name)
         for said in served.misnamed():
             _log.warning("%s", said)

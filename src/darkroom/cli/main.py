@@ -57,7 +57,7 @@ COMMANDS = {
     "quickstart": Entry(
         "darkroom.cli.quickstart:quickstart", "Start everything and make a first picture."
     ),
-    "serve": Entry("darkroom.cli.processes:serve", "Serve the API, run tasks, keep the house."),
+    "serve": Entry("darkroom.cli.server:serve", "Serve the API, run tasks, keep the house."),
     "work": Entry("darkroom.cli.processes:work", "Run tasks for the servers on one database."),
     "daemon": Entry("darkroom.cli.processes:daemon", "Take back lost tasks, forget old records."),
     "generate": Entry("darkroom.cli.generate:generate", "Make pictures and save them."),

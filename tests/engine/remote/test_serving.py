@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from test_fal import KEY as FAL_KEY
-from test_fal import FalWire
-from test_replicate import KEY as REPLICATE_KEY
-from test_replicate import ReplicateWire
+from fal_wire import FalWire
+from replicate_wire import ReplicateWire
 from wires import Said
 
 from darkroom.domain import upstream_calls
@@ -31,8 +29,8 @@ credits = 4
 
 @pytest.fixture
 def wires(monkeypatch):
-    monkeypatch.setenv("FAL_KEY", FAL_KEY)
-    monkeypatch.setenv("REPLICATE_API_TOKEN", REPLICATE_KEY)
+    monkeypatch.setenv(FalWire.variable, FalWire.key)
+    monkeypatch.setenv(ReplicateWire.variable, ReplicateWire.key)
     with FalWire().running() as fal, ReplicateWire().running() as replicate:
         yield fal, replicate
 

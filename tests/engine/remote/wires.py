@@ -10,11 +10,11 @@ import io
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -30,6 +30,7 @@ from darkroom.storage.disk import Disk
 from ground import wait_until
 
 SEED = 7
+ASKED: dict[str, Any] = {"prompt": "a harbour", "width": 1280, "height": 720}
 # Faults: the request is served, but its answer is cut off; the answer comes twice.
 LOST, TWICE = "lost", "twice"
 
@@ -126,6 +127,31 @@ class Wire:
                 del self.faults[number]
                 return fault
         return None
+
+
+class Upstream(Wire):
+    """A service that a remote of ours asks, with what the remote is told of it.
+
+    `remote` makes the remote; `variable` holds its `key`; `look` is the request that asks how far a
+    task is, which costs `cost_micro`; `chosen` is what the catalogue says beside the address.
+    """
+
+    remote: ClassVar[Callable[[], Any]]
+    variable: ClassVar[str]
+    key: ClassVar[str]
+    look: ClassVar[str]
+    cost_micro: ClassVar[int]
+    chosen: ClassVar[dict[str, Any]]
+    # How many looks find a task waiting.
+    waits: int
+
+    def options(self, **more: Any) -> dict[str, Any]:
+        """The options of the model."""
+        return {"address": self.address} | self.chosen | more
+
+    def looked_for(self) -> tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]:
+        """A task that is looked for until it is done: kind, options, pictures, fields."""
+        return "text-to-image", self.options(), {}, ASKED
 
 
 def _answering(wire: Wire) -> type[BaseHTTPRequestHandler]:

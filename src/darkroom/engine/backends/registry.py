@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import importlib.util
 
@@ -37,7 +38,7 @@ def create(name: str) -> Backend:
         raise errors.BackendFailed(
             f"The backend {name} needs {', '.join(gone)}: pip install 'darkroom[{name}]'"
         )
-    for entry in importlib.metadata.entry_points(group=GROUP, name=name):
+    for entry in _declared(GROUP).select(name=name):
         backend: Backend = entry.load()()
         return backend
     raise errors.BackendFailed(f"No installed package has a backend {name}.")
@@ -48,7 +49,9 @@ def remotes() -> dict[str, Remote]:
     return {one.name: one.load()() for one in _declared(REMOTES)}
 
 
+@functools.cache
 def _declared(group: str) -> importlib.metadata.EntryPoints:
+    """What the packages declare, read once: there are files of every one of them to look into."""
     return importlib.metadata.entry_points(group=group)
 
 

@@ -9,15 +9,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import av
-import av.error
 import httpx
 import msgspec
 from PIL import Image
 
 from darkroom import cleaning, errors, media
 from darkroom.domain.kinds.table import KINDS
-from darkroom.engine.backends import sounds
 from darkroom.engine.backends.comfyui.wire import Entry
 from darkroom.engine.backends.contract import Output
 from darkroom.engine.backends.remote import results
@@ -106,6 +103,9 @@ def strip(path: Path, media_type: str) -> None:
         except errors.InputRefused as refused:
             raise errors.BackendFailed(f"ComfyUI's picture is refused: {refused}") from refused
     else:
+        # What reads clips costs a worker's start half a second, and its memory.
+        import av.error
+
         try:
             _copy(path, _FORMATS[media_type])
         except (av.error.FFmpegError, OSError, ValueError) as exc:
@@ -122,6 +122,10 @@ def _check_still(path: Path) -> None:
 
 def _copy(path: Path, container: str) -> None:
     """The same packets in a fresh file, which has none of the old one's words."""
+    import av
+
+    from darkroom.engine.backends import sounds
+
     fresh = path.with_name(f"fresh-{path.name}")
     options: dict[str, Any] = {"fflags": "+bitexact"}
     if container in ("mp4", "mov", "ipod"):
