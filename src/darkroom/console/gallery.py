@@ -129,7 +129,10 @@ def _task_id(visit: Visit) -> str:
 
 
 def _told(value: Any) -> str:
-    """What a result says in words; a script turn by turn."""
+    """What a result says in words; a script turn by turn, of chat each answer."""
+    if isinstance(value, dict):
+        said = [choice["message"].get("content") or "" for choice in value["choices"]]
+        return "\n\n".join(said)
     if isinstance(value, list):
         return "\n".join(f"{turn['speaker_name']}: {turn['content']}" for turn in value)
     return str(value)

@@ -22,13 +22,16 @@ TYPES: Mapping[Control, Type] = {
 }
 # A list of more values that have names is typed.
 _SELECTS_MAX = 4
+# A text that may be longer gets more than a line.
+_LINE_CHARS_MAX = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
     """One input: its name in the form, what people call it, and what it holds.
 
-    `usual` is what a chip says when it is chosen; `low` and `high` bound a number.
+    `usual` is what a chip says when it is chosen; `low` and `high` bound a number; of a text there
+    may be `choices`, and one of more than a line `is_long`.
     """
 
     name: str
@@ -38,6 +41,8 @@ class Piece:
     is_number: bool = False
     low: float | None = None
     high: float | None = None
+    choices: tuple[str, ...] = ()
+    is_long: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +149,8 @@ def _pieces(
             is_number=one.get("type") in ("number", "integer"),
             low=one.get("minimum"),
             high=one.get("maximum"),
+            choices=tuple(one.get("enum", ())),
+            is_long=one.get("maxLength", 0) > _LINE_CHARS_MAX,
         )
         for part, one in properties.items()
     ]

@@ -31,6 +31,7 @@ class Served:
     key: str
     name: str
     mill: int
+    input_mill: int
     unit: str
     served_by: str
     is_sandbox: bool
@@ -115,7 +116,8 @@ def _served(catalogue: Catalogue, kind: Kind) -> list[Served]:
         if served_by is not None:
             rate = catalogue.rates[key, kind.name]
             is_sandbox = catalogue.is_sandbox(key, kind.name)
-            found.append(Served(key, model.name, rate.mill, rate.unit, served_by, is_sandbox))
+            price = (rate.mill, rate.input_mill, rate.unit)
+            found.append(Served(key, model.name, *price, served_by, is_sandbox))
     return sorted(found, key=lambda one: one.is_sandbox)
 
 
