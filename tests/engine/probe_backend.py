@@ -111,7 +111,8 @@ class Probe:
     """Paints a plain square; its prompt's words, between commas, choose how it ends.
 
     `crash once` and `hog once` are met by the first attempt only; `spawn` leaves a process of its
-    own running, named by a mark, and `deaf` does not stop when it is asked to.
+    own running, named by a mark, and `deaf` does not stop when it is asked to. `wait` waits until
+    the test lets it go on.
     """
 
     name = "probe"
@@ -136,6 +137,7 @@ class Probe:
             mark.write_text(str(started.pid))
         for word in prompt.split(", "):
             WORDS.get(word, lambda: None)()
+        self._wait(context, [prompt])
         steps = 40 if "slow" in prompt else 2
         for step in range(steps):
             self._step(context, step / steps, is_deaf="deaf" in prompt)
@@ -151,6 +153,11 @@ class Probe:
         gpu = os.environ.get("CUDA_VISIBLE_DEVICES")
         notes = {"pid": os.getpid(), "gpu": gpu} | ({"odd": "\0"} if "odd notes" in prompt else {})
         yield Output(path, "image/svg" if "svg" in prompt else "image/png", 64, 64, notes)
+
+    def _wait(self, context: Context, prompts: Sequence[str]) -> None:
+        opened = Path(os.environ[MARKS]).parent / "open"
+        while "wait" in prompts and not opened.exists():
+            self._step(context, 0.1, is_deaf=False)
 
     def _step(self, context: Context, fraction: float, *, is_deaf: bool) -> None:
         while True:
@@ -185,6 +192,7 @@ class Choir(Probe):
             raise OutOfMemoryError
         if "hang together" in prompts:
             _PAUSE.wait(3600)
+        self._wait(contexts[0], prompts)
         steps = 40 if "slow" in prompts else 2
         for step in range(steps):
             self._step(contexts[0], step / steps, is_deaf=False)

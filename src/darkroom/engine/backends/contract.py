@@ -90,7 +90,7 @@ class Keeper(Backend, Protocol):
 class Joiner(Backend, Protocol):
     """A backend that can run several alike tasks in one call, where that is faster.
 
-    They are of one model and kind, have no files, and their fields are the same but for `prompt`,
+    They are of one model and kind, with the same files, and the same fields but for `prompt`,
     `negative_prompt`, `seed`, `image_number`, `aspect_ratio` and `resolution`.
     """
 
@@ -103,7 +103,8 @@ class Joiner(Backend, Protocol):
         """Yield each output with its task's place, or what stands against that task alone.
 
         Whatever is raised has all of them run one by one, by `run`. `progress` of any context
-        tells it of them all, and raises `Canceled` when all of them should stop.
+        tells it of them all, and raises `Canceled` when all of them should stop. Who is canceled
+        alone may have no folder any more.
         """
 
 

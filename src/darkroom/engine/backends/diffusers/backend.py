@@ -60,10 +60,14 @@ class Diffusers:
         context.progress(1.0)
 
     def together_max(self, kind: str) -> int:
-        """How many pictures one call makes; unless the options say, more than one on a GPU only."""
+        """How many pictures one call makes; unless the options say, more than one on a GPU only.
+
+        What is compiled is compiled for each number anew, which takes minutes.
+        """
+        own = self._own
         if kind != "text-to-image":
             return 1
-        return self._own.together or (1 if device_of(self._own) == "cpu" else _TOGETHER)
+        return own.together or (1 if own.compile or device_of(own) == "cpu" else _TOGETHER)
 
     def run_together(
         self, given: Sequence[Input], contexts: Sequence[Context]
@@ -93,13 +97,13 @@ class Diffusers:
     def _ask(
         self, loaded: Loaded, pipe: Any, asked: Sequence[Request], context: Context
     ) -> list[calls.Answer | BackendFailed]:
-        """One call; when it runs out of memory, once more without the other models."""
+        """One call; for one that runs out of memory, once more without the other models."""
         own = self._own
         loras.apply(pipe, asked[0].loras, own.loras, allow_pickle=own.allow_pickle)
         try:
             return calls.call(pipe, asked, own, context)
         except torch.OutOfMemoryError:
-            if not self._shelf.keep_only(loaded):
+            if len(asked) > 1 or not self._shelf.keep_only(loaded):
                 raise
         return calls.call(pipe, asked, own, context)
 
