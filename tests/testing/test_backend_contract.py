@@ -91,7 +91,7 @@ def test_what_breaks_the_contract_is_named(
     ("right", "wrong", "said"),
     [
         ("", "", "1 passed"),
-        ("yield place, output", "yield 0, output", "one ends without an output"),
+        ("yield place, output", "if place: yield place, output", "one ends without an output"),
         ("yield place, output", "raise ValueError", "cannot run two of them"),
         ("contexts[place]", "contexts[0]", "is no file of the task's folder"),
     ],
