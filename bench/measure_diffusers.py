@@ -24,7 +24,7 @@ import torch
 import transformers
 
 from darkroom.engine import protocol
-from darkroom.engine.process import Process
+from darkroom.engine.process import Process, error_of
 
 TESTS = Path(__file__).resolve().parents[1] / "tests"
 sys.path.insert(0, str(TESTS))
@@ -130,31 +130,47 @@ async def _child(folder: Path, work: Path, plan: argparse.Namespace) -> tuple[fl
 async def _called(
     process: Process, folder: Path, work: Path, plan: argparse.Namespace, callers: int
 ) -> float:
-    """Pictures a second of so many callers, by the median time between two ends."""
-    turn, numbers = asyncio.Lock(), iter(range(_WARM + plan.pictures))
-    ended: list[float] = []
+    """Pictures a second of so many callers that wait alike, by the median time between two ends.
 
-    async def caller() -> None:
-        for number in numbers:
+    Several share a call, as a worker has them do: each makes a picture of its own in it.
+    """
+    options = {"model": str(folder), "steps": plan.steps, "together": callers}
+    ended: list[float] = []
+    for first in range(0, callers * _WARM + plan.pictures, callers):
+        asked = []
+        for number in range(first, first + callers):
             place = work / f"{callers}-{number}"
             place.mkdir()
             fields = {"prompt": _PROMPT, "width": plan.side, "height": plan.side}
-            options = {"model": str(folder), "steps": plan.steps}
-            asked = protocol.Run(
-                *("diffusers", "BENCH", "text-to-image", fields, {}, str(place), number, options)
+            kind = "text-to-image"
+            asked.append(
+                protocol.Run("diffusers", "BENCH", kind, fields, {}, str(place), number, options)
             )
-            async with turn:
-                async for _ in process.run(asked):
-                    pass
-            ended.append(time.monotonic())
-
-    await asyncio.gather(*(caller() for _ in range(callers)))
+        await (_one(process, asked[0]) if callers == 1 else _several(process, asked))
+        ended.append(time.monotonic())
     between = [later - before for before, later in pairwise(ended[_WARM - 1 :])]
-    return 1 / statistics.median(between)
+    return callers / statistics.median(between)
+
+
+async def _one(process: Process, asked: protocol.Run) -> None:
+    async for _ in process.run(asked):
+        pass
+
+
+async def _several(process: Process, asked: list[protocol.Run]) -> None:
+    """Raises what kept a picture from being made in the one call."""
+    async for told in process.run_together(asked):
+        if isinstance(told, protocol.Apart):
+            raise RuntimeError("They could not run in one call.")
+        if isinstance(told, protocol.Of) and isinstance(told.told, protocol.Failed):
+            raise error_of(told.told)
 
 
 def main() -> None:
-    """Measure, print one JSON document with pictures a second and the ratios to the bare loop."""
+    """Measure, print one JSON document with pictures a second and the ratios to the bare calls.
+
+    `ratio_together` is what callers gain by sharing a call.
+    """
     parser = argparse.ArgumentParser(description="Diffusers in Darkroom beside a bare loop.")
     parser.add_argument("--tiny", action="store_true", help="a toy, as on a machine without a GPU")
     parser.add_argument("--pictures", type=int, default=16)
@@ -180,7 +196,8 @@ def main() -> None:
             f"child, {_STREAMS} callers": several,
         },
         "ratio_one_caller": alone / one,
-        f"ratio_{_STREAMS}_callers": several / one,
+        f"ratio_{_STREAMS}_callers": several / batch,
+        "ratio_together": several / alone,
     }
     print(json.dumps(found, indent=1))
 

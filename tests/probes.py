@@ -23,7 +23,8 @@ def install(folder: Path) -> dict[str, str]:
     package = folder / "probe" / "probe-1.0.dist-info"
     package.mkdir(parents=True)
     (package / "METADATA").write_text("Metadata-Version: 2.1\nName: probe\nVersion: 1.0\n")
-    (package / "entry_points.txt").write_text("[darkroom.backends]\nprobe = probe_backend:Probe\n")
+    declared = "[darkroom.backends]\nprobe = probe_backend:Probe\nchoir = probe_backend:Choir\n"
+    (package / "entry_points.txt").write_text(declared)
     (folder / "catalogue.toml").write_text(CATALOGUE)
     (folder / "marks").mkdir()
     return {

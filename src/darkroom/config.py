@@ -45,6 +45,7 @@ CHAT_SECONDS_MAX = 300.0  # that the answer of a language model is waited for
 QUEUE_COUNTED_MAX = 1_000  # places in the queue that are told exactly
 WAITING_MAX = 1_000_000  # parked tasks of all accounts together
 CLAIM_LOOKED_AT_MAX = 32  # of the queue, among which a worker prefers what it has loaded
+ALIKE_LOOKED_AT_MAX = 128  # of the queue, among which tasks are found that can run in one call
 LOAD_SECONDS_MIN = 0.2  # a model that loads faster is not preferred for being loaded
 OVERTAKEN_MAX = 8  # claims in a row by which a worker may leave the first of the queue behind
 WORKER_SEEN_SECONDS = 2.0  # how often a worker says that it lives

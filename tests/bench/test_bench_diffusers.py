@@ -26,3 +26,4 @@ def test_the_toy_is_measured_beside_a_bare_loop(tiny) -> None:
     assert all(rate > 0 for rate in found["pictures_per_second"].values())
     assert found["ratio_one_caller"] > 0
     assert found["ratio_8_callers"] > 0
+    assert found["ratio_together"] > 0

@@ -26,18 +26,16 @@ class Queue:
         self, account_id: str, count: int = 1, *, model: str = "M", **more: Any
     ) -> tasks.Outcome:
         """The outcome of one submit of `count` tasks."""
+        usual: dict[str, Any] = {"kind": KIND, "input": {"fields": {}, "files": {}}, "seed": 7}
         asked = tasks.Submission(
             account_id=account_id,
             api_key_id=None,
             request_id=ids.new("req"),
-            kind=KIND,
             model=model,
-            input=more.pop("input", {"fields": {}, "files": {}}),
             rate_id=self.rate_ids[model],
             price_mill=1,
             count=count,
-            seed=7,
-            **more,
+            **usual | more,
         )
         async with self.database.transaction() as tx:
             return (await tasks.submit(tx, [asked]))[0]
@@ -60,6 +58,15 @@ class Queue:
         async with self.database.statement() as tx:
             return await leases.claim(
                 tx, worker_id, leases.Wanted(models, loaded), tasks_max=tasks_max, lease_seconds=60
+            )
+
+    async def claim_alike(
+        self, lead: leases.Claim, tasks_max: int = 8, *, worker_id: str = WORKER
+    ) -> list[leases.Claim]:
+        """What a worker gets beside a task that it has claimed."""
+        async with self.database.statement() as tx:
+            return await leases.claim_alike(
+                tx, worker_id, lead, tasks_max=tasks_max, lease_seconds=60
             )
 
     async def end(self, claimed: leases.Claim) -> None:

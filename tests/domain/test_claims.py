@@ -92,8 +92,9 @@ def _fill(connection: psycopg.Connection, account_id: str, rate_id: int) -> None
     connection.execute("SET session_replication_role = replica")
     connection.execute(
         "INSERT INTO batches (id, account_id, request_id, kind, model, input, rate_id)"
-        " VALUES (1, %s, 'req', %s, 'M', '{}', %s)",
-        (account_id, KIND, rate_id),
+        " SELECT n, %s, 'req', %s, 'M', '{\"fields\": {}, \"files\": {}}', %s"
+        "   FROM generate_series(1, %s) AS n",
+        (account_id, KIND, rate_id, WAITING // 10),
     )
     connection.execute(
         "INSERT INTO tasks (id, batch_id, account_id, position, model, seed, price_mill, start_tag)"
@@ -102,7 +103,7 @@ def _fill(connection: psycopg.Connection, account_id: str, rate_id: int) -> None
         "   FROM generate_series(1, %s) AS n",
         (account_id, WAITING),
     )
-    connection.execute("ANALYZE tasks")
+    connection.execute("ANALYZE tasks, batches")
 
 
 def _nodes(plan: Any) -> list[Any]:
@@ -146,6 +147,31 @@ def test_a_claim_is_one_short_index_scan_on_a_million_waiting_tasks(crowded, mod
     assert [one.get("Index Name") for one in nodes].count("tasks_queued") == 1
     on_tasks = {one["Node Type"] for one in nodes if one.get("Relation Name") == "tasks"}
     assert on_tasks <= {"Index Scan", "ModifyTable"}, json.dumps(plan)[:4000]
+    blocks = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
+    assert blocks < _BLOCKS_MAX
+    connection.rollback()
+
+
+@pytest.mark.parametrize("mode", ["force_generic_plan", "force_custom_plan"])
+def test_a_claim_of_what_is_alike_is_one_too(crowded, mode: str):
+    connection, _ = crowded
+    given = {
+        "task_id": "task_" + str(WAITING).zfill(26),
+        "own": ["prompt"],
+        "first_max": config.ALIKE_LOOKED_AT_MAX,
+        "tasks_max": 7,
+        "worker_id": WORKER,
+        "lease_seconds": 60.0,
+    }
+    plan = explained(connection, "tasks.claim_alike", given, mode)
+    nodes = _nodes(plan)
+    assert [one.get("Index Name") for one in nodes].count("tasks_queued") == 1
+    on_tasks = {one["Node Type"] for one in nodes if one.get("Relation Name") == "tasks"}
+    assert on_tasks <= {"Index Scan", "ModifyTable"}, json.dumps(plan)[:4000]
+    assert "Seq Scan" not in [
+        one["Node Type"] for one in nodes if one.get("Relation Name") == "batches"
+    ]
+    assert plan["Actual Rows"] == given["tasks_max"]
     blocks = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
     assert blocks < _BLOCKS_MAX
     connection.rollback()

@@ -27,6 +27,7 @@ TASKS = st.sampled_from(("M0", "M1"))
 STEPS = st.one_of(
     st.tuples(st.just("claim"), TASKS, st.sampled_from(WORKERS)),
     st.tuples(st.just("claim"), TASKS, st.sampled_from(WORKERS)),
+    st.tuples(st.just("join"), TASKS, st.sampled_from(WORKERS)),
     st.tuples(st.just("fail"), TASKS, ATTEMPTS, st.sampled_from(ERRORS)),
     st.tuples(st.sampled_from(("beat", "succeed", "give_back")), TASKS, ATTEMPTS),
     st.tuples(st.just("vanish"), TASKS),
@@ -77,6 +78,10 @@ class Model:
         self.status, self.worker, self.avoided = PROCESSING, worker, None
         self.attempt += 1
         return True
+
+    def join(self, worker: str) -> bool:
+        """Be claimed beside another task: by the first attempt or not at all."""
+        return not self.attempt and self.claim(worker)
 
     def beat(self, attempt: int) -> bool:
         if self._is_held(attempt):
@@ -139,6 +144,9 @@ class Real:
     database: Database
     connection: psycopg.AsyncConnection[Any]
     account_id: str
+    # Whose tasks lead: one of each model, claimed by a worker that never ends it.
+    leading_id: str
+    leads: dict[str, leases.Claim] = field(default_factory=dict)
     task_ids: dict[str, str] = field(default_factory=dict)
     claims: dict[tuple[str, int], leases.Claim] = field(default_factory=dict)
 
@@ -151,11 +159,21 @@ class Real:
         return f"{model} {self.account_id}"
 
     async def submit(self, model: str) -> None:
+        """Submit the task, behind one that leads it."""
+        await self._submit(model, self.leading_id)
+        async with self.database.transaction() as tx:
+            wanted = leases.Wanted([self._key(model)])
+            [self.leads[model]] = await leases.claim(
+                tx, "leading", wanted, tasks_max=1, lease_seconds=3600
+            )
+        [self.task_ids[model]] = await self._submit(model, self.account_id)
+
+    async def _submit(self, model: str, account_id: str) -> tuple[str, ...]:
         key = self._key(model)
         async with self.database.transaction() as tx:
             found = await rates.publish(tx, [rates.Asked(key, "text-to-image", "image", PRICE)])
             asked = tasks.Submission(
-                account_id=self.account_id,
+                account_id=account_id,
                 api_key_id=None,
                 request_id=ids.new("req"),
                 kind="text-to-image",
@@ -169,7 +187,7 @@ class Real:
             )
             [batch] = await tasks.submit(tx, [asked])
         assert isinstance(batch, tasks.Batch)
-        [self.task_ids[model]] = batch.task_ids
+        return batch.task_ids
 
     async def claim(self, model: str, worker: str) -> bool:
         # However slow the machine: a moment ago is now.
@@ -179,6 +197,14 @@ class Real:
         async with self.database.transaction() as tx:
             claimed = await leases.claim(
                 tx, worker, leases.Wanted([self._key(model)]), tasks_max=2, lease_seconds=3600
+            )
+        self.claims |= {(model, one.attempt): one for one in claimed}
+        return bool(claimed)
+
+    async def join(self, model: str, worker: str) -> bool:
+        async with self.database.transaction() as tx:
+            claimed = await leases.claim_alike(
+                tx, worker, self.leads[model], tasks_max=2, lease_seconds=3600
             )
         self.claims |= {(model, one.attempt): one for one in claimed}
         return bool(claimed)
@@ -283,12 +309,12 @@ async def agree(real: Real, models: dict[str, Model]) -> None:
 @given(steps=st.lists(STEPS, min_size=8, max_size=40))
 def test_any_history_of_tasks_is_what_the_model_says(ground: Ground, steps) -> None:
     assert (config.CRASHES_MAX, config.STRIKES_MAX) == (2, 3)
-    account = ground.account()
+    account, leading = ground.account(), ground.account()
 
     async def story(database: Database) -> None:
         connected = psycopg.AsyncConnection.connect(database.conninfo, autocommit=True)
         async with await connected as connection:
-            await compare(Real(database, connection, account.id), steps)
+            await compare(Real(database, connection, account.id, leading.id), steps)
 
     ground.run(story)
     assert ground.audit() == []

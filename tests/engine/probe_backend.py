@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -100,11 +100,19 @@ WORDS: dict[str, Callable[[], object]] = {
 }
 
 
+def _mark(context: Context) -> Path:
+    """A mark for a run that begins."""
+    mark = Path(os.environ[MARKS]) / f"{context.folder.name}.{os.getpid()}"
+    mark.write_text(str(os.getppid()))
+    return mark
+
+
 class Probe:
     """Paints a plain square; its prompt's words, between commas, choose how it ends.
 
     `crash once` and `hog once` are met by the first attempt only; `spawn` leaves a process of its
-    own running, named by a mark, and `deaf` does not stop when it is asked to.
+    own running, named by a mark, and `deaf` does not stop when it is asked to. `wait` waits until
+    the test lets it go on.
     """
 
     name = "probe"
@@ -117,9 +125,7 @@ class Probe:
             _PAUSE.wait(0.5)
 
     def run(self, given: Input, context: Context) -> Iterator[Output]:
-        marks = Path(os.environ[MARKS])
-        mark = marks / f"{context.folder.name}.{os.getpid()}"
-        mark.write_text(str(os.getppid()))
+        marks, mark = Path(os.environ[MARKS]), _mark(context)
         prompt = given.fields["prompt"]
         is_first = len([*marks.glob(f"{context.folder.name[:31]}*")]) == 1
         if "crash always" in prompt or ("crash once" in prompt and is_first):
@@ -131,6 +137,7 @@ class Probe:
             mark.write_text(str(started.pid))
         for word in prompt.split(", "):
             WORDS.get(word, lambda: None)()
+        self._wait(context, [prompt])
         steps = 40 if "slow" in prompt else 2
         for step in range(steps):
             self._step(context, step / steps, is_deaf="deaf" in prompt)
@@ -147,6 +154,11 @@ class Probe:
         notes = {"pid": os.getpid(), "gpu": gpu} | ({"odd": "\0"} if "odd notes" in prompt else {})
         yield Output(path, "image/svg" if "svg" in prompt else "image/png", 64, 64, notes)
 
+    def _wait(self, context: Context, prompts: Sequence[str]) -> None:
+        opened = Path(os.environ[MARKS]).parent / "open"
+        while "wait" in prompts and not opened.exists():
+            self._step(context, 0.1, is_deaf=False)
+
     def _step(self, context: Context, fraction: float, *, is_deaf: bool) -> None:
         while True:
             try:
@@ -157,3 +169,42 @@ class Probe:
             _PAUSE.wait(0.05)
             if not is_deaf:
                 return
+
+
+class Choir(Probe):
+    """A probe that runs up to four tasks in one call, and notes which of them lead it.
+
+    Of more than two, `hog together` takes too much memory; of any, `hang together` never ends.
+    """
+
+    name = "choir"
+
+    def together_max(self, kind: str) -> int:
+        return 4 if kind == "text-to-image" else 1
+
+    def run_together(
+        self, given: Sequence[Input], contexts: Sequence[Context]
+    ) -> Iterator[tuple[int, Output | errors.TaskError]]:
+        prompts = [one.fields["prompt"] for one in given]
+        for context in contexts:
+            _mark(context)
+        if "hog together" in prompts and len(given) > 2:
+            raise OutOfMemoryError
+        if "hang together" in prompts:
+            _PAUSE.wait(3600)
+        self._wait(contexts[0], prompts)
+        steps = 40 if "slow" in prompts else 2
+        for step in range(steps):
+            self._step(contexts[0], step / steps, is_deaf=False)
+        notes = {"pid": os.getpid(), "together": len(given), "lead": contexts[0].folder.name}
+        for place, (prompt, context) in enumerate(zip(prompts, contexts, strict=True)):
+            if prompt == "refuse":
+                yield place, errors.BadInput("The probe was told to refuse.")
+                continue
+            path = context.folder / "probe.png"
+            try:
+                Image.new("RGB", (64, 64), (context.seed % 256, 0, 0)).save(path)
+            except OSError as gone:
+                yield place, errors.BackendFailed(str(gone))
+            else:
+                yield place, Output(path, "image/png", 64, 64, notes)

@@ -15,6 +15,16 @@ from darkroom import errors
 from darkroom.testing import backend_contract
 
 PAGE = Path(__file__).parents[2] / "docs" / "howto" / "backend.md"
+# Two methods more for the page's example.
+TOGETHER = """
+    def together_max(self, kind: str) -> int:
+        return 2
+
+    def run_together(self, given, contexts):
+        for place, one in enumerate(given):
+            for output in self.run(one, contexts[place]):
+                yield place, output
+"""
 PAINTED = ("painter", "text-to-image", {"prompt": "a lake", "width": 64, "height": 48})
 
 
@@ -75,6 +85,22 @@ def test_what_breaks_the_contract_is_named(
     told = _tested(tmp_path, _install(tmp_path, source.replace(right, wrong, 1)))
     assert said in told
     assert "1 failed" in told
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        ("", "", "1 passed"),
+        ("yield place, output", "if place: yield place, output", "one ends without an output"),
+        ("yield place, output", "raise ValueError", "cannot run two of them"),
+        ("contexts[place]", "contexts[0]", "is no file of the task's folder"),
+    ],
+)
+def test_what_says_that_it_runs_tasks_together_must(
+    tmp_path: Path, right: str, wrong: str, said: str
+) -> None:
+    source = _blocks("square.py") + TOGETHER.replace(right, wrong, 1)
+    assert said in _tested(tmp_path, _install(tmp_path, source))
 
 
 def test_a_backend_of_ours_keeps_it_and_its_errors_are_its_own(tmp_path: Path) -> None:

@@ -47,6 +47,11 @@ class Claim:
     has_provenance: bool = True
 
 
+# What tasks that run in one call may differ in: their words and seeds, how many pictures a request
+# asked for, and how it told the size that `width` and `height` have.
+_OWN = ("prompt", "negative_prompt", "seed", "image_number", "aspect_ratio", "resolution")
+
+
 @dataclass(frozen=True, slots=True)
 class _Kept:
     id: str
@@ -76,6 +81,26 @@ async def claim(
         tasks_max=tasks_max,
         lease_seconds=lease_seconds,
         avoid_seconds=config.AVOID_SECONDS,
+    )
+
+
+async def claim_alike(
+    tx: Transaction, worker_id: str, lead: Claim, *, tasks_max: int, lease_seconds: float
+) -> list[Claim]:
+    """Lease up to `tasks_max` more tasks that can run in one call with one just claimed.
+
+    Of the same model, kind and size, from the first of the queue and in its order; none that was
+    tried before, which runs alone.
+    """
+    return await tx.all(
+        Claim,
+        "tasks.claim_alike",
+        worker_id=worker_id,
+        task_id=lead.id,
+        own=list(_OWN),
+        first_max=config.ALIKE_LOOKED_AT_MAX,
+        tasks_max=tasks_max,
+        lease_seconds=lease_seconds,
     )
 
 

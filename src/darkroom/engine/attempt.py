@@ -39,7 +39,11 @@ class Tools:
 
 
 class Runner(Protocol):
-    """Who makes the result: a child's process, or an errand to another service."""
+    """Who makes the result: a child's process, a seat in it, or an errand to another service."""
+
+    @property
+    def count(self) -> int:
+        """How many tasks share what it runs, and its time."""
 
     def run(self, asked: protocol.Run) -> AsyncIterator[protocol.Progress | protocol.Made]:
         """Run a task and yield what is told of it; raises its `TaskError`, or `Canceled`."""
@@ -150,6 +154,11 @@ class Attempt:
                         made.append(told)
         except TimeoutError as exc:
             await self.runner.kill()
+            if self.runner.count > 1:
+                # Whose fault it was is seen when each runs alone.
+                raise errors.BackendCrashed(
+                    f"{self.runner.count} tasks together took too long."
+                ) from exc
             raise errors.TimedOut(
                 f"The task took longer than the {self.seconds_max:g} seconds that "
                 f"{self.claimed.model} may take."

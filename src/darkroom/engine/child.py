@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ from darkroom.engine.backends import contract, registry
 _PROGRESS_STEP = 0.01
 _MESSAGE_CHARS_MAX = 1000
 _CV_NO_MEMORY = -4  # cv::Error::StsNoMem
+_Asked = protocol.Run | protocol.Together | protocol.Warm
+_End = protocol.Done | protocol.Failed | protocol.Canceled
 
 
 class _Line:
@@ -31,8 +33,9 @@ class _Line:
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
-        self.asked: queue.SimpleQueue[protocol.Run | protocol.Warm] = queue.SimpleQueue()
-        self.canceled = threading.Event()
+        self.asked: queue.SimpleQueue[_Asked] = queue.SimpleQueue()
+        # The numbers of tasks that should stop.
+        self.canceled: set[int] = set()
 
     def send(self, message: protocol.ToWorker) -> None:
         try:
@@ -59,29 +62,37 @@ class _Line:
             (size,) = protocol.LENGTH.unpack(head)
             message = protocol.to_child.decode(stream.read(size))
             if isinstance(message, protocol.Cancel):
-                self.canceled.set()
+                self.canceled.add(message.number)
             else:
                 # Here, not where the task begins: a cancel may come before the child gets to it.
-                self.canceled.clear()
+                self.canceled = set()
                 self.asked.put(message)
 
 
-class _Context:
-    """What the running task may use, over the line to the worker."""
+class _Steps:
+    """How far the work is, over the line to the worker: on one task, or on several in one call."""
 
-    def __init__(self, line: _Line, folder: Path, seed: int) -> None:
-        self.folder = folder
-        self.seed = seed
-        self._line = line
+    def __init__(self, line: _Line, live: Set[int], number: int | None = None) -> None:
+        self._line, self._live, self._number = line, live, number
         self._told = 0.0
 
-    def progress(self, fraction: float) -> None:
-        """Tell the worker how much is done; raises `Canceled` when it asked for a stop."""
-        if self._line.canceled.is_set():
+    def tell(self, fraction: float) -> None:
+        """Tell the worker how much is done; raises `Canceled` when it asked all to stop."""
+        if self._live <= self._line.canceled:
             raise contract.Canceled
         if fraction - self._told >= _PROGRESS_STEP:
             self._told = min(fraction, 1.0)
-            self._line.send(protocol.Progress(self._told))
+            told = protocol.Progress(self._told)
+            self._line.send(told if self._number is None else protocol.Of(self._number, told))
+
+
+class _Context:
+    """What a running task may use."""
+
+    def __init__(self, asked: protocol.Run, steps: _Steps) -> None:
+        self.folder = Path(asked.folder)
+        self.seed = asked.seed
+        self.progress = steps.tell
 
 
 class _Loaded:
@@ -127,13 +138,27 @@ def main() -> None:
             _load(loaded, asked)
             continue
         line.send(protocol.Begun())
+        first = asked.runs[0] if isinstance(asked, protocol.Together) else asked
         began = time.monotonic()
-        backend = _load(loaded, asked)
+        backend = _load(loaded, first)
         if isinstance(backend, protocol.Failed):
             line.send(backend)
             continue
-        line.send(protocol.Loaded(time.monotonic() - began, loaded.held()))
-        line.send(_run(line, backend, asked))
+        seconds = time.monotonic() - began
+        line.send(protocol.Loaded(seconds, loaded.held(), _together(backend)))
+        if isinstance(asked, protocol.Run):
+            line.send(_run(line, backend, asked))
+        else:
+            _Call(line, backend, asked.runs).run()
+            line.send(protocol.Done())
+
+
+def _together(backend: contract.Backend) -> dict[str, int]:
+    """The kinds of which the backend runs several tasks in one call, with how many."""
+    if not isinstance(backend, contract.Joiner):
+        return {}
+    found = {kind: backend.together_max(kind) for kind in backend.kinds}
+    return {kind: count for kind, count in found.items() if count > 1}
 
 
 def _load(
@@ -145,16 +170,77 @@ def _load(
         return _failed(exc, "could not be loaded")
 
 
-def _run(line: _Line, backend: contract.Backend, asked: protocol.Run) -> protocol.ToWorker:
+def _run(
+    line: _Line, backend: contract.Backend, asked: protocol.Run, number: int | None = None
+) -> _End:
+    def say(told: protocol.Made) -> None:
+        line.send(told if number is None else protocol.Of(number, told))
+
     try:
-        context = _Context(line, Path(asked.folder), asked.seed)
+        context = _Context(asked, _Steps(line, {number or 0}, number))
         for output in backend.run(_given(asked), context):
-            line.send(protocol.made(output))
+            say(protocol.made(output))
     except contract.Canceled:
         return protocol.Canceled()
     except Exception as exc:  # noqa: BLE001 - whatever a model raises costs one task, not the child
         return _failed(exc, "failed")
     return protocol.Done()
+
+
+class _Call:
+    """Several tasks in one call; where that fails, one after another."""
+
+    def __init__(
+        self, line: _Line, backend: contract.Backend, runs: Sequence[protocol.Run]
+    ) -> None:
+        self._line, self._backend = line, backend
+        # Those that have not ended, by their numbers.
+        self._live = dict(enumerate(runs))
+
+    def run(self) -> None:
+        """Run them all to their ends."""
+        if self._is_done_together():
+            return
+        self._line.send(protocol.Apart())
+        # Out of the handler of what went wrong, which would keep its memory.
+        for number, asked in [*self._live.items()]:
+            self._end(number, _run(self._line, self._backend, asked, number))
+
+    def _is_done_together(self) -> bool:
+        try:
+            outputs = self._outputs()
+        except contract.Canceled:
+            outputs = {}
+        except Exception as exc:  # noqa: BLE001 - each task is told by itself what is wrong with it
+            traceback.print_exception(exc)
+            return False
+        for number in [*self._live]:
+            if number in self._line.canceled:
+                self._end(number, protocol.Canceled())
+                continue
+            for output in outputs.get(number, ()):
+                self._line.send(protocol.Of(number, protocol.made(output)))
+            self._end(number, protocol.Done())
+        return True
+
+    def _outputs(self) -> dict[int, list[contract.Output]]:
+        """What came of the call, by the numbers of the tasks; told when all of it is there."""
+        assert isinstance(self._backend, contract.Joiner)
+        numbers = [*self._live]
+        steps = _Steps(self._line, self._live.keys())
+        contexts = [_Context(asked, steps) for asked in self._live.values()]
+        given = [_given(asked) for asked in self._live.values()]
+        outputs: dict[int, list[contract.Output]] = {number: [] for number in numbers}
+        for place, told in self._backend.run_together(given, contexts):
+            if isinstance(told, errors.TaskError):
+                self._end(numbers[place], _failed(told, "failed"))
+            else:
+                outputs[numbers[place]].append(told)
+        return outputs
+
+    def _end(self, number: int, end: _End) -> None:
+        del self._live[number]
+        self._line.send(protocol.Of(number, end))
 
 
 def _failed(exc: Exception, what: str) -> protocol.Failed:

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import httpx
 
@@ -35,6 +36,8 @@ class Means:
 
 class Errand:
     """Runs a task as a child would: asked, told to stop, or ended at once; without one, nothing."""
+
+    count: ClassVar[int] = 1
 
     def __init__(
         self, remote: contract.Remote | None, claimed: Claim, means: Means, seconds_max: float

@@ -8,7 +8,9 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import ClassVar
 
 import msgspec
 
@@ -22,7 +24,11 @@ class _Garbled(Exception):
 
 
 class Process:
-    """One child process; runs one task at a time and may die at any moment."""
+    """One child process; runs a task, or several in one call, and may die at any moment."""
+
+    # How many tasks share what it runs for one of them.
+
+    count: ClassVar[int] = 1
 
     def __init__(
         self,
@@ -39,6 +45,10 @@ class Process:
         self.model: str | None = None
         # The models that it need not load any more, with the seconds that loading each took.
         self.held: dict[str, float] = {}
+        # Of the model that it ran last: the kinds of which it runs several in one call, how many.
+        self.together: Mapping[str, int] = {}
+        # How long the last run took once the model was loaded; None unless it ended well.
+        self.took: float | None = None
 
     @classmethod
     async def start(
@@ -81,37 +91,59 @@ class Process:
 
     async def run(self, asked: protocol.Run) -> AsyncIterator[protocol.Progress | protocol.Made]:
         """Run a task and yield what the child tells; raises its `TaskError`, or `Canceled`."""
-        self.backend, self.model = asked.backend, asked.model
+        async for told in self._ask(asked, asked):
+            assert isinstance(told, protocol.Progress | protocol.Made)
+            yield told
+
+    async def run_together(
+        self, asked: Sequence[protocol.Run]
+    ) -> AsyncIterator[protocol.Progress | protocol.Of | protocol.Apart]:
+        """Run alike tasks in one call and yield what is told; each has an end of its own, by `Of`.
+
+        Raises the `TaskError` that ends all that have not ended before.
+        """
+        async for told in self._ask(protocol.Together([*asked]), asked[0]):
+            assert not isinstance(told, protocol.Made)
+            yield told
+
+    async def _ask(
+        self, message: protocol.Run | protocol.Together, first: protocol.Run
+    ) -> AsyncIterator[protocol.Progress | protocol.Made | protocol.Of | protocol.Apart]:
+        self.backend, self.model, self.took = first.backend, first.model, None
         # What it holds is told once the model is loaded: others may have made room for it.
-        before, self.held = self.held.get(asked.model, 0.0), {}
-        begun, oom_kills = False, bounds.oom_kills()
+        before, self.held = self.held.get(first.model, 0.0), {}
+        begun, oom_kills = 0.0, bounds.oom_kills()
         try:
             if not self.alive:
                 raise ConnectionResetError  # it died idle; uvloop refuses the write otherwise
-            self._writer.write(protocol.encode(asked))
+            self._writer.write(protocol.encode(message))
             await self._writer.drain()
             while not isinstance(told := await self._receive(), protocol.Done):
                 if isinstance(told, protocol.Begun):
-                    begun = True
+                    begun = time.monotonic()
                 elif isinstance(told, protocol.Loaded):
-                    self.held = {asked.model: max(before, told.seconds)} | told.held
+                    self.held = {first.model: max(before, told.seconds)} | told.held
+                    self.together, begun = told.together, time.monotonic()
                 elif isinstance(told, protocol.Failed):
-                    raise await self._error(told)
+                    if told.error == errors.OutOfMemory.__name__:
+                        await self.kill()  # so that all it holds is given back
+                    raise error_of(told)
                 elif isinstance(told, protocol.Canceled):
                     raise contract.Canceled
                 else:
                     yield told
+            self.took = time.monotonic() - begun
         except (_Garbled, msgspec.MsgspecError) as exc:
             await self.kill()
             raise errors.BackendCrashed("The model's process sent what is no message.") from exc
         except (OSError, asyncio.IncompleteReadError) as exc:
-            raise await self._obituary(begun, oom_kills) from exc
+            raise await self._obituary(begun > 0, oom_kills) from exc
 
-    def cancel(self) -> None:
-        """Ask the running task to stop at its next step."""
+    def cancel(self, number: int = 0) -> None:
+        """Ask the running task to stop at its next step; of several, the one of this number."""
         if not self.alive:
             return
-        self._writer.write(protocol.encode(protocol.Cancel()))
+        self._writer.write(protocol.encode(protocol.Cancel(number)))
 
     async def kill(self) -> None:
         """End the child now, with everything it started that did not leave its group."""
@@ -127,14 +159,6 @@ class Process:
             raise _Garbled
         return protocol.to_worker.decode(await self._reader.readexactly(size))
 
-    async def _error(self, told: protocol.Failed) -> errors.TaskError:
-        kind = getattr(errors, told.error)
-        assert issubclass(kind, errors.TaskError)
-        error: errors.TaskError = kind(told.message or None)
-        if isinstance(error, errors.OutOfMemory):
-            await self.kill()  # so that all it holds is given back
-        return error
-
     async def _obituary(self, begun: bool, oom_kills: int) -> errors.TaskError:
         await self.kill()
         code = self._child.returncode or 0
@@ -145,3 +169,11 @@ class Process:
         if code == -signal.SIGKILL and bounds.oom_kills() > oom_kills:
             return errors.OutOfMemory("The machine ran out of memory. Ask for a smaller size.")
         return errors.BackendCrashed(f"The model's process {how}.")
+
+
+def error_of(told: protocol.Failed) -> errors.TaskError:
+    """The failure that a child tells of."""
+    kind = getattr(errors, told.error)
+    assert issubclass(kind, errors.TaskError)
+    error: errors.TaskError = kind(told.message or None)
+    return error

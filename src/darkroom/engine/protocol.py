@@ -27,6 +27,15 @@ class Run(msgspec.Struct, frozen=True, tag=True):
     options: dict[str, Any] = {}
 
 
+class Together(msgspec.Struct, frozen=True, tag=True):
+    """Worker to child: run these alike tasks in one call; what is told of each has its number.
+
+    The numbers are their places in the list, from 0 on.
+    """
+
+    runs: list[Run]
+
+
 class Warm(msgspec.Struct, frozen=True, tag=True):
     """Worker to child: load this backend now, a task will come."""
 
@@ -36,7 +45,9 @@ class Warm(msgspec.Struct, frozen=True, tag=True):
 
 
 class Cancel(msgspec.Struct, frozen=True, tag=True):
-    """Worker to child: stop the running task at its next step."""
+    """Worker to child: stop the running task at its next step; of several, the one of a number."""
+
+    number: int = 0
 
 
 class Begun(msgspec.Struct, frozen=True, tag=True):
@@ -46,15 +57,17 @@ class Begun(msgspec.Struct, frozen=True, tag=True):
 class Loaded(msgspec.Struct, frozen=True, tag=True):
     """Child to worker: the task's model is loaded, after so many seconds.
 
-    `held` are the models that backends keep beside it, each with the seconds that loading took.
+    `held` are the models that backends keep beside it, each with the seconds that loading took,
+    and `together` the kinds of which it runs more than one task in one call, with how many.
     """
 
     seconds: float
     held: dict[str, float] = {}
+    together: dict[str, int] = {}
 
 
 class Progress(msgspec.Struct, frozen=True, tag=True):
-    """Child to worker: how much of the task is done, 0 to 1."""
+    """Child to worker: how much of the task is done, 0 to 1; of several, how much of each."""
 
     fraction: float
 
@@ -85,8 +98,22 @@ class Canceled(msgspec.Struct, frozen=True, tag=True):
     """Child to worker: the task stopped because it was asked to."""
 
 
-ToChild = Run | Warm | Cancel
-ToWorker = Begun | Loaded | Progress | Made | Done | Failed | Canceled
+Told = Progress | Made | Done | Failed | Canceled
+
+
+class Of(msgspec.Struct, frozen=True, tag=True):
+    """Child to worker: something about one of several tasks; `Done` by itself ends them all."""
+
+    number: int
+    told: Told
+
+
+class Apart(msgspec.Struct, frozen=True, tag=True):
+    """Child to worker: they could not run in one call, and run one after another instead."""
+
+
+ToChild = Run | Together | Warm | Cancel
+ToWorker = Begun | Loaded | Told | Of | Apart
 
 
 def made(output: contract.Output) -> Made:

@@ -20,12 +20,14 @@ from darkroom.domain.catalogue import Catalogue, Served
 from darkroom.engine import loop
 from darkroom.engine.attempt import Attempt, Runner, Tools
 from darkroom.engine.backends import registry
+from darkroom.engine.children import Children
 from darkroom.engine.errand import Errand, Means
 from darkroom.engine.marking import Marker
 from darkroom.engine.news import News
 from darkroom.engine.patience import Patience
 from darkroom.engine.process import Process
 from darkroom.engine.routing import Routes
+from darkroom.engine.sharing import Seat
 from darkroom.outbound import Outbound
 from darkroom.storage.database import Database
 from darkroom.storage.files import Files
@@ -76,9 +78,9 @@ class Worker:
         self._routes = Routes()
         # Of what the catalogue said last, the models that need no child.
         self._away: tuple[Mapping[str, Served], frozenset[str]] = ({}, frozenset())
-        self._idle: list[Process] = []
         self._running: dict[asyncio.Task[None], Attempt] = {}
         self._wake = asyncio.Event()
+        self._children = Children(settings, self._wake.set)
         self._told: dict[str, float] = {}
         self._beaten_at = 0.0
         self._patience = Patience()
@@ -105,38 +107,13 @@ class Worker:
                 drained.set()
                 hearing.cancel()
             await self._finish()
-            await asyncio.gather(*(process.kill() for process in self._idle))
+            await self._children.close()
 
     async def _warm_up(self) -> None:
         """Start the children before the first task comes, so that it finds the models loaded."""
-        await self._start_children(self._config.workers_count)
+        await self._children.start()
         if self._config.sandbox:
-            for process in self._idle:
-                process.warm(_WARM_BACKEND, "")
-
-    async def _start_children(self, count: int) -> int:
-        """How many idle children there are: as many as asked for, or as the system will start."""
-        dead = [process for process in self._idle if not process.alive]
-        self._idle = [process for process in self._idle if process.alive]
-        for process in dead:
-            await process.kill()
-        while len(self._idle) < count:
-            try:
-                process = await Process.start(
-                    threads=self._config.child_threads,
-                    memory_mb=self._config.child_memory_mb,
-                    gpu=self._choose_gpu(),
-                )
-            except OSError as exc:
-                _log.error("no child can be started: %s", exc)
-                break
-            self._idle.append(process)
-        return len(self._idle)
-
-    def _choose_gpu(self) -> str | None:
-        """The GPU for another child: one with as few of them as any; None: all of the machine's."""
-        held = [one.gpu for one in self._children() if one.alive]
-        return min(self._config.gpus, key=held.count, default=None)
+            self._children.warm(_WARM_BACKEND)
 
     def _served(self) -> Mapping[str, Served]:
         """The models whose tasks this worker runs: all that it can, or those of them it is for."""
@@ -169,7 +146,7 @@ class Worker:
                 self.id,
                 host=socket.gethostname(),
                 models=list(self._served()),
-                loaded=sorted(self._held()),
+                loaded=sorted(self._children.held()),
                 slots=self._config.workers_count,
             )
             if measured:
@@ -187,9 +164,7 @@ class Worker:
         self._wake.clear()
         away = sum(isinstance(one.runner, Errand) for one in self._running.values())
         # Children come first: what cannot be run here is left to other workers.
-        children = await self._start_children(
-            self._config.workers_count - (len(self._running) - away)
-        )
+        children = await self._children.start()
         places = max(0, self._config.remote_tasks_max - away)
         # What the catalogue says may change while the database is asked.
         served = self._served()
@@ -214,16 +189,38 @@ class Worker:
             claimed = await leases.claim(
                 tx,
                 self.id,
-                self._patience.wanted(models, self._loaded()),
+                self._patience.wanted(models, self._children.loaded()),
                 tasks_max=tasks_max,
                 lease_seconds=self._config.lease_seconds,
             )
         if claimed:
             self._patience.count(claimed)
+        told = [*claimed]
         for one in claimed:
-            self._begin(one, served[one.model])
-        await self._news.begun(claimed)
+            alike = await self._claim_alike(one, served[one.model])
+            self._begin([one, *alike], served[one.model])
+            told += alike
+        await self._news.begun(told)
         return len(claimed) == tasks_max
+
+    async def _claim_alike(self, lead: leases.Claim, served: Served) -> list[leases.Claim]:
+        """Claim tasks to run in one call with one just claimed, where that is faster."""
+        count = self._children.gains.count(
+            self._routes.choose(lead, served), lead, self._seconds_max(served)
+        )
+        if count < 2:
+            return []
+        # Whatever is the matter, the first is ours already.
+        with contextlib.suppress(errors.DatabaseUnavailable):
+            async with self._database.statement() as tx:
+                return await leases.claim_alike(
+                    tx,
+                    self.id,
+                    lead,
+                    tasks_max=count - 1,
+                    lease_seconds=self._config.lease_seconds,
+                )
+        return []
 
     def _away_only(self, served: Mapping[str, Served]) -> frozenset[str]:
         """The models that other services alone can make, so that they need no child."""
@@ -238,66 +235,50 @@ class Worker:
             self._away = served, found
         return found
 
-    def _loaded(self) -> set[str]:
-        """The models of idle children that took a while to load."""
-        return {
-            model
-            for process in self._idle
-            for model, seconds in process.held.items()
-            if seconds >= config.LOAD_SECONDS_MIN
-        }
+    def _seconds_max(self, served: Served) -> float:
+        return served.seconds_max or self._config.task_seconds_max
 
-    def _held(self) -> set[str]:
-        """The models that children hold, those that run a task included."""
-        alive = [one for one in self._children() if one.alive]
-        return {model for one in alive for model in (one.model, *one.held) if model}
-
-    def _children(self) -> Sequence[Process]:
-        """Every child, those that run a task included."""
-        running = (one.runner for one in self._running.values())
-        return (*self._idle, *(one for one in running if isinstance(one, Process)))
-
-    def _begin(self, claimed: leases.Claim, served: Served) -> None:
-        backend = self._routes.choose(claimed, served)
+    def _begin(self, claimed: Sequence[leases.Claim], served: Served) -> None:
+        """Begin a task, and those that run in one call with it."""
+        lead = claimed[0]
+        backend = self._routes.choose(lead, served)
         remote = self._remotes.get(backend)
-        if remote is None and claimed.goes_on_with:
+        if remote is None and lead.goes_on_with:
             backend = ""
-        seconds_max = served.seconds_max or self._config.task_seconds_max
-        runner: Runner
+        seconds_max = self._seconds_max(served)
+        runners: Sequence[Runner]
         # What nobody here serves needs no child either, of which there may be none.
         if remote is not None or not backend:
-            runner = Errand(remote, claimed, self._means, seconds_max)
+            runners = [Errand(remote, one, self._means, seconds_max) for one in claimed]
         else:
-            runner = self._take_process(backend, claimed.model)
-        attempt = Attempt(
-            claimed,
-            backend,
-            runner,
-            self._tools,
-            options=served.options.get(backend, {}),
-            has_other=self._routes.has_other(claimed, served, backend),
-            seconds_max=seconds_max,
-        )
-        task = asyncio.create_task(attempt.run(), name=claimed.id)
-        self._running[task] = attempt
-        task.add_done_callback(self._ended)
-
-    def _take_process(self, backend: str, model: str) -> Process:
-        """An idle child, one that holds the model if there is any."""
-        self._idle.sort(key=lambda one: (one.backend == backend, model in one.held))
-        return self._idle.pop()
+            runners = self._children.lend(backend, claimed)
+        for one, runner in zip(claimed, runners, strict=True):
+            attempt = Attempt(
+                one,
+                backend,
+                runner,
+                self._tools,
+                options=served.options.get(backend, {}),
+                has_other=self._routes.has_other(one, served, backend),
+                seconds_max=seconds_max,
+            )
+            task = asyncio.create_task(attempt.run(), name=one.id)
+            self._running[task] = attempt
+            task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         attempt = self._running.pop(task)
         self._told.pop(attempt.claimed.id, None)
-        one = attempt.claimed
-        if isinstance(attempt.runner, Process):
-            if attempt.runner.alive:
-                self._idle.append(attempt.runner)
+        one, runner = attempt.claimed, attempt.runner
+        if isinstance(runner, Process | Seat):
+            self._children.take_back(runner, one, is_well=attempt.seconds is not None)
         elif attempt.seconds is not None or attempt.error is not None:
             self._routes.note(one.model, attempt.backend, attempt.error, attempt.seconds or 0.0)
-        if attempt.seconds is not None:
-            self._measured.append(paces.Measured(one.model, one.kind, one.size, attempt.seconds))
+        # Of those that had to wait for one another nobody knows what each took.
+        is_known = not (isinstance(runner, Seat) and runner.shared.is_apart)
+        if attempt.seconds is not None and is_known:
+            seconds = attempt.seconds / runner.count
+            self._measured.append(paces.Measured(one.model, one.kind, one.size, seconds))
         if not task.cancelled() and (exc := task.exception()) is not None:
             # The lease runs out and the sweep takes the task back.
             _log.error("%s: the attempt broke", attempt.claimed.id, exc_info=exc)
@@ -337,7 +318,12 @@ class Worker:
             return
         _log.info("waiting for %d running tasks", len(self._running))
         await asyncio.wait([*self._running], timeout=self._config.drain_seconds)
-        for task, attempt in [*self._running.items()]:
+        left = [*self._running.items()]
+        for task, attempt in left:
+            # All of them before the first child is killed, which others may share.
+            if not attempt.ending:
+                task.cancel()
+        for task, attempt in left:
             if attempt.ending:
                 await asyncio.wait([task], timeout=_STOP_SECONDS_MAX)
                 # An end that cannot be written is left to the lease.
@@ -345,7 +331,6 @@ class Worker:
                     await asyncio.wait([task], timeout=_STOP_SECONDS_MAX)
                     await attempt.runner.kill()
                 continue
-            task.cancel()
             await attempt.runner.kill()
             with contextlib.suppress(asyncio.CancelledError):
                 await task

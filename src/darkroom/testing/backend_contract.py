@@ -22,7 +22,7 @@ from darkroom import media
 from darkroom.domain.kinds.table import KINDS
 from darkroom.engine import protocol
 from darkroom.engine.backends import contract, registry
-from darkroom.engine.process import Process
+from darkroom.engine.process import Process, error_of
 
 _SIZE = {"width": 256, "height": 256}
 # What a worker gives a backend to hear a cancel, before it kills the child.
@@ -54,7 +54,7 @@ def check(
 
     `fields` and `files` are those of the kind; one that is asked for a size gets 256 x 256 where
     the fields have none. Everything is written below `folder`. Raises `Broken` with what is wrong,
-    and the task's own error where a run fails.
+    and the task's own error where a run fails. One that can run tasks together runs two.
     """
     _check_declared(backend, kind)
     chosen = model or Model()
@@ -73,7 +73,8 @@ def check(
             options=dict(chosen.options or {}),
         )
 
-    return asyncio.run(_story(asked("first"), asked("canceled"), asked("again")))
+    two = [asked("one-of-two"), asked("other-of-two")]
+    return asyncio.run(_story(asked("first"), asked("canceled"), asked("again"), two))
 
 
 def _check_declared(backend: str, kind: str) -> None:
@@ -89,7 +90,10 @@ def _check_declared(backend: str, kind: str) -> None:
 
 
 async def _story(
-    first: protocol.Run, canceled: protocol.Run, again: protocol.Run
+    first: protocol.Run,
+    canceled: protocol.Run,
+    again: protocol.Run,
+    together: Sequence[protocol.Run],
 ) -> list[protocol.Made]:
     process = await Process.start()
     try:
@@ -99,9 +103,26 @@ async def _story(
         await _check_cancel(process, canceled)
         if [_bytes(one) for one in await _run(process, again)] != [_bytes(one) for one in outputs]:
             raise Broken("The same fields, files and seed do not make the same bytes.")
+        if process.together.get(first.kind, 1) > 1:
+            await _check_together(process, together)
         return outputs
     finally:
         await process.kill()
+
+
+async def _check_together(process: Process, asked: Sequence[protocol.Run]) -> None:
+    """What says that it runs several tasks in one call must make an output for each."""
+    made: set[int] = set()
+    async for told in process.run_together(asked):
+        if isinstance(told, protocol.Apart):
+            raise Broken("It says that it runs tasks together, and cannot run two of them.")
+        if isinstance(told, protocol.Of) and isinstance(told.told, protocol.Made):
+            _check_output(told.told, asked[told.number])
+            made.add(told.number)
+        elif isinstance(told, protocol.Of) and isinstance(told.told, protocol.Failed):
+            raise error_of(told.told)
+    if len(made) < len(asked):
+        raise Broken("Of two tasks that run together, one ends without an output.")
 
 
 async def _run(process: Process, asked: protocol.Run) -> list[protocol.Made]:

@@ -38,6 +38,13 @@ options.diffusers = {{ model = "{other}", steps = 2 }}
 [OTHER.kinds.text-to-image]
 credits = 1
 
+[JOINED]
+name = "Up to four pictures a call"
+backends = ["diffusers"]
+options.diffusers = {{ model = "{folder}", steps = 2, together = 4 }}
+[JOINED.kinds.text-to-image]
+credits = 1
+
 [SLOW]
 name = "Takes a few seconds"
 backends = ["diffusers"]
@@ -123,6 +130,17 @@ def test_pictures_come_from_the_pipeline_and_from_each_other(house: House) -> No
         given = f"data:image/png;base64,{base64.b64encode(files[0]).decode()}"
         [edited] = submit(client, "image-to-image", images=[given])
         assert ended(client, edited)["task_status"] == "SUCCESS"
+
+
+def test_pictures_that_wait_alike_come_of_one_call(house: House) -> None:
+    with house.server.client() as client:
+        [first] = submit(client, model="JOINED", prompt="alone, as the first of its size")
+        alone = ended(client, first)
+        ids = submit(client, model="JOINED", image_number=4)
+        done = [ended(client, one) for one in ids]
+        assert [one["task_status"] for one in done] == ["SUCCESS"] * 4
+        assert [one["notes"].get("together") for one in (alone, *done)] == [None, 4, 4, 4, 4]
+        assert len({httpx.get(one["images"][0]).content for one in done}) == 4
 
 
 def test_models_stay_loaded_while_others_are_at_work(house: House) -> None:

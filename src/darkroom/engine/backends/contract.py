@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_chec
 if TYPE_CHECKING:
     import httpx  # a child needs none, and it is half of what starting one costs
 
+from darkroom.errors import TaskError
+
 
 @dataclass(frozen=True, slots=True)
 class Input:
@@ -83,6 +85,28 @@ class Keeper(Backend, Protocol):
     @property
     def held(self) -> Mapping[str, float]:
         """The models that need no loading now, with the seconds that loading each took."""
+
+
+@runtime_checkable
+class Joiner(Backend, Protocol):
+    """A backend that can run several alike tasks in one call, where that is faster.
+
+    They are of one model and kind, with the same files, and the same fields but for `prompt`,
+    `negative_prompt`, `seed`, `image_number`, `aspect_ratio` and `resolution`.
+    """
+
+    def together_max(self, kind: str) -> int:
+        """How many tasks of the kind the model that is set up takes in one call; 1: it does not."""
+
+    def run_together(
+        self, given: Sequence[Input], contexts: Sequence[Context]
+    ) -> Iterator[tuple[int, Output | TaskError]]:
+        """Yield each output with its task's place, or what stands against that task alone.
+
+        Whatever is raised has all of them run one by one, by `run`. `progress` of any context
+        tells it of them all, and raises `Canceled` when all of them should stop. Who is canceled
+        alone may have no folder any more.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -202,6 +202,52 @@ SELECT c.id, c.attempt, c.strikes, c.crashes, c.account_id, c.seed, c.price_mill
        (SELECT has_provenance FROM accounts WHERE id = c.account_id) AS has_provenance
   FROM claimed c JOIN batches b ON b.id = c.batch_id ORDER BY c.start_tag, c.id;
 
+-- name: tasks.claim_alike
+-- Lease to a worker, beside a task that it has just claimed, more that may run in one call with it:
+-- of its model and kind, with an input that differs in what is each task's own at the most, and
+-- that nobody has tried before. They are looked for among the first of the queue, in its order.
+-- The virtual time stays where the task that leads took it, so that nobody who comes now is put
+-- behind what went ahead.
+WITH lead AS MATERIALIZED (
+    SELECT t.model, b.kind, b.input->'files' AS files,
+           (b.input->'fields') - %(own)s::text[] AS fields
+      FROM tasks t JOIN batches b ON b.id = t.batch_id WHERE t.id = %(task_id)s
+), first AS MATERIALIZED (
+    SELECT id, batch_id, model, attempt, not_before, deadline_at, start_tag FROM tasks
+     WHERE status = 'PENDING' AND start_tag IS NOT NULL
+     ORDER BY start_tag, id LIMIT %(first_max)s
+), alike AS MATERIALIZED (
+    SELECT id FROM batches
+     WHERE id = ANY(ARRAY(SELECT batch_id FROM first WHERE model = (SELECT model FROM lead)))
+       AND kind = (SELECT kind FROM lead) AND input->'files' = (SELECT files FROM lead)
+       AND (input->'fields') - %(own)s::text[] = (SELECT fields FROM lead)
+), wanted AS MATERIALIZED (
+    SELECT id FROM first
+     WHERE batch_id IN (SELECT id FROM alike) AND attempt = 0 AND not_before <= now()
+       AND (deadline_at > now() OR deadline_at IS NULL)
+     ORDER BY start_tag, id LIMIT %(tasks_max)s
+), next AS MATERIALIZED (
+    SELECT id FROM tasks
+     WHERE id = ANY(ARRAY(SELECT id FROM wanted)) AND status = 'PENDING' AND attempt = 0
+       AND start_tag IS NOT NULL
+       FOR UPDATE SKIP LOCKED
+), claimed AS (
+    UPDATE tasks SET status = 'PROCESSING', attempt = attempt + 1, worker_id = %(worker_id)s,
+                     lease_until = now() + make_interval(secs => %(lease_seconds)s),
+                     started_at = now(), progress = 0, avoid_worker = NULL
+     WHERE id = ANY(ARRAY(SELECT id FROM next))
+    RETURNING id, attempt, strikes, crashes, account_id, batch_id, seed, price_mill, size, start_tag
+)
+SELECT c.id, c.attempt, c.strikes, c.crashes, c.account_id, c.seed, c.price_mill, c.size, b.kind,
+       b.model, b.input,
+       coalesce(b.webhook_events && '{started,progress}', false)
+           OR EXISTS (SELECT 1 FROM webhook_endpoints e
+                       WHERE e.account_id = c.account_id AND e.disabled_at IS NULL
+                         AND (e.listens_until > now() OR e.listens_until IS NULL)
+                         AND e.events && '{started,progress}') AS is_followed,
+       (SELECT has_provenance FROM accounts WHERE id = c.account_id) AS has_provenance
+  FROM claimed c JOIN batches b ON b.id = c.batch_id ORDER BY c.start_tag, c.id;
+
 -- name: tasks.beat
 -- Renew a worker's leases and store the progress; a task that does not come back is no longer its.
 -- The answer also tells a cancel, whose notice may have been lost.

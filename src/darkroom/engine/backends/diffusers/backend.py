@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import torch
 
 from darkroom.engine.backends.contract import Context, Input, Output
 from darkroom.engine.backends.diffusers import calls, loras, requests, results
+from darkroom.engine.backends.diffusers.loading import device_of
 from darkroom.engine.backends.diffusers.options import Options, read
 from darkroom.engine.backends.diffusers.requests import Request
 from darkroom.engine.backends.diffusers.shelf import Loaded, Shelf
+from darkroom.errors import BackendFailed, TaskError
 
 # The picture is there; what is left is to write it.
 _ANSWERED = 0.95
+# How many pictures a call makes on a GPU: most of the gain, and memory for it in most cases.
+_TOGETHER = 4
 
 
 class Diffusers:
@@ -49,20 +54,74 @@ class Diffusers:
         loaded = self._shelf.take(own)
         pipe = loaded.pipe_for(given.kind)
         asked = requests.read(given, context.seed, pipe, own)
-        answer = self._ask(loaded, pipe, asked, context)
+        [answer] = self._ask(loaded, pipe, [asked], context)
         context.progress(_ANSWERED)
-        notes = {"pipeline": type(pipe).__name__}
-        fps = requests.frames_per_second(pipe, own)
-        yield from results.write(context.folder, asked, answer, notes, fps)
+        yield from self._written(pipe, asked, answer, context)
         context.progress(1.0)
 
-    def _ask(self, loaded: Loaded, pipe: Any, asked: Request, context: Context) -> calls.Answer:
-        """One call; when it runs out of memory, once more without the other models."""
+    def together_max(self, kind: str) -> int:
+        """How many pictures one call makes; unless the options say, more than one on a GPU only.
+
+        What is compiled is compiled for each number anew, which takes minutes.
+        """
         own = self._own
-        loras.apply(pipe, asked.loras, own.loras, allow_pickle=own.allow_pickle)
+        if kind != "text-to-image":
+            return 1
+        return own.together or (1 if own.compile or device_of(own) == "cpu" else _TOGETHER)
+
+    def run_together(
+        self, given: Sequence[Input], contexts: Sequence[Context]
+    ) -> Iterator[tuple[int, Output | TaskError]]:
+        """Yields each picture with its place; those that cannot share a call have their own."""
+        loaded = self._shelf.take(self._own)
+        pipe = loaded.pipe_for(given[0].kind)
+        alike: dict[Any, list[tuple[int, Request]]] = {}
+        for place, (one, context) in enumerate(zip(given, contexts, strict=True)):
+            try:
+                asked = requests.read(one, context.seed, pipe, self._own)
+            except TaskError as refused:
+                yield place, refused
+            else:
+                alike.setdefault(_likeness(asked), []).append((place, asked))
+        for group in alike.values():
+            answers = self._ask(loaded, pipe, [asked for _, asked in group], contexts[0])
+            for (place, asked), answer in zip(group, answers, strict=True):
+                try:
+                    notes = {"together": len(group)} if len(group) > 1 else {}
+                    for output in self._written(pipe, asked, answer, contexts[place], notes):
+                        yield place, output
+                except (BackendFailed, OSError) as failed:
+                    # A canceled task's folder may be gone; the others have nothing to do with it.
+                    yield place, BackendFailed(str(failed))
+
+    def _ask(
+        self, loaded: Loaded, pipe: Any, asked: Sequence[Request], context: Context
+    ) -> list[calls.Answer | BackendFailed]:
+        """One call; for one that runs out of memory, once more without the other models."""
+        own = self._own
+        loras.apply(pipe, asked[0].loras, own.loras, allow_pickle=own.allow_pickle)
         try:
             return calls.call(pipe, asked, own, context)
         except torch.OutOfMemoryError:
-            if not self._shelf.keep_only(loaded):
+            if len(asked) > 1 or not self._shelf.keep_only(loaded):
                 raise
         return calls.call(pipe, asked, own, context)
+
+    def _written(
+        self,
+        pipe: Any,
+        asked: Request,
+        answer: calls.Answer | BackendFailed,
+        context: Context,
+        more: Mapping[str, Any] = MappingProxyType({}),
+    ) -> Iterator[Output]:
+        if isinstance(answer, BackendFailed):
+            raise answer
+        notes = {"pipeline": type(pipe).__name__, **more}
+        fps = requests.frames_per_second(pipe, self._own)
+        yield from results.write(context.folder, asked, answer, notes, fps)
+
+
+def _likeness(asked: Request) -> tuple[Any, ...]:
+    """What must be the same in one call; no negative prompt may mean something else than none."""
+    return asked.size, tuple(sorted(asked.loras.items())), bool(asked.negative_prompt)

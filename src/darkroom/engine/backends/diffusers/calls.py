@@ -20,6 +20,8 @@ from darkroom.errors import BackendFailed
 
 # Whether a pipeline takes these is its own affair: nobody asked for them by name.
 _SILENT = {"width", "height", "frame_rate", "fps"}
+# What each of several has for itself.
+_OWN = {"prompt", "negative_prompt", "generator"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +32,37 @@ class Answer:
     ignored: tuple[str, ...]
 
 
-def call(pipe: Any, asked: Request, options: Options, context: Context) -> Answer:
-    """Ask the pipeline; raises `BackendFailed` for what is no picture, `Canceled` at a step."""
-    given, ignored = parameters(pipe, asked, options)
+def call(
+    pipe: Any, asked: Sequence[Request], options: Options, context: Context
+) -> list[Answer | BackendFailed]:
+    """Ask the pipeline for one or several: what came of each, or that it is no picture.
+
+    Raises `Canceled` at a step. Several differ in their words and seeds alone, and all of them
+    have a negative prompt or none.
+    """
+    given, ignored = parameters(pipe, asked[0], options)
+    if len(asked) > 1:
+        each = [parameters(pipe, one, options)[0] for one in asked]
+        given |= {name: [one[name] for one in each] for name in _OWN & given.keys()}
     with watched(pipe, context):
         made = pipe(**given)
-    if any(getattr(made, "nsfw_content_detected", None) or ()):
-        raise BackendFailed("The model's safety checker withheld the picture: change the prompt.")
-    frames = made.frames[0] if hasattr(made, "frames") else made.images[:1]
-    return Answer(_pixels(frames), (*asked.ignored, *ignored))
+    frames = made.frames if hasattr(made, "frames") else [[image] for image in made.images]
+    withheld = getattr(made, "nsfw_content_detected", None) or [False] * len(asked)
+    return [
+        _answer(found, is_withheld, (*one.ignored, *ignored))
+        for found, is_withheld, one in zip(frames[: len(asked)], withheld, asked, strict=True)
+    ]
+
+
+def _answer(
+    frames: Sequence[npt.NDArray[np.float32]], is_withheld: bool, ignored: tuple[str, ...]
+) -> Answer | BackendFailed:
+    if is_withheld:
+        return BackendFailed("The model's safety checker withheld the picture: change the prompt.")
+    try:
+        return Answer(_pixels(frames), ignored)
+    except BackendFailed as failed:
+        return failed
 
 
 def parameters(pipe: Any, asked: Request, options: Options) -> tuple[dict[str, Any], list[str]]:

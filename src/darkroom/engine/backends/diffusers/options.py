@@ -33,6 +33,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     device: Annotated[str, msgspec.Meta(pattern=r"^(cpu|mps|(cuda|xpu)(:\d+)?)$")] | None = None
     offload: Literal["none", "model", "sequential"] = "none"
     compile: bool = False
+    together: Annotated[int, msgspec.Meta(ge=1, le=64)] | None = None
     allow_pickle: bool = False
     loras: dict[str, Lora] = {}
     steps: _Count | None = None
