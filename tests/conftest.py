@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import importlib.util
 import os
 import shutil
@@ -11,6 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import certifi
 import pytest
 from psycopg.conninfo import make_conninfo
 
@@ -23,11 +25,15 @@ from stripes import Stripe, run_stripe
 
 __all__ = ["wait_until"]
 
-
+_END = "-----END CERTIFICATE-----\n"
 # Every client of httpx, in the tests and in what they start, would read all authorities of the
-# machine, 70 ms of work each; nothing here speaks to anybody whom one of them vouches for.
-os.environ.pop("SSL_CERT_FILE", None)
-os.environ["SSL_CERT_DIR"] = os.devnull
+# machine, 70 ms of work each; nothing here speaks to anybody whom one of them vouches for. One is
+# left, since the library of buckets wants to find any.
+_AUTHORITY = Path(tempfile.mkdtemp(prefix="darkroom-authority-")) / "one.pem"
+_AUTHORITY.write_text(certifi.contents().partition(_END)[0] + _END)
+atexit.register(shutil.rmtree, _AUTHORITY.parent, ignore_errors=True)
+os.environ["SSL_CERT_FILE"] = str(_AUTHORITY)
+os.environ.pop("SSL_CERT_DIR", None)
 
 # A file system in memory, where copying and dropping a database waits for no disk: a sixth of
 # the time, and what is proved over it does not hang on durability.

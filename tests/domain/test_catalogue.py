@@ -196,7 +196,7 @@ def test_a_backend_is_not_given_a_kind_that_it_does_not_do():
     """
     shelf = _catalogue(text, sandbox=False)
     assert shelf.misnamed() == []
-    shelf.does = {"a": frozenset({"text-to-video"})}
+    shelf.kinds_of = {"a": frozenset({"text-to-video"})}.get
     assert shelf.misnamed() == [
         "M names the backend a for text-to-image, which a does not do.",
         "M names the backend a for image-to-image, which a does not do.",

@@ -82,7 +82,9 @@ async def opened(settings: Config) -> AsyncIterator[House]:
         _stripe(settings) as stripe,
     ):
         installed = registry.names()
-        served = Catalogue({}, {}, installed, settings.sandbox, files=models, does=registry.does())
+        served = Catalogue(
+            {}, {}, installed, settings.sandbox, files=models, kinds_of=registry.kinds_of
+        )
         async with database.transaction() as tx:
             await edits.publish(tx, served)
         for key, model in served.models.items():

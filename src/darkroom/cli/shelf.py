@@ -16,7 +16,7 @@ def models() -> list[dict[str, Any]]:
     """The shipped models and the operator's, those that nobody serves included."""
     settings = config.load({}, os.environ)
     known = house.read_models(settings)
-    shelf = Catalogue(known, {}, registry.names(), settings.sandbox, does=registry.does())
+    shelf = Catalogue(known, {}, registry.names(), settings.sandbox, kinds_of=registry.kinds_of)
     return [
         {
             "model": key,

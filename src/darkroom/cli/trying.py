@@ -36,13 +36,12 @@ def run(key: str, *, kind: str | None, prompt: str, out: Path) -> dict[str, Any]
         raise errors.ConfigInvalid(f"There is no model {key}: darkroom models lists them.")
     model = known[key]
     kind = kind or next(iter(model.kinds))
-    does = registry.does()
     own = {key: model}
-    shelf = Catalogue(own, {}, registry.names(), settings.sandbox, does=does)
+    shelf = Catalogue(own, {}, registry.names(), settings.sandbox, kinds_of=registry.kinds_of)
     if said := shelf.misnamed():
         raise errors.ConfigInvalid(f"{' '.join(said)} Take it out of the catalogue's entry.")
     backend = shelf.backend(key, kind)
-    if backend is None or backend in does:
+    if backend is None or registry.kinds_of(backend) is not None:
         raise errors.ConfigInvalid(
             f"{key} has no backend here that runs in a child process for {kind}: it offers "
             f"{', '.join(model.kinds)}, by {', '.join(model.backends) or 'nobody'}."

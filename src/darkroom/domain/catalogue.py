@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -98,8 +98,8 @@ class Catalogue:
     hidden: Mapping[str, Model] = field(default_factory=dict)
     # What the catalogue's files say, without the edits over it.
     files: Mapping[str, Model] = field(default_factory=dict)
-    # The kinds that a backend does, where that is known; others are asked for any.
-    does: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    # The kinds that a backend does; None where nobody knows, and it is asked for any.
+    kinds_of: Callable[[str], frozenset[str] | None] = lambda _: None
     # What a backend cannot do where this process's workers run, by backend and kind, and why.
     lacks: Mapping[tuple[str, str], str] = field(default_factory=dict)
     _served: Mapping[str, Served] | None = field(default=None, init=False, repr=False)
@@ -165,7 +165,8 @@ class Catalogue:
         return self.backend(key, kind) not in _named(model, offer)
 
     def _can(self, name: str, kind: str) -> bool:
-        return name not in self.does or kind in self.does[name]
+        kinds = self.kinds_of(name)
+        return kinds is None or kind in kinds
 
     def misnamed(self) -> list[str]:
         """What is named in vain: a backend for a kind that it does not do, a sentence each."""

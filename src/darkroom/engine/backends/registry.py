@@ -22,9 +22,13 @@ def names() -> frozenset[str]:
     return frozenset(name for name in every if not _missing(name))
 
 
-def does() -> dict[str, frozenset[str]]:
-    """The kinds that each remote does: to ask another service no model is loaded."""
-    return {one.name: one.load().kinds for one in _declared(REMOTES)}
+@functools.cache
+def kinds_of(name: str) -> frozenset[str] | None:
+    """The kinds that a remote does; None of any other, which would have to be loaded to tell."""
+    for entry in _declared(REMOTES).select(name=name):
+        kinds: frozenset[str] = entry.load().kinds
+        return kinds
+    return None
 
 
 def lacks() -> dict[tuple[str, str], str]:
