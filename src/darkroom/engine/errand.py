@@ -21,8 +21,9 @@ from darkroom.outbound import Outbound
 from darkroom.storage.database import Database, Transaction
 
 _RETRY_SECONDS = 0.5
-# Of an attempt's time; the rest is for telling the service to stop.
-_SHARE_OF_TIME = 0.95
+# Of an attempt's time this is kept for telling the service to stop, or so many seconds where that
+# is more, but never more than half.
+_SHARE_TO_STOP, _SECONDS_TO_STOP = 0.05, 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,8 @@ class Errand:
         """Run the task and yield what the remote tells; raises its `TaskError`, or `Canceled`."""
         assert self._remote is not None
         self.folder = Path(asked.folder)
-        self._until = time.monotonic() + _SHARE_OF_TIME * self._seconds_max
+        to_stop = max(_SHARE_TO_STOP * self._seconds_max, _SECONDS_TO_STOP)
+        self._until = time.monotonic() + self._seconds_max - min(to_stop, self._seconds_max / 2)
         files = {name: [Path(path) for path in paths] for name, paths in asked.files.items()}
         given = contract.Input(asked.kind, asked.model, defaults(asked.kind) | asked.fields, files)
         steps = aiter(self._remote.run(given, asked.options, self))

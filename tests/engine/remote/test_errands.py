@@ -125,7 +125,7 @@ def test_a_task_that_takes_too_long_is_taken_back(ground, tmp_path, ours) -> Non
     async def story(desk: Desk) -> None:
         ours.looks = NEVER
         task_id = await desk.submit()
-        await desk.run(desk.attempt(await desk.claim(), seconds_max=0.8))
+        await desk.run(desk.attempt(await desk.claim(), seconds_max=2))
         task = await desk.task(task_id)
         assert (task.status, task.error_code) == ("FAILED", TIMED_OUT)
         [call] = await desk.calls(task_id)
