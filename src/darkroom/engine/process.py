@@ -26,8 +26,7 @@ class _Garbled(Exception):
 class Process:
     """One child process; runs a task, or several in one call, and may die at any moment."""
 
-    # How many tasks share what it runs for one of them.
-
+    # Alone, its task shares with no other; a seat in it may.
     count: ClassVar[int] = 1
 
     def __init__(

@@ -161,7 +161,7 @@ class Desk:
 
         async def whole() -> None:
             steps = remote.run(given, self.options[backend], errand)
-            async with contextlib.aclosing(steps):  # type: ignore[type-var]  # a generator
+            async with contextlib.aclosing(steps):  # type: ignore[type-var]  # is a generator, which the contract does not promise
                 async for _ in steps:
                     pass
 

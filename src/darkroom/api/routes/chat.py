@@ -35,7 +35,7 @@ async def list_models(call: Call) -> Response:
 
 
 def _talkers(catalogue: Catalogue) -> list[str]:
-    return [key for key in catalogue.models if CHAT.name in catalogue.backends_of(key)]
+    return [key for key in catalogue.models if catalogue.backend(key, CHAT.name)]
 
 
 async def complete(call: Call) -> Response:
@@ -81,8 +81,8 @@ async def _ended(call: Call, task_id: str) -> tasks.Task:
     if is_gone:
         raise ClientDisconnect
     raise errors.Unavailable(
-        f"{task_id} has not ended within {config.CHAT_SECONDS_MAX:g} seconds and was told to stop: "
-        "its status tells what became of it, and what it cost."
+        f"{task_id} had not ended when the server waited no longer, {config.CHAT_SECONDS_MAX:g} "
+        "seconds at the most, and was told to stop: its status tells what became of it and its cost."
     )
 
 
