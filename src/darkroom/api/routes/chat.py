@@ -82,7 +82,7 @@ async def _ended(call: Call, task_id: str) -> tasks.Task:
         raise ClientDisconnect
     raise errors.Unavailable(
         f"{task_id} had not ended when the server waited no longer, {config.CHAT_SECONDS_MAX:g} "
-        "seconds at the most, and was told to stop: its status tells what became of it and its cost."
+        "seconds at the most, and was told to stop: its status tells its end and its cost."
     )
 
 
