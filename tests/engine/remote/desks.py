@@ -161,7 +161,8 @@ class Desk:
 
         async def whole() -> None:
             steps = remote.run(given, self.options[backend], errand)
-            async with contextlib.aclosing(steps):  # type: ignore[type-var]  # is a generator, which the contract does not promise
+            # A generator, which the contract does not promise.
+            async with contextlib.aclosing(steps):  # type: ignore[type-var]
                 async for _ in steps:
                     pass
 
