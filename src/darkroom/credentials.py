@@ -7,6 +7,7 @@ is first signed or read. It is told to fetch nothing that a file names.
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import importlib.metadata
 import mmap
@@ -117,8 +118,13 @@ def check(authority: Authority, folder: Path) -> None:
         raise NotSigned(f"A file that they sign reads back as {reading.signature}.")
 
 
+@functools.cache
+def _version() -> str:
+    return importlib.metadata.version("darkroom")
+
+
 def _manifest(origin: Origin) -> dict[str, Any]:
-    version = importlib.metadata.version("darkroom")
+    version = _version()
     told: dict[str, Any] = {
         "digitalSourceType": _SOURCES + origin.source,
         "softwareAgent": {"name": "Darkroom", "version": version, "served_by": origin.served_by},

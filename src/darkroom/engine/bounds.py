@@ -18,6 +18,9 @@ _THREADS = (
     *("VECLIB_MAXIMUM_THREADS", "OPENCV_FOR_THREADS_NUM", "RAYON_NUM_THREADS"),
     "PYTHON_CPU_COUNT",  # what os.cpu_count() answers, from Python 3.13 on
 )
+# Pictures are worked on in arrays that come and go by the thousand: glibc would give each back to
+# the system and ask for it anew, page by page, a tenth of what a film takes (mallopt(3)).
+_HEAP = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(256 << 20)}
 
 
 def environment(threads: int, gpu: str | None) -> dict[str, str]:
@@ -26,7 +29,7 @@ def environment(threads: int, gpu: str | None) -> dict[str, str]:
     So many threads, and one GPU by the number that nvidia-smi shows, or its UUID; None: what the
     worker may use (CUDA C Programming Guide, "CUDA Environment Variables").
     """
-    said = dict.fromkeys(_THREADS, str(threads))
+    said = dict.fromkeys(_THREADS, str(threads)) | _HEAP
     if gpu is not None:
         said |= {"CUDA_VISIBLE_DEVICES": gpu, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
     return said
