@@ -48,6 +48,16 @@ def test_what_a_result_says_in_words_is_shown(visitors: Callable[..., Visitor]) 
     assert "Mia: " in page
     assert "Leo: " in page
     assert '<span class="muted">Words</span>' in visitor.get("/gallery").text
+    body = {"scripts": [{"speaker_id": "leo-9328b6d2", "content": "Good evening."}]}
+    headers = {"X-CSRF-Token": visitor.form_token()}
+    route = KINDS["podcast-audio"].route.format(task_id=task_id)
+    assert visitor.post(route, json=body, headers=headers).status_code == 200
+    page = visitor.get("/gallery").text
+    assert '<span class="tile-words">Good evening.</span>' in page
+    spoken = next(
+        one for one in re.findall(r'href="(/gallery/task_\w+)"', page) if task_id not in one
+    )
+    assert '<p class="wrap pre-line">Good evening.</p>' in visitor.get(spoken).text
 
 
 def test_a_clip_is_shown_with_its_cover(visitors: Callable[..., Visitor]) -> None:

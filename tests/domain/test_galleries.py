@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import psycopg
@@ -10,6 +11,7 @@ from plans import explained
 
 from darkroom.domain import galleries
 from darkroom.domain.galleries import Filter
+from darkroom.domain.kinds.table import KINDS
 from ground import Ground, fresh_database
 
 # Requests of the crowded account: far more than one look reads.
@@ -99,6 +101,27 @@ def test_filters_narrow_the_list(books: Ground) -> None:
     assert len(_ids(books, account, words="PICTURE")) == 23
     assert _ids(books, account, kind="image-to-image") == []
     assert len(_ids(books, account, days=1)) == 24
+
+
+def test_every_kind_that_is_told_something_shows_it(books: Ground) -> None:
+    account = books.account().id
+    # Of a podcast's script the first turn is shown; as a rule it is one that was written for it.
+    scripts = {"scripts": [{"speaker_id": "one", "content": "Good evening."}]}
+    told = {one.name: one.example or scripts for one in KINDS.values() if one.texts}
+    _fill(books, account, 1, len(told))
+    with psycopg.connect(books.conninfo) as connection:
+        for at, (kind, fields) in enumerate(told.items(), start=1):
+            connection.execute(
+                "UPDATE batches SET kind = %s, input = jsonb_build_object('fields', %s::jsonb)"
+                " WHERE id = %s",
+                (kind, json.dumps(fields), at),
+            )
+    shown = {one.kind: one.prompt for one in _leaf(books, account, Filter()).shown}
+    assert shown.keys() == told.keys()
+    for kind, said in shown.items():
+        assert said, kind
+        texts = [told[kind].get(name) for name in KINDS[kind].texts]
+        assert json.dumps(said) in json.dumps(texts)
 
 
 @pytest.mark.parametrize("place", ["", "x", "1", "1-x", "9" * 40 + "-0"])

@@ -97,7 +97,7 @@ async def _opened(visit: Visit) -> dict[str, Any]:
     notes = task.notes or {}
     results = [one for one in made if one.media_type in media.OUTPUTS[kind.outputs]]
     fields = forms.told(kind, inquiry.input["fields"])
-    texts = [fields.pop(name) for name in kind.texts if name in fields]
+    said = [inquiry.input["fields"][name] for name in kind.texts if fields.pop(name, "")]
     size = {name: inquiry.input["fields"].get(name) for name in ("width", "height")}
     return {
         "task": task,
@@ -105,7 +105,7 @@ async def _opened(visit: Visit) -> dict[str, Any]:
         "made": results or made,
         "told": [_told(notes[name]) for name in kind.told if name in notes],
         "cover": next((one.file for one in made if one not in results), ""),
-        "texts": texts,
+        "texts": [_told(one) for one in said],
         "asked": {pieces.label(name): text for name, text in fields.items() if name not in _SHOWN},
         "notes": {
             pieces.label(name): _text(value)
@@ -129,12 +129,13 @@ def _task_id(visit: Visit) -> str:
 
 
 def _told(value: Any) -> str:
-    """What a result says in words; a script turn by turn, of chat each answer."""
+    """What a task says in words; a script or a talk turn by turn, of chat each answer."""
     if isinstance(value, dict):
         said = [choice["message"].get("content") or "" for choice in value["choices"]]
         return "\n\n".join(said)
     if isinstance(value, list):
-        return "\n".join(f"{turn['speaker_name']}: {turn['content']}" for turn in value)
+        turns = [(turn.get("role") or turn.get("speaker_name"), turn["content"]) for turn in value]
+        return "\n".join(f"{who}: {words}" if who else words for who, words in turns)
     return str(value)
 
 

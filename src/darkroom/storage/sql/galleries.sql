@@ -3,11 +3,17 @@
 -- 2000 requests at most: `galleries.floor` says where that ends. Read along the index of the
 -- account's batches, so that tasks need none of their own; the range of one account keeps the
 -- planner from walking through everybody's by their ids. The bounds are no parameters, since a
--- LIMIT by parameter is planned as a tenth of the table.
+-- LIMIT by parameter is planned as a tenth of the table. Each kind says in one of its fields what
+-- is wanted: of a talk it is what was said last, of scripts how they begin.
 SELECT t.id, t.batch_id, t.position, t.status, t.progress, t.seed, b.kind, b.model, b.prompt,
        t.created_at, t.error, coalesce(t.charged_mill, t.price_mill) AS mill, made.file,
        made.media_type
-  FROM (SELECT account_id, id, kind, model, input->'fields'->>'prompt' AS prompt FROM batches
+  FROM (SELECT account_id, id, kind, model,
+               coalesce(input #>> '{fields,prompt}', input #>> '{fields,text}',
+                        input #>> '{fields,description}', input #>> '{fields,query}',
+                        input #>> '{fields,messages,-1,content}',
+                        input #>> '{fields,scripts,0,content}') AS prompt
+          FROM batches
          WHERE account_id BETWEEN %(account_id)s AND %(account_id)s AND id <= %(from_batch)s
          ORDER BY account_id, id DESC LIMIT 2000) AS b
   JOIN LATERAL (SELECT * FROM tasks WHERE tasks.batch_id = b.id ORDER BY position OFFSET 0) AS t
