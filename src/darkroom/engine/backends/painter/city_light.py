@@ -64,9 +64,10 @@ def raised(
     """
     behind = rgb[int(np.clip(eye.horizon - 2, 0, rgb.shape[0] - 1))].copy()
     owner = np.zeros(rgb.shape[:2], np.float32)
-    for label, outline in drawn_faces(boxes, eye):
-        shape = np.clip(outline, -16000, 16000)
-        cv2.fillPoly(owner, [np.round(shape * 16 - 8).astype(np.int32)], label, shift=4)
+    labels, outlines = drawn_faces(boxes, eye)
+    shapes = np.round(np.clip(outlines, -16000, 16000) * 16 - 8).astype(np.int32)
+    for label, shape in zip(labels.tolist(), shapes, strict=True):
+        cv2.fillPoly(owner, [shape], label, shift=4)
     seen = _looked_up(owner, boxes, eye)
     colour, lamps = _walls(seen, boxes, eye, scene, air)
     thin = np.exp(-seen.far / reach)[:, None]

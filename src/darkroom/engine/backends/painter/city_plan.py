@@ -4,6 +4,7 @@ them."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from darkroom.engine.backends.painter.mottle import FloatArray
 
 FRONT, SIDE, ROOF = 1, 2, 3
+Metres = TypeVar("Metres", float, NDArray[np.float64])
 _BOXES_MAX = 9000
 
 
@@ -25,7 +27,7 @@ class Eye:
     focal: float
     above: float
 
-    def point(self, x: float, y: float, z: float) -> tuple[float, float]:
+    def point(self, x: Metres, y: Metres, z: Metres) -> tuple[Metres, Metres]:
         """Returns the pixel (x, y) of a place in metres: right, up from the ground, ahead."""
         scale = self.focal / z
         return self.width / 2 + x * scale, self.horizon - (y - self.above) * scale
@@ -106,38 +108,30 @@ def aerial(eye: Eye, rng: np.random.Generator, tall: float) -> Boxes:
     return _sorted(made)
 
 
-def drawn_faces(boxes: Boxes, eye: Eye) -> list[tuple[int, FloatArray]]:
-    """Returns (box * 4 + face, outline in pixels) of every visible face, in drawing order."""
-    faces: list[tuple[int, FloatArray]] = []
-    for k in range(len(boxes.sides)):
-        left, right, near, far, foot, top = (float(v) for v in boxes.sides[k])
-        in_left, in_right, drop_left, drop_right = (float(v) for v in boxes.cut[k])
-        if top < eye.above:
-            edge = [(left, top, near), (right, top, near), (right, top, far), (left, top, far)]
-            faces.append((k * 4 + ROOF, _outline(eye, edge)))
-        if right < 0 or left > 0:
-            x, inset, drop = right, -in_right, drop_right
-            if left > 0:
-                x, inset, drop = left, in_left, drop_left
-            high = top - drop
-            edge = [
-                (x, foot, near),
-                (x + inset, high, near),
-                (x + inset, high, far),
-                (x, foot, far),
-            ]
-            faces.append((k * 4 + SIDE, _outline(eye, edge)))
-        over_left, over_right = (
-            (left + in_left, top - drop_left),
-            (right - in_right, top - drop_right),
-        )
-        edge = [(left, foot, near), (*over_left, near), (*over_right, near), (right, foot, near)]
-        faces.append((k * 4 + FRONT, _outline(eye, edge)))
-    return faces
-
-
-def _outline(eye: Eye, corners: list[tuple[float, float, float]]) -> FloatArray:
-    return np.array([eye.point(*corner) for corner in corners], np.float32)
+def drawn_faces(boxes: Boxes, eye: Eye) -> tuple[NDArray[np.int32], FloatArray]:
+    """Returns box * 4 + face (n,) of every visible face, in drawing order, and the pixels (n, 4, 2)
+    of its corners."""
+    left, right, near, far, foot, top = boxes.sides.T.astype(np.float64)
+    in_left, in_right, drop_left, drop_right = boxes.cut.T.astype(np.float64)
+    from_left = left > 0
+    wall = np.where(from_left, left, right)
+    inner = wall + np.where(from_left, in_left, -in_right)
+    high = top - np.where(from_left, drop_left, drop_right)
+    x = [
+        *(left, right, right, left),
+        *(wall, inner, inner, wall),
+        *(left, left + in_left, right - in_right, right),
+    ]
+    y = [*(top, top, top, top), *(foot, high, high, foot)]
+    y += [foot, top - drop_left, top - drop_right, foot]
+    z = [*(near, near, far, far), *(near, near, far, far), *(near, near, near, near)]
+    pixels = eye.point(*(np.stack(one, 1) for one in (x, y, z)))
+    outlines = np.stack(pixels, 2).reshape(-1, 3, 4, 2).astype(np.float32)
+    is_seen = np.stack([top < eye.above, (right < 0) | from_left, np.full(len(top), True)], 1)
+    labels = np.arange(len(top), dtype=np.int32)[:, None] * 4 + np.array(
+        [ROOF, SIDE, FRONT], np.int32
+    )
+    return labels[is_seen], outlines[is_seen]
 
 
 def _house(

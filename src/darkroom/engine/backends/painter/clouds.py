@@ -7,12 +7,16 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from darkroom.engine.backends.painter import noise
 from darkroom.engine.backends.painter.noise import FloatArray, Numbers
 
 _STEPS = 16
-_Thickness = Callable[[Numbers, Numbers, Numbers, bool], FloatArray]
+# How wide the rows are in which places are gathered that lie anywhere: OpenCV takes no long ones.
+_ROW = 256
+_SEEN_MIN = 1e-3
+_Thickness = Callable[[Numbers, Numbers, Numbers, Numbers, bool], FloatArray]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,32 +43,24 @@ def cumulus(
     shape = (up.shape[0], right.shape[1])
     slope = np.maximum(np.broadcast_to(up, shape), 0.012)
     across = np.broadcast_to(right, shape)
-    thickness = _thickness(layer, slope, seed)
+    thickness = _thickness(layer, seed)
+    foot = np.float32(0.0008 * layer.size * 512) / (slope * slope)
     jitter = np.random.default_rng(seed + 2).random(shape, dtype=np.float32)
     through = np.ones(shape, np.float32)
     glow = np.zeros(shape, np.float32)
-    sx, sy, sz = layer.sun
-    reach = np.float32(layer.depth * 0.55 / max((sx * sx + sz * sz) ** 0.5, 0.2))
     slant = np.float32(layer.density * 0.5 / _STEPS) * (1.0 + 0.8 * np.minimum(1.0 / slope, 4.0))
     for step in range(_STEPS):
         rise = (step + jitter) / np.float32(_STEPS)
         z = (1.0 + np.float32(layer.depth) * rise) / slope
         x = across * z
-        body = np.clip(thickness(x, z, rise, True), 0.0, 1.4)
-        shadow = np.zeros(shape, np.float32)
-        for far, weight in ((0.35, 0.8), (1.0, 1.1)):
-            lifted = rise + np.float32(sy * far * reach / layer.depth)
-            away = thickness(
-                x + np.float32(sx * far) * reach,
-                z + np.float32(sz * far) * reach,
-                lifted,
-                far < 0.5,
-            )
-            inside = (lifted > -0.05) & (lifted < 1.05)
-            shadow += np.float32(weight) * np.clip(away, 0.0, 1.0) * inside
-        sunlit = 0.72 * cv2.exp(-2.6 * shadow) + 0.28 * cv2.exp(-0.7 * shadow)
+        body = np.clip(thickness(x, z, rise, foot, True), 0.0, 1.4)
         opacity = 1.0 - cv2.exp(-body * slant)
-        glow += through * opacity * sunlit
+        adds = through * opacity
+        # Only where there is cloud, and none thick before it, is it seen how much sun it gets.
+        places = np.flatnonzero(adds > _SEEN_MIN)
+        if places.size:
+            sunlit = _sunlit(layer, thickness, (x, z, rise, foot), places)
+            glow.ravel()[places] += adds.ravel()[places] * sunlit
         through *= 1.0 - opacity
     # The jitter's grain goes, the cloud's edge stays.
     share = cv2.GaussianBlur(glow, (0, 0), 1.7) / cv2.GaussianBlur(1.0001 - through, (0, 0), 1.7)
@@ -74,8 +70,36 @@ def cumulus(
     return np.asarray(light, np.float32), through
 
 
-def _thickness(layer: Layer, slope: FloatArray, seed: int) -> _Thickness:
-    """Returns the function of place that tells how thick the cloud is there; above 0 is cloud."""
+def _sunlit(
+    layer: Layer, thickness: _Thickness, sky: tuple[Numbers, ...], places: NDArray[np.int64]
+) -> FloatArray:
+    """Returns how much of the sun (n,) comes through to places (n,) of a sky's x, z, rise and foot
+    (h, w)."""
+    rows = np.resize(places, (-(-places.size // _ROW), _ROW))
+    x, z, rise, foot = (one.ravel()[rows] for one in sky)
+    sx, sy, sz = layer.sun
+    reach = np.float32(layer.depth * 0.55 / max((sx * sx + sz * sz) ** 0.5, 0.2))
+    shadow = np.zeros(x.shape, np.float32)
+    for far, weight in ((0.35, 0.8), (1.0, 1.1)):
+        lifted = rise + np.float32(sy * far * reach / layer.depth)
+        away = thickness(
+            x + np.float32(sx * far) * reach,
+            z + np.float32(sz * far) * reach,
+            lifted,
+            foot,
+            far < 0.5,
+        )
+        inside = (lifted > -0.05) & (lifted < 1.05)
+        shadow += np.float32(weight) * np.clip(away, 0.0, 1.0) * inside
+    sunlit = 0.72 * cv2.exp(-2.6 * shadow) + 0.28 * cv2.exp(-0.7 * shadow)
+    return np.asarray(sunlit.ravel()[: places.size], np.float32)
+
+
+def _thickness(layer: Layer, seed: int) -> _Thickness:
+    """Returns the function of place that tells how thick the cloud is there; above 0 is cloud.
+
+    It also takes how large a pixel is there, in texels: what is finer fades.
+    """
     coarse = sum(
         (
             0.55**octave * noise.bands((512, 512), seed + octave, (8 << octave, 8 << octave))
@@ -89,24 +113,22 @@ def _thickness(layer: Layer, slope: FloatArray, seed: int) -> _Thickness:
             0.8
             - np.abs(noise.bands((1024, 1024), seed + 40 + octave, (16 << octave, 16 << octave)))
         )
-    foot = np.float32(0.0008 * layer.size * 512) / (slope * slope)
-    keep = np.clip(1.6 - 0.5 * foot, 0.0, 1.0)
-    keep_fine = np.clip(1.6 - 1.6 * foot, 0.0, 1.0)
     offset = np.float32((layer.cover - 0.5) * 3.4)
     # As it drifts, a cloud's lumps well up through it: it changes shape.
     roll = np.float32(0.3 * layer.size * (abs(layer.drift[0]) + abs(layer.drift[1])))
 
-    def thickness(x: Numbers, z: Numbers, rise: Numbers, fine: bool) -> FloatArray:
+    def thickness(x: Numbers, z: Numbers, rise: Numbers, foot: Numbers, fine: bool) -> FloatArray:
         u = (x - np.float32(layer.drift[0])) * np.float32(layer.size)
         v = (z - np.float32(layer.drift[1])) * np.float32(layer.size)
         lift = np.float32(0.16 * layer.depth) * rise
         n = noise.sample(coarse, u + lift * 0.3, v) * np.float32(0.85) + offset
         turned = lift + roll
+        keep = np.clip(1.6 - 0.5 * foot, 0.0, 1.0)
         n += noise.sample(lumps, u * 1.6 + turned, v * 1.6 - turned * 0.7) * keep * np.float32(0.5)
         if fine:
             n += (
                 noise.sample(lumps, u * 6.3 - lift * 4.0, v * 6.3 + lift * 3.0)
-                * keep_fine
+                * np.clip(1.6 - 1.6 * foot, 0.0, 1.0)
                 * np.float32(0.24)
             )
         return np.asarray(

@@ -135,33 +135,32 @@ def _fern(
 ) -> None:
     """Arching fronds, each a midrib with leaflets that shorten to the tip."""
     fronds = int(rng.integers(6, 10))
+    drawn = [(rng.normal(0, 0.12), rng.uniform(0.75, 1.1), *rng.random(2)) for _ in range(fronds)]
+    leaning, reaching, *bright = np.array(drawn).T[..., None]
     t = np.linspace(0.08, 1, 15)
-    places, angles, sizes, shades = [], [], [], []
-    for k in range(fronds):
-        lean = np.linspace(-1.25, 1.25, fronds)[k] + rng.normal(0, 0.12)
-        reach = size * rng.uniform(0.75, 1.1)
-        x = foot[0] + reach * np.sin(lean) * t
-        y = (
-            foot[1]
-            - reach * (np.cos(lean) * 0.9 + 0.25) * t
-            + reach * 0.55 * t**2.3 * np.abs(np.sin(lean))
-        )
-        heading = np.arctan2(np.gradient(y), np.gradient(x))
-        leaflet = reach * 0.30 * np.sin(np.clip(t * 2.7 + 0.35, 0, np.pi)) + 0.8
-        for side in (-1, 1):
-            turned = heading + side * 1.05
-            places.append(
-                np.stack([x + np.cos(turned) * leaflet / 2, y + np.sin(turned) * leaflet / 2], 1)
-            )
-            angles.append(turned)
-            sizes.append(leaflet)
-            shades.append(
-                np.full(len(t), (0.75 + 0.5 * rng.random()) * (1.0 + 0.12 * side)) + 0.25 * t
-            )
-    at, angle, length = np.concatenate(places), np.concatenate(angles), np.concatenate(sizes)
-    shade = np.concatenate(shades)
-    slim = np.full(len(at), 0.24)
-    draw_leaves(canvas, (at, angle, length, slim), colour * shade[:, None], np.arange(len(at)))
+    lean = np.linspace(-1.25, 1.25, fronds)[:, None] + leaning
+    reach = size * reaching
+    x = foot[0] + reach * np.sin(lean) * t
+    y = (
+        foot[1]
+        - reach * (np.cos(lean) * 0.9 + 0.25) * t
+        + reach * 0.55 * t**2.3 * np.abs(np.sin(lean))
+    )
+    heading = np.arctan2(np.gradient(y, axis=1), np.gradient(x, axis=1))
+    length = reach * 0.30 * np.sin(np.clip(t * 2.7 + 0.35, 0, np.pi)) + 0.8
+    sides = np.array([[-1], [1]])
+    angle = heading[:, None] + sides * 1.05
+    long = np.repeat(length[:, None], 2, 1)
+    at = np.stack(
+        [
+            x[:, None] + np.cos(angle) * long / 2,
+            y[:, None] + np.sin(angle) * long / 2,
+        ],
+        -1,
+    )
+    shade = (0.75 + 0.5 * np.stack(bright, 1)) * (1.0 + 0.12 * sides) + 0.25 * t
+    leaves = (at.reshape(-1, 2), angle.ravel(), long.ravel(), np.full(long.size, 0.24))
+    draw_leaves(canvas, leaves, colour * shade.reshape(-1, 1), np.arange(long.size))
 
 
 def _tuft(
