@@ -118,7 +118,7 @@ class Watch:
 
     def __init__(self, context: Context, last: float) -> None:
         """`last` is what was told already."""
-        self.folder, self.seed = context.folder, context.seed
+        self.folder, self.seed, self.preview = context.folder, context.seed, context.preview
         self._context, self._last = context, last
 
     def progress(self, fraction: float) -> None:
