@@ -80,4 +80,9 @@ def test_a_sampler_of_a_real_comfyui_is_seen_and_stopped(kitchen: Kitchen) -> No
     caller.cancel(task_id)
     assert caller.ended(task_id, seconds_max=300)["error_code"] == 6005
     assert caller.http.get(address).status_code == 404
-    assert httpx.get(f"{ADDRESS}/queue").json()["queue_running"] == []
+    # It stops at its next step.
+    wait_until(
+        lambda: not httpx.get(f"{ADDRESS}/queue").json()["queue_running"],
+        seconds_max=300,
+        what="the stop of the sampler",
+    )
