@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,21 +18,16 @@ def make(source: Path | BinaryIO, *, pixels_max: int) -> Image.Image | None:
     since it could be made to take all of the memory. Blocks.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(source, formats=_FORMATS) as picture:
-                if picture.width * picture.height > pixels_max:
-                    return None
-                # A JPEG is decoded at about the size that is needed.
-                picture.draft("RGB", (SIDE_PIXELS, SIDE_PIXELS))
-                upright = ImageOps.exif_transpose(picture)
-                upright.thumbnail((SIDE_PIXELS, SIDE_PIXELS))
-                has_alpha = "A" in upright.getbands() or "transparency" in upright.info
-                small = upright.convert("RGBA" if has_alpha else "RGB")
-    except (
-        *(OSError, ValueError, SyntaxError),
-        *(Image.DecompressionBombError, Image.DecompressionBombWarning),
-    ):
+        with Image.open(source, formats=_FORMATS) as picture:
+            if picture.width * picture.height > pixels_max:
+                return None
+            # A JPEG is decoded at about the size that is needed.
+            picture.draft("RGB", (SIDE_PIXELS, SIDE_PIXELS))
+            upright = ImageOps.exif_transpose(picture)
+            upright.thumbnail((SIDE_PIXELS, SIDE_PIXELS))
+            has_alpha = "A" in upright.getbands() or "transparency" in upright.info
+            small = upright.convert("RGBA" if has_alpha else "RGB")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
     # What it said beside its pixels would be saved with it.
     small.info.clear()
