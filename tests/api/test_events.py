@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import fields, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -148,9 +148,9 @@ def test_a_long_silence_is_broken_by_a_comment():
 
 
 def test_a_snapshot_is_an_event_of_four_lines():
-    said = b'id: 1000\nevent: task\ndata: {"status":"PENDING"}\n\n'
+    said = b'id: 8000000\nevent: task\ndata: {"status":"PENDING"}\n\n'
     assert collected([TASK], after=-1) == [said]
-    assert collected([TASK], after=1000) == []
+    assert collected([TASK], after=8000000) == []
 
 
 def test_versions_grow_through_waiting_running_and_every_attempt():
@@ -159,9 +159,17 @@ def test_versions_grow_through_waiting_running_and_every_attempt():
         one = replace(TASK, status=name, attempt=attempt, progress=progress, place=place)
         return spellings.version(one)
 
+    def seen(attempt: int, after_seconds: float, **more: Any) -> int:
+        begun = datetime(2026, 1, 31, tzinfo=UTC)
+        running = replace(TASK, status=tasks.PROCESSING, attempt=attempt, progress=1)
+        preview_at = begun + timedelta(seconds=after_seconds)
+        return spellings.version(replace(running, started_at=begun, preview_at=preview_at, **more))
+
     told = [at(0, tasks.PENDING), at(0, tasks.PENDING, 0, 999), at(0, tasks.PENDING, 0, 1)]
     for attempt in range(1, 6):
         told += [at(attempt, tasks.PROCESSING, done) for done in (0, 0.5, 1)]
+        told += [seen(attempt, seconds) for seconds in (1, 2.1, 86_400)]
+        told += [seen(attempt, 10_000_000, cancel_asked_at=TASK.created_at)]
         told += [at(attempt, tasks.PENDING, 0, position) for position in (1000, 7, 1)]
     told += [at(5, tasks.FAILED)]
     assert told == sorted(set(told))

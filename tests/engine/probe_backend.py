@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import io
 import mmap
 import os
 import re
@@ -16,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from darkroom import errors
-from darkroom.engine.backends.contract import Canceled, Context, Input, Output
+from darkroom.engine.backends.contract import Canceled, Context, Input, Output, Preview
 
 MARKS = "PROBE_MARKS"
 # A model that is listed although it cannot be loaded.
@@ -107,12 +109,27 @@ def _mark(context: Context) -> Path:
     return mark
 
 
+def _show(prompts: Sequence[str], contexts: Sequence[Context]) -> None:
+    """Show what each looks like so far, where its prompt says so: its own red."""
+
+    def drawn(context: Context) -> Preview:
+        with (Path(os.environ[MARKS]).parent / "drawn").open("a") as log:
+            log.write(f"{context.seed}\n")
+        held = io.BytesIO()
+        Image.new("RGB", (40, 20), (context.seed % 256, 0, 0)).save(held, "PNG")
+        return Preview(held.getvalue())
+
+    for prompt, context in zip(prompts, contexts, strict=True):
+        if "show" in prompt:
+            context.preview(functools.partial(drawn, context))
+
+
 class Probe:
     """Paints a plain square; its prompt's words, between commas, choose how it ends.
 
     `crash once` and `hog once` are met by the first attempt only; `spawn` leaves a process of its
     own running, named by a mark, and `deaf` does not stop when it is asked to. `wait` waits until
-    the test lets it go on.
+    the test lets it go on. `show` shows at every step what it looks like.
     """
 
     name = "probe"
@@ -137,10 +154,11 @@ class Probe:
             mark.write_text(str(started.pid))
         for word in prompt.split(", "):
             WORDS.get(word, lambda: None)()
-        self._wait(context, [prompt])
+        self._wait([context], [prompt])
         steps = 40 if "slow" in prompt else 2
         for step in range(steps):
             self._step(context, step / steps, is_deaf="deaf" in prompt)
+            _show([prompt], [context])
         path = context.folder / "probe.png"
         Image.new("RGB", (64, 64), (context.seed % 256, 0, 0)).save(path)
         if "noise" in prompt:
@@ -154,10 +172,11 @@ class Probe:
         notes = {"pid": os.getpid(), "gpu": gpu} | ({"odd": "\0"} if "odd notes" in prompt else {})
         yield Output(path, "image/svg" if "svg" in prompt else "image/png", 64, 64, notes)
 
-    def _wait(self, context: Context, prompts: Sequence[str]) -> None:
+    def _wait(self, contexts: Sequence[Context], prompts: Sequence[str]) -> None:
         opened = Path(os.environ[MARKS]).parent / "open"
-        while "wait" in prompts and not opened.exists():
-            self._step(context, 0.1, is_deaf=False)
+        while any("wait" in one for one in prompts) and not opened.exists():
+            self._step(contexts[0], 0.1, is_deaf=False)
+            _show(prompts, contexts)
 
     def _step(self, context: Context, fraction: float, *, is_deaf: bool) -> None:
         while True:
@@ -192,10 +211,11 @@ class Choir(Probe):
             raise OutOfMemoryError
         if "hang together" in prompts:
             _PAUSE.wait(3600)
-        self._wait(contexts[0], prompts)
+        self._wait(contexts, prompts)
         steps = 40 if "slow" in prompts else 2
         for step in range(steps):
             self._step(contexts[0], step / steps, is_deaf=False)
+            _show(prompts, contexts)
         notes = {"pid": os.getpid(), "together": len(given), "lead": contexts[0].folder.name}
         for place, (prompt, context) in enumerate(zip(prompts, contexts, strict=True)):
             if prompt == "refuse":

@@ -11,7 +11,7 @@ from source_files import Source, refuse, sources
 
 GROUND = {"addresses", "authority", "cleaning", "clock", "config", "credentials", "errors"}
 GROUND |= {"identity", "ids", "likeness", "log", "media", "outbound", "playback", "player"}
-GROUND |= {"signing", "sources", "stripe_checkout"}
+GROUND |= {"signing", "sources", "stripe_checkout", "thumbnails"}
 # What each layer may import of darkroom, itself included. Nobody imports `cli`.
 MAY_IMPORT = {
     "ground": {"ground"},

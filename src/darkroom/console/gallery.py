@@ -11,9 +11,10 @@ from starlette.responses import Response
 
 from darkroom import errors, media
 from darkroom.api.routes import deletion
+from darkroom.api.routes import previews as routes
 from darkroom.console import forms, pieces
 from darkroom.console.visit import Page, Visit
-from darkroom.domain import assets, endings, galleries, tasks
+from darkroom.domain import assets, endings, galleries, previews, tasks
 from darkroom.domain.kinds.table import KINDS
 
 _PERIODS = {"1": "Last day", "7": "Last 7 days", "30": "Last 30 days", "365": "Last year"}
@@ -155,6 +156,13 @@ def _inputs(inquiry: galleries.Inquiry, base_url: str) -> Any:
             yield Input(pieces.label(name), galleries.address(one, base_url), own)
 
 
+async def preview(visit: Visit) -> Response:
+    """What a running task looks like so far; a page that watches it is no call of the API's."""
+    async with visit.edge.database.statement() as tx:
+        picture = await previews.find(tx, visit.account_id, _task_id(visit))
+    return routes.answer(picture)
+
+
 async def cancel(visit: Visit) -> Response:
     """End a waiting task, or ask for the stop of a running one."""
     task_id = _task_id(visit)
@@ -177,6 +185,7 @@ async def delete(visit: Visit) -> Response:
 PAGES = (
     Page("GET", "/gallery", show),
     Page("GET", "/gallery/{task_id}", show_task),
+    Page("GET", "/gallery/{task_id}/preview", preview),
     Page("POST", "/gallery/{task_id}/cancel", cancel),
     Page("POST", "/gallery/{task_id}/delete", delete),
 )

@@ -7,19 +7,15 @@ import io
 import tempfile
 from pathlib import Path
 
-from PIL import Image, ImageOps
 from starlette.responses import Response
 
-from darkroom import errors
+from darkroom import errors, thumbnails
 from darkroom.console.visit import Page, Visit
 from darkroom.domain import assets
 from darkroom.storage import files
 
-# Twice the width of a picture in the grid, for screens of twice the pixels.
-_SIDE_PIXELS = 512
 # A picture of more pixels is not opened: it could be made to take all of the memory.
 _PIXELS_MAX = 64_000_000
-_FORMATS = ("JPEG", "PNG", "WEBP")
 _QUALITY = 80
 _KEPT = {"Cache-Control": "private, max-age=31536000, immutable"}
 # A big picture takes a core for a good part of a second, and a hundred megabytes.
@@ -50,19 +46,11 @@ async def _make(store: files.Files, name: str) -> bytes:
 
 
 def _scale(source: Path) -> bytes:
+    picture = thumbnails.make(source, pixels_max=_PIXELS_MAX)
+    if picture is None:
+        raise errors.FileNotFound("There is no small version of this file.")
     small = io.BytesIO()
-    try:
-        with Image.open(source, formats=_FORMATS) as picture:
-            if picture.width * picture.height > _PIXELS_MAX:
-                raise errors.FileNotFound("This picture is too large for a small version.")
-            # A JPEG is decoded at about the size that is needed.
-            picture.draft("RGB", (_SIDE_PIXELS, _SIDE_PIXELS))
-            upright = ImageOps.exif_transpose(picture)
-            upright.thumbnail((_SIDE_PIXELS, _SIDE_PIXELS))
-            has_alpha = "A" in upright.getbands() or "transparency" in upright.info
-            upright.convert("RGBA" if has_alpha else "RGB").save(small, "WEBP", quality=_QUALITY)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as exc:
-        raise errors.FileNotFound("There is no small version of this file.") from exc
+    picture.save(small, "WEBP", quality=_QUALITY)
     return small.getvalue()
 
 

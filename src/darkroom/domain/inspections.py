@@ -120,6 +120,7 @@ class Opened:
     is_spend_limited: bool
     # Its owner has deleted it: the files are gone, the row stays for the books.
     deleted_at: datetime | None
+    has_preview: bool
     files: list[str]
 
 

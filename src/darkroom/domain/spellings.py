@@ -23,7 +23,9 @@ _STATUS_WORDS = {
     },
 }
 # Versions of one attempt: its running, its cancel, its waiting for the next attempt, its end.
-_ATTEMPT, _CANCELED, _WAITS, _ENDED = 10_000, 200, 1_000, 9_000
+_ATTEMPT, _CANCELED, _WAITS, _ENDED = 10_000_000, 7_000_000, 8_000_000, 9_000_000
+# Tenths of a second by which previews of an attempt are told apart, a week of them.
+_SEEN_TENTHS_MAX = 6_000_000
 
 encode = msgspec.json.Encoder(enc_hook=str).encode
 
@@ -68,6 +70,8 @@ def task(one: tasks.Task, wire: str, base: str) -> dict[str, Any]:
     if kind.stage and one.is_ended:
         end = "success" if one.status == tasks.SUCCESS else "fail"
         shown["content_status"] = f"{kind.stage}-{end}"
+    if one.preview_at is not None and wire == "quickstart":
+        shown["preview_url"] = f"{base}/v1/generation/{one.id}/preview?at={one.preview_ms}"
     if one.place is not None:
         shown |= _place(one.place)
     if one.caller_id is not None:
@@ -125,12 +129,23 @@ def batch(made: tasks.Batch, wire: str) -> dict[str, Any]:
 def version(task: tasks.Task) -> int:
     """A number that never falls while the task goes on, through every attempt at it.
 
-    Within an attempt: its progress, then its way forward in the queue, then its end.
+    Within an attempt: its progress and the age of its preview, which both only grow, then its way
+    forward in the queue, then its end.
     """
     base = task.attempt * _ATTEMPT
     if task.is_ended:
         return base + _ENDED
     if task.status == tasks.PROCESSING:
-        return base + int(task.progress * 100) + (_CANCELED if task.cancel_asked_at else 0)
+        if task.cancel_asked_at:
+            return base + _CANCELED + int(task.progress * 100)
+        return base + int(task.progress * 100) + _seen_tenths(task)
     position = task.place.position if task.place else config.QUEUE_COUNTED_MAX
     return base + _WAITS + config.QUEUE_COUNTED_MAX - position
+
+
+def _seen_tenths(task: tasks.Task) -> int:
+    """How long after its begin a task was seen last; 0 without a preview."""
+    if task.preview_at is None or task.started_at is None:
+        return 0
+    tenths = (task.preview_at - task.started_at).total_seconds() * 10
+    return min(int(tenths), _SEEN_TENTHS_MAX)

@@ -109,6 +109,8 @@ class Task:
     deleted_at: datetime | None
     # The task that it goes on with, under whose id it is known.
     continues: str | None
+    # When it was seen last what it looks like so far; None for one of which that is not known.
+    preview_at: datetime | None
     files: list[str]
     place: places.Place | None = None
 
@@ -116,6 +118,11 @@ class Task:
     def is_ended(self) -> bool:
         """Whether nothing may follow."""
         return not TRANSITIONS[self.status]
+
+    @property
+    def preview_ms(self) -> int | None:
+        """What tells its preview from the last and the next; None for one that has none."""
+        return None if self.preview_at is None else int(self.preview_at.timestamp() * 1000)
 
 
 @dataclass(frozen=True, slots=True)

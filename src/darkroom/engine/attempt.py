@@ -45,7 +45,7 @@ class Runner(Protocol):
     def count(self) -> int:
         """How many tasks share what it runs, and its time."""
 
-    def run(self, asked: protocol.Run) -> AsyncIterator[protocol.Progress | protocol.Made]:
+    def run(self, asked: protocol.Run) -> AsyncIterator[protocol.News]:
         """Run a task and yield what is told of it; raises its `TaskError`, or `Canceled`."""
 
     def cancel(self) -> None:
@@ -70,6 +70,8 @@ class Attempt:
     # What its model gets to make the result.
     seconds_max: float
     progress: float = 0.0
+    # What it looks like so far, as the backend told it; None when that is shown already.
+    preview: bytes | None = None
     # The end is being written: from here on the attempt is not stopped any more.
     ending: bool = False
     # When it was told to stop, on the monotonic clock; 0: it was not.
@@ -150,6 +152,8 @@ class Attempt:
                 async for told in self.runner.run(asked):
                     if isinstance(told, protocol.Progress):
                         self.progress = told.fraction
+                    elif isinstance(told, protocol.Preview):
+                        self.preview = told.picture
                     else:
                         made.append(told)
         except TimeoutError as exc:

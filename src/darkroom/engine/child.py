@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import queue
 import signal
@@ -11,11 +12,11 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
-from darkroom import errors
+from darkroom import config, errors
 from darkroom.domain.kinds.table import defaults
 from darkroom.engine import bounds, protocol
 from darkroom.engine.backends import contract, registry
@@ -89,10 +90,24 @@ class _Steps:
 class _Context:
     """What a running task may use."""
 
-    def __init__(self, asked: protocol.Run, steps: _Steps) -> None:
+    def __init__(
+        self, asked: protocol.Run, steps: _Steps, say: Callable[[protocol.Told], None]
+    ) -> None:
         self.folder = Path(asked.folder)
         self.seed = asked.seed
         self.progress = steps.tell
+        self._say = say
+        self._shown_at = -config.PREVIEW_SECONDS
+
+    def preview(self, draw: Callable[[], contract.Preview]) -> None:
+        """Show the worker what is made so far, unless it saw that a moment ago."""
+        now = time.monotonic()
+        if now - self._shown_at < config.PREVIEW_SECONDS:
+            return
+        self._shown_at = now
+        picture = draw().picture
+        if len(picture) <= contract.PREVIEW_BYTES_MAX:
+            self._say(protocol.Preview(picture))
 
 
 class _Loaded:
@@ -173,11 +188,11 @@ def _load(
 def _run(
     line: _Line, backend: contract.Backend, asked: protocol.Run, number: int | None = None
 ) -> _End:
-    def say(told: protocol.Made) -> None:
+    def say(told: protocol.Told) -> None:
         line.send(told if number is None else protocol.Of(number, told))
 
     try:
-        context = _Context(asked, _Steps(line, {number or 0}, number))
+        context = _Context(asked, _Steps(line, {number or 0}, number), say)
         for output in backend.run(_given(asked), context):
             say(protocol.made(output))
     except contract.Canceled:
@@ -228,7 +243,10 @@ class _Call:
         assert isinstance(self._backend, contract.Joiner)
         numbers = [*self._live]
         steps = _Steps(self._line, self._live.keys())
-        contexts = [_Context(asked, steps) for asked in self._live.values()]
+        contexts = [
+            _Context(asked, steps, functools.partial(self._say, number))
+            for number, asked in self._live.items()
+        ]
         given = [_given(asked) for asked in self._live.values()]
         outputs: dict[int, list[contract.Output]] = {number: [] for number in numbers}
         for place, told in self._backend.run_together(given, contexts):
@@ -238,9 +256,12 @@ class _Call:
                 outputs[numbers[place]].append(told)
         return outputs
 
+    def _say(self, number: int, told: protocol.Told) -> None:
+        self._line.send(protocol.Of(number, told))
+
     def _end(self, number: int, end: _End) -> None:
         del self._live[number]
-        self._line.send(protocol.Of(number, end))
+        self._say(number, end)
 
 
 def _failed(exc: Exception, what: str) -> protocol.Failed:

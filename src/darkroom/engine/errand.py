@@ -25,6 +25,8 @@ _RETRY_SECONDS = 0.5
 # is more, but never more than half.
 _SHARE_TO_STOP, _SECONDS_TO_STOP = 0.05, 1.0
 
+_Told = float | contract.Preview | contract.Output
+
 
 @dataclass(frozen=True, slots=True)
 class Means:
@@ -51,13 +53,13 @@ class Errand:
         self._claimed = claimed
         self._means = means
         self._canceled = asyncio.Event()
-        self._step: asyncio.Task[float | contract.Output | None] | None = None
+        self._step: asyncio.Task[_Told | None] | None = None
         self._is_killed = False
         self._seconds_max = seconds_max
         self._until = float("inf")
         self._is_late = False
 
-    async def run(self, asked: protocol.Run) -> AsyncIterator[protocol.Progress | protocol.Made]:
+    async def run(self, asked: protocol.Run) -> AsyncIterator[protocol.News]:
         """Run the task and yield what the remote tells; raises its `TaskError`, or `Canceled`."""
         assert self._remote is not None
         self.folder = Path(asked.folder)
@@ -77,12 +79,10 @@ class Errand:
                 f"{asked.model} may take. It was told to stop."
             ) from None
 
-    async def _next(
-        self, steps: AsyncIterator[float | contract.Output]
-    ) -> float | contract.Output | None:
+    async def _next(self, steps: AsyncIterator[_Told]) -> _Told | None:
         """The next step; raises `BackendCrashed` where it is ended at once."""
 
-        async def step() -> float | contract.Output | None:
+        async def step() -> _Told | None:
             return await anext(steps, None)
 
         going = asyncio.create_task(step())
@@ -171,7 +171,9 @@ class Errand:
         return path
 
 
-def _told(told: float | contract.Output) -> protocol.Progress | protocol.Made:
+def _told(told: _Told) -> protocol.News:
     if isinstance(told, contract.Output):
         return protocol.made(told)
+    if isinstance(told, contract.Preview):
+        return protocol.Preview(told.picture)
     return protocol.Progress(min(max(told, 0.0), 1.0))

@@ -88,10 +88,10 @@ class Process:
         self.backend, self.model = backend, model
         self._writer.write(protocol.encode(protocol.Warm(backend, model)))
 
-    async def run(self, asked: protocol.Run) -> AsyncIterator[protocol.Progress | protocol.Made]:
+    async def run(self, asked: protocol.Run) -> AsyncIterator[protocol.News]:
         """Run a task and yield what the child tells; raises its `TaskError`, or `Canceled`."""
         async for told in self._ask(asked, asked):
-            assert isinstance(told, protocol.Progress | protocol.Made)
+            assert isinstance(told, protocol.News)
             yield told
 
     async def run_together(
@@ -102,12 +102,12 @@ class Process:
         Raises the `TaskError` that ends all that have not ended before.
         """
         async for told in self._ask(protocol.Together([*asked]), asked[0]):
-            assert not isinstance(told, protocol.Made)
+            assert not isinstance(told, protocol.Preview | protocol.Made)
             yield told
 
     async def _ask(
         self, message: protocol.Run | protocol.Together, first: protocol.Run
-    ) -> AsyncIterator[protocol.Progress | protocol.Made | protocol.Of | protocol.Apart]:
+    ) -> AsyncIterator[protocol.News | protocol.Of | protocol.Apart]:
         self.backend, self.model, self.took = first.backend, first.model, None
         # What it holds is told once the model is loaded: others may have made room for it.
         before, self.held = self.held.get(first.model, 0.0), {}

@@ -9,7 +9,7 @@ import msgspec
 
 from darkroom.engine.backends import contract
 
-# A message is words about files, never the files: more than this is a mistake.
+# A message is words about files, or a small picture of one: more than this is a mistake.
 MESSAGE_BYTES_MAX = 4 * 2**20
 LENGTH = struct.Struct(">I")
 
@@ -72,6 +72,12 @@ class Progress(msgspec.Struct, frozen=True, tag=True):
     fraction: float
 
 
+class Preview(msgspec.Struct, frozen=True, tag=True):
+    """Child to worker: what the task looks like so far, a picture of 2 MiB at most."""
+
+    picture: bytes
+
+
 class Made(msgspec.Struct, frozen=True, tag=True):
     """Child to worker: one output is whole."""
 
@@ -98,7 +104,7 @@ class Canceled(msgspec.Struct, frozen=True, tag=True):
     """Child to worker: the task stopped because it was asked to."""
 
 
-Told = Progress | Made | Done | Failed | Canceled
+Told = Progress | Preview | Made | Done | Failed | Canceled
 
 
 class Of(msgspec.Struct, frozen=True, tag=True):
@@ -127,6 +133,9 @@ def made(output: contract.Output) -> Made:
         output.likeness,
     )
 
+
+# What is told of a task while it runs.
+News = Progress | Preview | Made
 
 _encoder = msgspec.msgpack.Encoder()
 to_child: msgspec.msgpack.Decoder[ToChild] = msgspec.msgpack.Decoder(ToChild)

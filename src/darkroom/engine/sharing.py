@@ -96,8 +96,8 @@ class Seat:
         # Whether there is nothing more to hear, and whether its attempt is at an end as well.
         self.has_ended = self.is_left = self.is_made = False
         self._is_canceled = False
-        self._told: asyncio.Queue[protocol.Progress | protocol.Made | Exception | None] = (
-            asyncio.Queue()  # bounded by what a call tells: a step in a hundred, and its outputs
+        self._told: asyncio.Queue[protocol.News | Exception | None] = (
+            asyncio.Queue()  # bounded by what a call tells: steps in a hundred, previews, outputs
         )
 
     @property
@@ -114,7 +114,7 @@ class Seat:
     def goes_on(self) -> bool:
         return not (self.has_ended or self._is_canceled)
 
-    async def run(self, asked: protocol.Run) -> AsyncIterator[protocol.Progress | protocol.Made]:
+    async def run(self, asked: protocol.Run) -> AsyncIterator[protocol.News]:
         """Run a task with the others; raises its `TaskError`, or `Canceled`."""
         self.asked = asked
         self.shared.begin()

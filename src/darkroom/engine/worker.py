@@ -25,6 +25,7 @@ from darkroom.engine.errand import Errand, Means
 from darkroom.engine.marking import Marker
 from darkroom.engine.news import News
 from darkroom.engine.patience import Patience
+from darkroom.engine.previews import Previews
 from darkroom.engine.process import Process
 from darkroom.engine.routing import Routes
 from darkroom.engine.sharing import Seat
@@ -85,6 +86,7 @@ class Worker:
         self._beaten_at = 0.0
         self._patience = Patience()
         self._news = News(database)
+        self._previews = Previews(database)
         self._measured: deque[paces.Measured] = deque(maxlen=config.MEASURED_MAX)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -99,6 +101,7 @@ class Worker:
                 hearing = group.create_task(loop.every(0.5, self._hear_cancels, drained))
                 group.create_task(loop.every(config.WORKER_SEEN_SECONDS, self._see, drained))
                 group.create_task(loop.every(_BEAT_SECONDS, self._beat, drained))
+                group.create_task(loop.every(_BEAT_SECONDS, self._show, drained))
                 group.create_task(self._wake_at(stop))
                 group.create_task(loop.every(_PREPARE_SECONDS, self._tools.marker.prepare, stop))
                 await loop.every(0.0, self._claim, stop)
@@ -304,6 +307,9 @@ class Worker:
             elif ours[attempt.claimed.id]:
                 attempt.cancel()
         await self._news.progressed(running.values())
+
+    async def _show(self) -> None:
+        await self._previews.show([*self._running.values()])
 
     async def _kill_deaf(self, now: float) -> None:
         """Kill the children of stopped attempts that have not listened for a while."""

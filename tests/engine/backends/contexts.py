@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
-from darkroom.engine.backends.contract import Canceled
+from darkroom.engine.backends.contract import Canceled, Preview
 
 
 class Progress:
@@ -13,9 +14,13 @@ class Progress:
     def __init__(self, folder: Path, seed: int = 1, cancel_at: float = 2.0) -> None:
         self.folder, self.seed, self.cancel_at = folder, seed, cancel_at
         self.told: list[float] = []
+        self.shown: list[Preview] = []
         folder.mkdir(parents=True, exist_ok=True)
 
     def progress(self, fraction: float) -> None:
         self.told.append(fraction)
         if fraction >= self.cancel_at:
             raise Canceled
+
+    def preview(self, draw: Callable[[], Preview]) -> None:
+        self.shown.append(draw())

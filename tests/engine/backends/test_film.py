@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -88,6 +89,14 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(tmp_path: Path)
     first, again, other = (path.read_bytes() for path in made)
     assert first == again
     assert first != other
+
+
+def test_each_frame_is_seen_as_it_is_made(tmp_path: Path) -> None:
+    context = Progress(tmp_path)
+    frames = shown(film(context, prompt="city at night")[0].path)
+    for told, frame in zip(context.shown, frames, strict=True):
+        with Image.open(io.BytesIO(told.picture)) as picture:
+            assert apart(np.asarray(picture), frame) < 12
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@
 Run as a process: FOLDER PORT. Its disk is the folder, which outlives it; its queue, its history and
 its cache do not. Under `/_double` stands what no ComfyUI has: `hold` keeps a sampler at its first
 step until it is let go or interrupted, `fail` is what samplers end with, `drop` answers nothing to
-so many prompts that it takes, `old` knows no prompt_id.
+so many prompts that it takes, `old` knows no prompt_id, `quiet` says of no preview whose it is, and
+`previews` are what samplers show at each step, pictures or what is none.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import io
 import json
 import struct
 import sys
@@ -31,6 +31,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 FOLDER, PORT = Path(sys.argv[1]), int(sys.argv[2])
 STATE: dict[str, Any] = {"hold": False, "fail": None, "drop": 0, "old": False, "steps": 0}
+STATE |= {"quiet": False, "previews": ["picture"]}
 
 
 class Interrupted(Exception):
@@ -49,6 +50,8 @@ class Comfy:
         self.running: list[list[Any]] = []
         self.history: dict[str, Any] = {}
         self.sockets: dict[str, WebSocket] = {}
+        # Those who said that they want to know whose a preview is.
+        self.greeted: set[str] = set()
         self.cache: dict[str, Any] = {}
         self.wake = asyncio.Event()
         # What holds a sampler may have changed.
@@ -191,20 +194,33 @@ class Run:
                 raise Interrupted
             await self.progress(node, step + 1, steps, "running")
             told = {"value": step + 1, "max": steps, "node": node}
+            is_told = self.client in self.comfy.greeted
+            if is_told:
+                await self.preview(node, step, is_told=True)
             await self.say("progress", told)
-            await self.preview()
+            if not is_told:
+                await self.preview(node, step, is_told=False)
             await asyncio.sleep(0.005)
         if fault := STATE["fail"]:
             STATE["fail"] = None
             raise Failed(*fault)
 
-    async def preview(self) -> None:
-        """An event of 4 bytes, 1 for a preview; a format of 4, 1 for JPEG; the picture."""
-        held = io.BytesIO()
-        Image.new("RGB", (64, 64)).save(held, "JPEG")
-        if socket := self.comfy.sockets.get(self.client):
-            with contextlib.suppress(RuntimeError, WebSocketDisconnect):
-                await socket.send_bytes(struct.pack(">II", 1, 1) + held.getvalue())
+    async def preview(self, node: str, step: int, *, is_told: bool) -> None:
+        """What a sampler shows: to its client, or to everybody where it has none.
+
+        An event of 4 bytes, 1 for a preview; a format of 4, 1 for JPEG; the picture. For who wants
+        to know whose it is: 4 for such a preview; the length of some JSON; the JSON; the picture.
+        """
+        told = {"node_id": node, "prompt_id": self.id, "image_type": "image/jpeg"}
+        words = json.dumps(told).encode()
+        head = struct.pack(">II", 4, len(words)) + words if is_told else struct.pack(">II", 1, 1)
+        shade = self.given(node, "seed") % 200
+        for name in STATE["previews"]:
+            body = nodes.preview(name, (shade, 30 * step, 0))
+            for sid, socket in [*self.comfy.sockets.items()]:
+                if self.client in (None, sid):
+                    with contextlib.suppress(RuntimeError, WebSocketDisconnect):
+                        await socket.send_bytes(body if name == "headless" else head + body)
 
 
 def refused(kind: str, message: str, details: str, faults: Any = None) -> JSONResponse:
@@ -318,8 +334,13 @@ async def socket(socket: WebSocket) -> None:
     await COMFY.tell("status", {"status": left, "sid": sid}, sid)
     with contextlib.suppress(WebSocketDisconnect):
         while True:
-            await socket.receive_text()
+            said = json.loads(await socket.receive_text())
+            if said["type"] == "feature_flags" and not STATE["quiet"]:
+                COMFY.greeted.add(sid)
+                known = {"supports_preview_metadata": True, "max_upload_size": 104857600}
+                await COMFY.tell("feature_flags", known, sid)
     COMFY.sockets.pop(sid, None)
+    COMFY.greeted.discard(sid)
 
 
 async def post_double(request: Request) -> Response:

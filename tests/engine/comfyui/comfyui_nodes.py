@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -151,3 +152,17 @@ _WRITERS = {
     ".mp4": _write_clip,
     ".flac": _write_sound,
 }
+
+
+def preview(name: str, colour: tuple[int, int, int]) -> bytes:
+    """What a sampler shows: a `picture`, or what is none."""
+    held = io.BytesIO()
+    if name == "picture":
+        Image.new("RGB", (600, 300), colour).save(held, "JPEG", comment=b"SECRET")
+        return held.getvalue()
+    if name == "bomb":
+        Image.new("1", (3_000, 3_000)).save(held, "PNG")
+        return held.getvalue()
+    return {"text": b"no picture", "empty": b"", "huge": bytes(5 * 2**20), "headless": b"\0\0"}[
+        name
+    ]

@@ -7,8 +7,10 @@ import os
 
 import httpx
 import pytest
-from kitchens import Kitchen, node
+from kitchens import Kitchen, node, text_to_image
 from PIL import Image
+
+from ground import wait_until
 
 ADDRESS = os.environ.get("DARKROOM_TEST_COMFYUI", "")
 pytestmark = pytest.mark.skipif(
@@ -54,3 +56,33 @@ def test_workflows_run_and_are_refused_at_a_real_comfyui(kitchen: Kitchen) -> No
     kitchen.wait_for_fault("Cannot execute because node NoSuchNode does not exist.")
     caller.cancel(task_id)
     assert httpx.get(f"{ADDRESS}/queue").json()["queue_running"] == []
+
+
+@pytest.mark.timeout(600)
+def test_a_sampler_of_a_real_comfyui_is_seen_and_stopped(kitchen: Kitchen) -> None:
+    """With the first of its checkpoints; it must have been started with a `--preview-method`."""
+    checkpoints = httpx.get(f"{ADDRESS}/models/checkpoints").json()
+    if not checkpoints:
+        pytest.skip(f"the ComfyUI at {ADDRESS} has no checkpoint to sample with")
+    graph = text_to_image(n4_ckpt_name=checkpoints[0], n3_steps=20)
+    graph["3"]["inputs"] |= {"sampler_name": "euler", "scheduler": "normal", "denoise": 1.0}
+    kitchen.offer("SAMPLED", graph, [ADDRESS])
+    kitchen.start()
+    caller = kitchen.caller()
+    [task_id] = caller.submit("SAMPLED", resolution="64x64")
+    address = wait_until(
+        lambda: caller.status(task_id).get("preview_url"), seconds_max=300, what="a preview"
+    )
+    answer = caller.http.get(address)
+    with Image.open(io.BytesIO(answer.content)) as picture:
+        assert picture.format == "JPEG"
+        assert max(picture.size) <= 512
+    caller.cancel(task_id)
+    assert caller.ended(task_id, seconds_max=300)["error_code"] == 6005
+    assert caller.http.get(address).status_code == 404
+    # It stops at its next step.
+    wait_until(
+        lambda: not httpx.get(f"{ADDRESS}/queue").json()["queue_running"],
+        seconds_max=300,
+        what="the stop of the sampler",
+    )

@@ -181,7 +181,7 @@ def _answering(wire: Wire) -> type[BaseHTTPRequestHandler]:
             if fault == TWICE:
                 self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
 
-        do_GET = do_POST = do_PUT = answer  # noqa: N815 - the server's names
+        do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815 - the server's names
 
         def log_message(self, *_: Any) -> None:
             """Say nothing."""

@@ -7,9 +7,19 @@ import json
 from starlette.responses import Response
 
 from darkroom import errors
+from darkroom.api.routes import previews as routes
 from darkroom.console.desk import asking
 from darkroom.console.visit import Page, Visit
-from darkroom.domain import acts, deliveries, endings, inspections, powers, tasks, upstream_calls
+from darkroom.domain import (
+    acts,
+    deliveries,
+    endings,
+    inspections,
+    powers,
+    previews,
+    tasks,
+    upstream_calls,
+)
 from darkroom.domain.acts import Filter
 from darkroom.domain.inspections import Search
 
@@ -83,6 +93,13 @@ async def show(visit: Visit) -> Response:
     )
 
 
+async def preview(visit: Visit) -> Response:
+    """What a running task looks like so far."""
+    async with visit.edge.database.statement() as tx:
+        picture = await previews.inspect(tx, visit.request.path_params["task_id"])
+    return routes.answer(picture)
+
+
 async def cancel(visit: Visit) -> Response:
     """End a waiting task, or ask for the stop of a running one."""
     task_id = visit.request.path_params["task_id"]
@@ -105,6 +122,7 @@ async def retry(visit: Visit) -> Response:
 PAGES = (
     Page("GET", "/admin/tasks", search, "admin"),
     Page("GET", "/admin/tasks/{task_id}", show, "admin"),
+    Page("GET", "/admin/tasks/{task_id}/preview", preview, "admin"),
     Page("POST", "/admin/tasks/{task_id}/cancel", cancel, "admin"),
     Page("POST", "/admin/tasks/{task_id}/retry", retry, "admin"),
 )

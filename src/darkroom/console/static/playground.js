@@ -214,8 +214,22 @@
     badge.textContent = told.task_status;
     badge.className = `badge ${TONES[told.task_status]}`;
     element.querySelector("progress").value = told.progress;
+    look(task, told.preview_url);
     show(part(element, "place"), placeOf(told));
     if (isEnded(told)) end(task, told);
+  }
+
+  // What it looks like so far: each address is another picture, until which the last stays.
+  function look(task, address) {
+    const place = part(task.element, "preview");
+    if (!address) {
+      place.replaceChildren();
+      return;
+    }
+    const shown = place.firstElementChild || document.createElement("img");
+    const path = `/gallery/${task.id}/preview${new URL(address).search}`;
+    if (shown.getAttribute("src") === path) return;
+    place.replaceChildren(Object.assign(shown, { className: "preview", alt: "What it looks like so far", src: path }));
   }
 
   function placeOf(told) {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     import httpx  # a child needs none, and it is half of what starting one costs
 
 from darkroom.errors import TaskError
+
+# A larger picture is not shown: it is one of what is being made, not the result.
+PREVIEW_BYTES_MAX = 2 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +48,27 @@ class Output:
     likeness: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a task looks like so far: the bytes of a JPEG, PNG or WebP, 2 MiB and 4 megapixels.
+
+    It need not be clean or small: what people see of it is made anew from its pixels, 512 a side.
+    """
+
+    picture: bytes
+
+
 class Context(Protocol):
-    """What a running task may use: a folder of its own, its seed, and a way to tell progress."""
+    """What a running task may use: a folder of its own, its seed, and ways to tell how it goes."""
 
     folder: Path
     seed: int
 
     def progress(self, fraction: float) -> None:
         """Tell how much is done, 0 to 1; raises `Canceled` when the task should stop here."""
+
+    def preview(self, draw: Callable[[], Preview]) -> None:
+        """Show what is made so far: `draw` is called if it is time for another, once a second."""
 
 
 class Canceled(Exception):
@@ -176,8 +192,8 @@ class Remote(Protocol):
 
     def run(
         self, given: Input, options: Mapping[str, Any], errand: Errand
-    ) -> AsyncIterator[float | Output]:
-        """Yield how much is done, 0 to 1, and each output when its file is whole.
+    ) -> AsyncIterator[float | Preview | Output]:
+        """Yield how much is done, 0 to 1, what it looks like, and each output when it is whole.
 
         Raises a `TaskError` when there can be none; `Hindered` where another backend, or another
         moment, may do better and nothing was paid for.

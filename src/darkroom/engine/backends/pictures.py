@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
-from darkroom import likeness
-from darkroom.engine.backends.contract import Output
+from darkroom import likeness, thumbnails
+from darkroom.engine.backends.contract import Output, Preview
 from darkroom.errors import BadInput
 
 Pixels = npt.NDArray[np.uint8]
@@ -63,6 +64,15 @@ def write(
     picture.save(path, "PNG", compress_level=1, pnginfo=told)
     noted = {**notes, "digital_source_type": source}
     return Output(path, "image/png", *picture.size, noted, likeness.of(picture))
+
+
+def preview(pixels: Pixels) -> Preview:
+    """What is made so far, RGB uint8 (height, width, 3), as small as it is shown."""
+    small = Image.fromarray(pixels)
+    small.thumbnail((thumbnails.SIDE_PIXELS, thumbnails.SIDE_PIXELS))
+    held = io.BytesIO()
+    small.save(held, "JPEG", quality=88)
+    return Preview(held.getvalue())
 
 
 def write_cover(pixels: Pixels, path: Path) -> Output:

@@ -107,7 +107,7 @@ SELECT t.id, t.account_id, a.email, t.batch_id, t.position, b.kind, t.model, b.i
        h.created_at AS held_at, h.closed_at,
        EXISTS (SELECT 1 FROM api_keys k WHERE k.id = b.api_key_id AND k.spend_mill_max IS NOT NULL)
            AS is_spend_limited,
-       t.deleted_at,
+       t.deleted_at, EXISTS (SELECT 1 FROM previews p WHERE p.task_id = t.id) AS has_preview,
        coalesce((SELECT array_agg(file ORDER BY position) FROM assets
                   WHERE task_id = t.id AND deleted_at IS NULL), '{}') AS files
   FROM tasks t JOIN batches b ON b.id = t.batch_id JOIN accounts a ON a.id = t.account_id

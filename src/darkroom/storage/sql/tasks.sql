@@ -83,6 +83,8 @@ SELECT t.id, t.account_id, t.batch_id, b.kind, t.model, t.status, t.attempt, t.p
        t.served_by, t.error_code, t.error, t.notes, t.price_mill, t.charged_mill, b.caller_id,
        t.created_at, t.started_at, t.finished_at, t.cancel_asked_at, t.deadline_at,
        t.deleted_at, b.continues,
+       CASE WHEN t.status = 'PROCESSING'
+            THEN (SELECT made_at FROM previews p WHERE p.task_id = t.id) END AS preview_at,
        coalesce((SELECT array_agg(a.file ORDER BY a.position) FROM assets a
                   WHERE a.task_id = t.id AND a.deleted_at IS NULL), '{}') AS files
   FROM unnest(%(account_ids)s::text[], %(task_ids)s::text[]) AS asked (account_id, task_id)
@@ -95,6 +97,8 @@ SELECT t.id, t.account_id, t.batch_id, b.kind, t.model, t.status, t.attempt, t.p
        t.served_by, t.error_code, t.error, t.notes, t.price_mill, t.charged_mill, b.caller_id,
        t.created_at, t.started_at, t.finished_at, t.cancel_asked_at, t.deadline_at,
        t.deleted_at, b.continues,
+       CASE WHEN t.status = 'PROCESSING'
+            THEN (SELECT made_at FROM previews p WHERE p.task_id = t.id) END AS preview_at,
        coalesce((SELECT array_agg(a.file ORDER BY a.position) FROM assets a
                   WHERE a.task_id = t.id AND a.deleted_at IS NULL), '{}') AS files
   FROM tasks t JOIN batches b ON b.id = t.batch_id

@@ -12,7 +12,7 @@ from darkroom.engine.backends.comfyui import options as told
 from darkroom.engine.backends.comfyui import outputs, refusals, wire, workflow
 from darkroom.engine.backends.comfyui.pool import Pool
 from darkroom.engine.backends.comfyui.prompt import Prompt
-from darkroom.engine.backends.contract import Canceled, Errand, Input, Output
+from darkroom.engine.backends.contract import Canceled, Errand, Input, Output, Preview
 from darkroom.engine.backends.remote.line import Lost
 
 
@@ -32,8 +32,8 @@ class ComfyUI:
 
     async def run(
         self, given: Input, options: Mapping[str, Any], errand: Errand
-    ) -> AsyncIterator[float | Output]:
-        """Yield how much is done, 0 to 1, and each output when its file is whole."""
+    ) -> AsyncIterator[float | Preview | Output]:
+        """Yield how much is done, 0 to 1, what it looks like, and each output when it is whole."""
         read = told.read(options)
         used = workflow.read(read.of_kind(given.kind), KINDS[given.kind])
         used.check(given)
@@ -45,6 +45,8 @@ class ComfyUI:
             while prompt.entry is None:
                 await prompt.step()
                 yield prompt.fraction
+                if preview := prompt.take_preview():
+                    yield preview
             await _check(prompt, used)
             async for output in outputs.bring(prompt.entry, given.kind, prompt.line):
                 yield output

@@ -1,8 +1,7 @@
-"""News of one prompt over ComfyUI's WebSocket: how far it is, and that it ended.
+"""News of one prompt over ComfyUI's WebSocket: how far it is, its looks, and that it ended.
 
 Its messages are events, https://docs.comfy.org/development/comfyui-server/comms_messages; binary
-ones hold previews, which nobody here shows. News may be lost: what became of a prompt, its history
-says.
+ones hold previews. News may be lost: what became of a prompt, its history says.
 """
 
 from __future__ import annotations
@@ -12,7 +11,9 @@ import contextlib
 import json
 from typing import Any
 
+from darkroom.engine.backends.comfyui import frames
 from darkroom.engine.backends.comfyui.workflow import Graph
+from darkroom.engine.backends.contract import PREVIEW_BYTES_MAX, Preview
 
 _MESSAGE_BYTES_MAX = 32 * 2**20
 _OPEN_SECONDS_MAX = 2.0
@@ -31,12 +32,16 @@ class News:
     def __init__(self, prompt_id: str, graph: Graph) -> None:
         # 0 to 1, and never less than before.
         self.fraction = 0.0
+        # What it looked like last, until somebody takes it.
+        self.preview: Preview | None = None
         # Something was told since this was last cleared.
         self.changed = asyncio.Event()
         # An end was told, or the socket was cut: the history is worth a look.
         self.is_due = False
         self.is_open = False
         self._id = prompt_id
+        # Whether the last event of any prompt was of this one, in its middle: it is what runs.
+        self._runs = False
         self._weights = {
             node: _SAMPLER_WEIGHT if _SAMPLER_INPUT in told["inputs"] else 1.0
             for node, told in graph.items()
@@ -71,11 +76,15 @@ class News:
                 async with connect(
                     where, max_size=_MESSAGE_BYTES_MAX, close_timeout=_CLOSE_SECONDS_MAX
                 ) as socket:
+                    await socket.send(frames.GREETING)
                     self.is_open = True
                     self._opened.set()
                     async for message in socket:
                         if isinstance(message, str):
                             self._hear(message)
+                        else:
+                            self._see(message)
+            self._runs = False
             self.is_open, self.is_due = False, self.is_due or self.is_open
             self._opened.set()
             self.changed.set()
@@ -86,15 +95,29 @@ class News:
         try:
             event = json.loads(message)
             kind, told = event["type"], event["data"]
+            if "prompt_id" in told:
+                self._runs = told["prompt_id"] == self._id
             if told.get("prompt_id") == self._id:
                 self._learn(kind, told)
         except (ValueError, TypeError, KeyError, AttributeError):
             # An event of a kind that is not known here, or of another version's form.
             return
 
+    def _see(self, message: bytes) -> None:
+        """Take a preview of this prompt; one that does not say whose it is, while this one runs.
+
+        Such a one of a prompt that nobody listens to is sent to everybody.
+        """
+        found = frames.read(message)
+        if found is None or len(found.picture) > PREVIEW_BYTES_MAX:
+            return
+        if found.prompt_id == self._id or (found.prompt_id is None and self._runs):
+            self.preview = Preview(found.picture)
+            self.changed.set()
+
     def _learn(self, kind: str, told: dict[str, Any]) -> None:
         if kind in _ENDS or (kind == "executing" and told["node"] is None):
-            self.is_due = True
+            self.is_due, self._runs = True, False
         elif kind == "execution_cached":
             self._done |= dict.fromkeys(told["nodes"], 1.0)
         elif kind == "progress":

@@ -17,7 +17,7 @@ from darkroom.engine.backends.comfyui.news import News
 from darkroom.engine.backends.comfyui.options import Options
 from darkroom.engine.backends.comfyui.pool import Pool
 from darkroom.engine.backends.comfyui.workflow import Workflow
-from darkroom.engine.backends.contract import Call, Errand, Input
+from darkroom.engine.backends.contract import Call, Errand, Input, Preview
 from darkroom.engine.backends.remote import options as remote_options
 from darkroom.engine.backends.remote.line import Line, Lost
 
@@ -74,6 +74,11 @@ class Prompt:
     def fraction(self) -> float:
         """How much is done, 0 to 1."""
         return self._news.fraction
+
+    def take_preview(self) -> Preview | None:
+        """What it looks like, if that was told since it was taken last."""
+        taken, self._news.preview = self._news.preview, None
+        return taken
 
     @property
     def line(self) -> Line:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
@@ -64,6 +65,7 @@ def _made(plan: Plan, sound: Samples | None, context: Context) -> Iterator[Outpu
             writer.add(frame)
             if poster is None and share >= _POSTER_AT:
                 poster = frame.copy()
+            context.preview(functools.partial(pictures.preview, frame))
             context.progress(_HEARD + (_MADE - _HEARD) * (number + 1) / count)
     assert poster is not None
     notes = {

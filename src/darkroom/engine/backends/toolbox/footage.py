@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from darkroom.engine.backends import clips, pictures, sounds
-from darkroom.engine.backends.contract import Context, Input, Output
+from darkroom.engine.backends.contract import Context, Input, Output, Preview
 from darkroom.engine.backends.pictures import Pixels
 from darkroom.engine.backends.sounds import Samples
 from darkroom.errors import BadInput
@@ -118,7 +119,7 @@ class Watch:
 
     def __init__(self, context: Context, last: float) -> None:
         """`last` is what was told already."""
-        self.folder, self.seed = context.folder, context.seed
+        self.folder, self.seed, self.preview = context.folder, context.seed, context.preview
         self._context, self._last = context, last
 
     def progress(self, fraction: float) -> None:
@@ -172,6 +173,7 @@ def written(
             if cover is None or number <= cut.count * _COVER_AT:
                 cover = pixels
             writer.add(pixels)
+            context.preview(functools.partial(_preview, pixels))
             tell((number + 1) / cut.count)
     assert cover is not None
     told = {
@@ -183,6 +185,10 @@ def written(
     yield Output(path, writer.media_type, *cut.size, {**told, **cut.notes})
     shown = over_checks(cover) if cut.alpha else cover
     yield pictures.write_cover(np.ascontiguousarray(shown), context.folder / "cover.jpg")
+
+
+def _preview(pixels: Pixels) -> Preview:
+    return pictures.preview(pixels if pixels.shape[2] == 3 else over_checks(pixels))
 
 
 def over_checks(pixels: Pixels) -> Pixels:
