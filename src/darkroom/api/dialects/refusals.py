@@ -1,0 +1,52 @@
+"""Refusals in the words of other wires, whose clients know them by these."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from darkroom import errors
+from darkroom.api import wire
+from darkroom.api.problems import Wording
+from darkroom.api.trace import Trace
+
+# OpenAI's `type` by the HTTP status, and its `code` by what is wrong.
+_TYPES = {401: "authentication_error", 402: "insufficient_quota", 403: "permission_error"}
+_TYPES |= {404: "not_found_error", 429: "rate_limit_error"}
+_CODES: dict[type[errors.Refusal], str] = {
+    errors.Unauthenticated: "invalid_api_key",
+    errors.InsufficientCredits: "insufficient_quota",
+    errors.UnknownModel: "model_not_found",
+    errors.NotOffered: "model_not_found",
+    errors.ContentRefused: "content_policy_violation",
+    errors.RateLimited: "rate_limit_exceeded",
+    errors.QueueFull: "queue_full",
+    errors.NotFound: "not_found",
+}
+
+
+def _say_openai(refused: errors.Refusal, trace: Trace) -> Response:
+    """OpenAI's error object, beside the envelope: a client of either wire reads its own."""
+    status = OPENAI.status(type(refused))
+    usual = "server_error" if status >= 500 else "invalid_request_error"
+    codes = (code for known, code in _CODES.items() if isinstance(refused, known))
+    error = {
+        "message": refused.message,
+        "type": _TYPES.get(status, usual),
+        "param": refused.field,
+        "code": next(codes, None),
+    }
+    return wire.refusal(refused, "quickstart", trace.request_id, {"error": error}, status)
+
+
+# Its clients look for what the content policy refuses, and for bad pictures, among HTTP 400.
+OPENAI = Wording(
+    _say_openai,
+    {
+        errors.UnknownModel: 404,
+        errors.NotOffered: 404,
+        errors.ContentRefused: 400,
+        errors.InputRefused: 400,
+        errors.UnsupportedFormat: 400,
+        errors.TaskUnfinished: 400,
+    },
+)
