@@ -13,8 +13,9 @@ from darkroom import errors
 from darkroom.api.call import Call
 from darkroom.api.dialects import shapes
 from darkroom.api.routes import generation
-from darkroom.domain import ledger, sizes, tasks
+from darkroom.domain import endings, ledger, sizes, tasks
 from darkroom.domain.kinds.kind import Kind
+from darkroom.domain.kinds.table import KINDS
 
 # Of those that there are, in a refusal.
 _MODELS_NAMED_MAX = 20
@@ -149,10 +150,9 @@ def size_of(text: str, *, field: str) -> sizes.Size:
     return sizes.Size(int(match[1]), int(match[2]))
 
 
-def show(asked: Asked, sort: str, addresses: Sequence[str], *, name: str) -> None:
-    """Put the addresses of input files where the kind takes files of that sort."""
-    ours = next((one for one, rule in asked.kind.files.items() if rule.sort == sort), None)
-    if ours is None:
+def show(asked: Asked, ours: str, addresses: Sequence[str], *, name: str) -> None:
+    """Put the addresses of input files into a field of ours."""
+    if ours not in asked.kind.files:
         raise errors.BadParameter(f"{asked.kind.name} takes no {name}.", field=name)
     rule = asked.kind.files[ours]
     if len(addresses) > rule.count_max:
@@ -163,14 +163,44 @@ def show(asked: Asked, sort: str, addresses: Sequence[str], *, name: str) -> Non
     asked.names[ours] = name
 
 
-async def place(call: Call, asked: Asked) -> tasks.Batch:
-    """Queue what is asked for; a refusal names the field as its caller does."""
+async def place(call: Call, asked: Asked, *, dialect: str = "") -> tasks.Batch:
+    """Queue what is asked for; a refusal names the field as its caller does.
+
+    A webhook is told in the words of the `dialect`, if one is named.
+    """
     try:
-        batch, _ = await generation.place(call, asked.kind, asked.fields)
+        batch, _ = await generation.place(call, asked.kind, asked.fields, None, dialect)
     except errors.Refusal as refused:
         refused.field = asked.names.get(refused.field or "", refused.field)
         raise
     return batch
+
+
+async def together(call: Call, task: tasks.Task) -> list[tasks.Task]:
+    """All tasks of a task's request, in their order; only that one while it goes on."""
+    if not task.is_ended:
+        return [task]
+    async with call.edge.database.statement() as tx:
+        found = await tasks.of_batch(tx, call.principal.account_id, task.batch_id)
+    return sorted(found, key=lambda one: one.id != task.id)
+
+
+async def stop(call: Call, batch_id: int) -> None:
+    """Take back what was asked for, as far as it has not ended."""
+    async with call.edge.database.statement() as tx:
+        found = await tasks.of_batch(tx, call.principal.account_id, batch_id)
+    # Those that wait come first: a worker that a stopped one leaves free would begin them.
+    for task in sorted(found, key=lambda one: one.status != tasks.PENDING):
+        if not task.is_ended:
+            async with call.edge.database.transaction() as tx:
+                await endings.cancel(tx, call.principal.account_id, task.id)
+
+
+def first_kind(call: Call, model: str) -> Kind:
+    """The kind that a model is for first; raises `NotOffered` where it does none here."""
+    for name in call.edge.catalogue.backends_of(model):
+        return KINDS[name]
+    raise errors.NotOffered(f"{model} has no backend on this server.", field="model")
 
 
 def told(done: Sequence[tasks.Task]) -> dict[str, Any]:

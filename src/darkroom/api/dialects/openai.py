@@ -105,7 +105,7 @@ async def _pictures(
         raise errors.BadParameter("response_format is url or b64_json.", field="response_format")
     asked = _asked(call, kind, given)
     if pictures:
-        foreign.show(asked, "picture", pictures, name="image")
+        foreign.show(asked, "images", pictures, name="image")
     async with waiting.place(call.edge):
         batch = await foreign.place(call, asked)
         ended = await waiting.held(call, batch.task_ids, config.HELD_SECONDS_MAX)
@@ -178,7 +178,7 @@ async def film(call: Call) -> Response:
     asked = _asked(call, kind, given)
     asked.usual_seconds(call, _CLIP_SECONDS)
     if pictures:
-        foreign.show(asked, "picture", pictures, name="input_reference")
+        foreign.show(asked, "image", pictures, name="input_reference")
     batch = await foreign.place(call, asked)
     task = await call.edge.statuses.get(call.principal.account_id, batch.task_ids[0])
     return await _video(call, task)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from starlette.responses import Response
 
 from darkroom import errors
@@ -38,6 +40,18 @@ def _say_openai(refused: errors.Refusal, trace: Trace) -> Response:
     return wire.refusal(refused, "quickstart", trace.request_id, {"error": error}, status)
 
 
+def _say_fal(refused: errors.Refusal, trace: Trace) -> Response:
+    """fal's `detail`: a list of faults where its models refuse what was asked, else a text."""
+    status = FAL.status(type(refused))
+    detail: Any = refused.message
+    if status == 422:
+        blocked = isinstance(refused, errors.ContentRefused)
+        fault = "content_policy_violation" if blocked else "value_error"
+        where = ["body", refused.field] if refused.field else ["body"]
+        detail = [{"loc": where, "msg": refused.message, "type": fault}]
+    return wire.refusal(refused, "quickstart", trace.request_id, {"detail": detail}, status)
+
+
 # Its clients look for what the content policy refuses, and for bad pictures, among HTTP 400.
 OPENAI = Wording(
     _say_openai,
@@ -47,6 +61,16 @@ OPENAI = Wording(
         errors.ContentRefused: 400,
         errors.InputRefused: 400,
         errors.UnsupportedFormat: 400,
+        errors.TaskUnfinished: 400,
+    },
+)
+FAL = Wording(
+    _say_fal,
+    {
+        errors.BadParameter: 422,
+        errors.UnknownModel: 404,
+        errors.NotOffered: 404,
+        errors.UnsupportedFormat: 422,
         errors.TaskUnfinished: 400,
     },
 )

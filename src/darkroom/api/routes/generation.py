@@ -61,12 +61,17 @@ async def submit(call: Call, kind: Kind, earlier: tasks.Task | None = None) -> A
 
 
 async def place(
-    call: Call, kind: Kind, fields: Mapping[str, Any], earlier: tasks.Task | None = None
+    call: Call,
+    kind: Kind,
+    fields: Mapping[str, Any],
+    earlier: tasks.Task | None = None,
+    dialect: str = "",
 ) -> tuple[tasks.Batch, str]:
     """Check, price, moderate, hold the credits, queue the tasks; a refusal leaves nothing.
 
     With an `earlier` task it goes on with that one: under its id, and with its words where the
-    request has none. Answers the batch, and the key of its model.
+    request has none. A webhook is told in the words of the `dialect`, if one is named. Answers the
+    batch, and the key of its model.
     """
     key = _idempotency_key(call)
     given: Any = wire.convert(fields, kind.input)
@@ -75,6 +80,8 @@ async def place(
     await _moderate(call, kind, given)
     taken = await inputs.take(call, kind, given)
     submission = _submission(call, kind, given, order, taken)
+    if dialect:
+        submission = replace(submission, input={**submission.input, "dialect": dialect})
     if earlier is not None:
         submission = _continuing(submission, earlier)
     if key is not None:
