@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from darkroom import errors
 from darkroom.api import openapi, problems, trace, wire
 from darkroom.api.call import OURS, Call, Edge, Route
-from darkroom.api.dialects import fal, openai
+from darkroom.api.dialects import fal, openai, replicate
 from darkroom.api.middleware import Recorded
 from darkroom.api.paths import Paths
 from darkroom.api.routes import (
@@ -61,6 +61,7 @@ _ROUTES: tuple[Route, ...] = (
     *health.ROUTES,
     *openai.ROUTES,
     *fal.ROUTES,
+    *replicate.ROUTES,
 )
 ROUTES: tuple[Route, ...] = (*_ROUTES, openapi.route(_ROUTES))
 # Some clients of the wire put this before the paths of generation and of the registries.

@@ -19,12 +19,12 @@ _FIELD_BYTES_MAX = 4096
 _ENVELOPE_BYTES_MAX = 64 * 2**10
 
 
-async def read(request: Request) -> UploadFile:
-    """The part `file` of a multipart body; raises the refusals of an upload."""
+async def read(request: Request, name: str = "file") -> UploadFile:
+    """The file in a part of a multipart body; raises the refusals of an upload."""
     form = await read_form(request, files_max=1, bytes_max=_BYTES_MAX)
-    part = form.get("file")
+    part = form.get(name)
     if not isinstance(part, UploadFile):
-        raise errors.BadParameter('file cannot be empty: send a part "file".', field="file")
+        raise errors.BadParameter(f'{name} cannot be empty: send a part "{name}".', field=name)
     return part
 
 

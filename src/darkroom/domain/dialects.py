@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from darkroom import media
-from darkroom.domain import tasks
+from darkroom import errors, media
+from darkroom.domain import spellings, tasks
 from darkroom.domain.kinds.table import KINDS
 
 
@@ -45,7 +45,58 @@ def _fal_webhook(one: tasks.Task, asked: Mapping[str, Any], base: str) -> dict[s
     return told | {"status": "ERROR", "error": one.error, "payload": {"detail": one.error}}
 
 
+def replicate_prediction(
+    found: Sequence[tasks.Task], asked: Mapping[str, Any], base: str
+) -> dict[str, Any]:
+    """The tasks of a request as a prediction of Replicate's; they end when all have ended."""
+    first, kind = found[0], KINDS[found[0].kind]
+    made = [f"{base}/files/{name}" for one in found for name in _results(one)]
+    is_list = kind.outputs == "images" and kind.count_field
+    is_over = all(one.is_ended for one in found)
+    begun = [one.started_at for one in found if one.started_at]
+    ended = max((one.finished_at for one in found if one.finished_at), default=None)
+    taken = (ended - min(begun)).total_seconds() if is_over and begun and ended else None
+    there = f"{base}/replicate/v1/predictions/{first.id}"
+    return {
+        "id": first.id,
+        "model": f"darkroom/{first.model.lower().replace('_', '-')}",
+        "version": first.model,
+        "status": _state(found),
+        "input": dict(asked),
+        "output": (made if is_list else made[0]) if made and is_over else None,
+        "logs": "" if first.status == tasks.PENDING else _bar(first),
+        "error": first.error if not made else None,
+        "metrics": {} if taken is None else {"predict_time": taken},
+        "created_at": spellings.instant(first.created_at),
+        "started_at": spellings.instant(min(begun, default=None)),
+        "completed_at": spellings.instant(ended) if is_over else None,
+        "data_removed": first.deleted_at is not None,
+        "source": "api",
+        "urls": {"get": there, "cancel": f"{there}/cancel"},
+    }
+
+
+def _state(found: Sequence[tasks.Task]) -> str:
+    if not all(one.is_ended for one in found):
+        begun = any(one.status != tasks.PENDING for one in found)
+        return "processing" if begun else "starting"
+    if any(one.error is None for one in found):
+        return "succeeded"
+    return "canceled" if found[0].error_code == errors.Canceled.code else "failed"
+
+
+def _bar(one: tasks.Task) -> str:
+    """The progress as the line of a log that its clients look for."""
+    percent = 100 if one.status == tasks.SUCCESS else int(one.progress * 100)
+    return f"{percent:3d}%|{'#' * (percent // 10):10}| {percent}/100\n"
+
+
+def _replicate_webhook(one: tasks.Task, asked: Mapping[str, Any], base: str) -> dict[str, Any]:
+    return replicate_prediction([one], asked, base)
+
+
 # How a webhook tells of a task that was submitted in a dialect.
 WEBHOOKS: Mapping[str, Callable[[tasks.Task, Mapping[str, Any], str], dict[str, Any]]] = {
     "fal": _fal_webhook,
+    "replicate": _replicate_webhook,
 }

@@ -17,11 +17,11 @@ from tls_front import Front
 
 
 class Listener(ThreadingHTTPServer):
-    """Keeps what is posted to it: headers and decoded body."""
+    """Keeps what is posted to it: headers, decoded body, and the body."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Post)
-        self.heard: list[tuple[dict[str, str], Any]] = []
+        self.heard: list[tuple[dict[str, str], Any, str]] = []
 
     @property
     def url(self) -> str:
@@ -34,7 +34,7 @@ class _Post(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        self.server.heard.append((headers, json.loads(body)))
+        self.server.heard.append((headers, json.loads(body), body.decode()))
         self.send_response(200)
         self.send_header("Content-Length", "0")
         self.end_headers()

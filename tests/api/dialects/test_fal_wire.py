@@ -132,7 +132,7 @@ def test_a_request_is_taken_back(fal, native) -> None:
 def test_a_webhook_is_told_in_its_words(fal, native, listener) -> None:
     handle = fal.submit("darkroom/painter", _TINY, webhook_url=listener.url)
     wait_until(lambda: listener.heard, what="the webhook")
-    _, body = listener.heard[0]
+    _, body, _ = listener.heard[0]
     assert (body["request_id"], body["status"]) == (handle.request_id, "OK")
     assert body["payload"]["images"] == handle.get()["images"]
 

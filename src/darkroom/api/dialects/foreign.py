@@ -185,8 +185,8 @@ async def together(call: Call, task: tasks.Task) -> list[tasks.Task]:
     return sorted(found, key=lambda one: one.id != task.id)
 
 
-async def stop(call: Call, batch_id: int) -> None:
-    """Take back what was asked for, as far as it has not ended."""
+async def stop(call: Call, batch_id: int) -> list[str]:
+    """Take back what was asked for, as far as it has not ended; answers the ids of its tasks."""
     async with call.edge.database.statement() as tx:
         found = await tasks.of_batch(tx, call.principal.account_id, batch_id)
     # Those that wait come first: a worker that a stopped one leaves free would begin them.
@@ -194,6 +194,7 @@ async def stop(call: Call, batch_id: int) -> None:
         if not task.is_ended:
             async with call.edge.database.transaction() as tx:
                 await endings.cancel(tx, call.principal.account_id, task.id)
+    return [task.id for task in found]
 
 
 def first_kind(call: Call, model: str) -> Kind:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from starlette.responses import Response
@@ -52,6 +53,18 @@ def _say_fal(refused: errors.Refusal, trace: Trace) -> Response:
     return wire.refusal(refused, "quickstart", trace.request_id, {"detail": detail}, status)
 
 
+def _say_replicate(refused: errors.Refusal, trace: Trace) -> Response:
+    """Replicate's problem (RFC 7807): a title, and the text in `detail`."""
+    problem = {"title": _title(type(refused).__name__), "detail": refused.message}
+    status = REPLICATE.status(type(refused))
+    return wire.refusal(refused, "quickstart", trace.request_id, problem, status)
+
+
+def _title(name: str) -> str:
+    """`InsufficientCredits` as people write it."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).capitalize()
+
+
 # Its clients look for what the content policy refuses, and for bad pictures, among HTTP 400.
 OPENAI = Wording(
     _say_openai,
@@ -72,5 +85,14 @@ FAL = Wording(
         errors.NotOffered: 404,
         errors.UnsupportedFormat: 422,
         errors.TaskUnfinished: 400,
+    },
+)
+REPLICATE = Wording(
+    _say_replicate,
+    {
+        errors.BadParameter: 422,
+        errors.UnknownModel: 404,
+        errors.NotOffered: 404,
+        errors.UnsupportedFormat: 422,
     },
 )
