@@ -45,7 +45,7 @@ def _fal_webhook(one: tasks.Task, asked: Mapping[str, Any], base: str) -> dict[s
     return told | {"status": "ERROR", "error": one.error, "payload": {"detail": one.error}}
 
 
-def replicate_prediction(
+def replicate_answer(
     found: Sequence[tasks.Task], asked: Mapping[str, Any], base: str
 ) -> dict[str, Any]:
     """The tasks of a request as a prediction of Replicate's; they end when all have ended."""
@@ -92,7 +92,7 @@ def _bar(one: tasks.Task) -> str:
 
 
 def _replicate_webhook(one: tasks.Task, asked: Mapping[str, Any], base: str) -> dict[str, Any]:
-    return replicate_prediction([one], asked, base)
+    return replicate_answer([one], asked, base)
 
 
 # How a webhook tells of a task that was submitted in a dialect.

@@ -51,7 +51,7 @@ def _body(one: Claimed, task: tasks.Task | None, base_url: str) -> bytes:
     """The envelope of a status answer, and what sort of news it is; or what a dialect says."""
     if one.asked and task is not None and one.endpoint_id is None:
         say = dialects.WEBHOOKS[one.asked["dialect"]]
-        return spellings.encode(say(task, one.asked["fields"], base_url))
+        return spellings.encode(say(task, one.asked.get("fields", {}), base_url))
     data = one.data if task is None else spellings.task(task, one.wire, base_url)
     return spellings.encode(
         {

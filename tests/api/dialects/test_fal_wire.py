@@ -144,6 +144,7 @@ def test_a_webhook_is_told_in_its_words(fal, native, listener) -> None:
         ("darkroom/painter", {"prompt": ""}, 422, "prompt cannot be empty"),
         ("darkroom/painter", {"prompt": "naked children"}, 422, "content_policy_violation"),
         ("darkroom/painter", {"loras": []}, 422, "loras is not taken"),
+        ("darkroom/painter", {"num_images": 2}, 422, "is told of one result"),
         ("darkroom/painter", {"output_format": "webp"}, 422, "only png"),
         ("darkroom/painter", {"image_size": "huge"}, 422, "image_size huge is not understood"),
         ("darkroom/toolbox", {"image_url": "data:,"}, 422, "say which, such as"),
@@ -155,7 +156,7 @@ def test_what_would_not_come_true_is_refused_in_words(fal, app, changes, status,
 
     asked = changes if "toolbox" in app else _TINY | changes
     with pytest.raises(fal_client.FalClientHTTPError) as caught:
-        fal.submit(app, asked)
+        fal.submit(app, asked, webhook_url="https://example.com/hook")
     assert caught.value.status_code == status
     caught.match(said)
 

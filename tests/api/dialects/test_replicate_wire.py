@@ -48,6 +48,13 @@ def test_a_model_is_run_and_its_pictures_are_tasks_like_all(caller, client) -> N
     again = client.run("darkroom/painter:PAINTER", input=asked)
     assert len(again) == 2
 
+    def recorded() -> bool:
+        records = caller.get("/v1/history").json()["data"]["records"]
+        paths = [one["path"] for one in records]
+        return "/replicate/v1/models/darkroom/painter/predictions" in paths
+
+    wait_until(recorded, what="the call in the history")
+
 
 def test_a_prediction_is_created_waited_for_and_read_in_our_wire(caller, client) -> None:
     made = client.predictions.create(version="darkroom/painter", input=_TINY)

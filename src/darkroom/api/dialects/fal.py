@@ -164,6 +164,8 @@ async def cancel(call: Call) -> Response:
 async def describe(call: Call) -> Response:
     """What a model takes, as an OpenAPI document: fal's own clients and gateways ask for it."""
     endpoint = call.request.query_params.get("endpoint_id", "")
+    if not endpoint:
+        raise errors.UnknownModel("endpoint_id says of which model, such as darkroom/painter.")
     model, kind = models.named(call, endpoint.split("/"))
     kind = kind or foreign.first_kind(call, model)
     schema = models.described(kind, has_sides=False)

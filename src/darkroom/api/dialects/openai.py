@@ -89,6 +89,7 @@ async def _form(call: Call, names: Sequence[str]) -> tuple[dict[str, Any], list[
             raise errors.BadParameter(f"{name} has a NUL character.", field=name)
         else:
             given[name] = value
+    await form.close()
     return given, pictures
 
 
@@ -118,6 +119,8 @@ async def _pictures(
         for one in made
         for name in one.files
     ]
+    if not data:
+        raise errors.FileDeleted
     if form != "url":
         await _encode(call, data, form)
     answer = {

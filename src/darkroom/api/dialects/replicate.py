@@ -121,7 +121,7 @@ async def _find(call: Call) -> tasks.Task:
 async def _prediction(call: Call, task: tasks.Task) -> dict[str, Any]:
     found = await foreign.together(call, task)
     asked = await foreign.wanted(call, task.batch_id)
-    return dialects.replicate_prediction(found, asked, call.base_url) | foreign.told(found)
+    return dialects.replicate_answer(found, asked, call.base_url) | foreign.told(found)
 
 
 async def cancel(call: Call) -> Response:
@@ -180,6 +180,8 @@ def _version(call: Call) -> dict[str, Any]:
 async def upload(call: Call) -> Response:
     """Store a file, whose address can be named as an input."""
     asset, address = await uploads.store(call, "content")
+    stored = await call.edge.files.find(asset.file)
+    at = datetime.fromtimestamp(stored.stored_at, UTC) if stored else None
     shown = {
         "id": asset.file,
         "name": asset.file,
@@ -188,7 +190,7 @@ async def upload(call: Call) -> Response:
         "etag": asset.file.partition(".")[0],
         "checksums": {"sha256": asset.sha256.hex()},
         "metadata": {},
-        "created_at": spellings.instant(datetime.now(UTC)),
+        "created_at": spellings.instant(at),
         "expires_at": None,
         "urls": {"get": address},
     }
