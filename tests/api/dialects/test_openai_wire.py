@@ -145,11 +145,12 @@ def test_models_are_listed_for_both_wires(client, server: Server) -> None:
         (openai.BadRequestError, {"n": 99}, "makes at most 8", "n", None),
         (openai.BadRequestError, {"n": "two"}, "Expected `int`", "n", None),
         (openai.BadRequestError, {"size": "large"}, "such as 1024x1024", "size", None),
+        (openai.BadRequestError, {"extra_body": {"resolution": "2k"}}, "only one", "size", None),
         (openai.BadRequestError, {"size": "10x10"}, "out of bounds", "size", None),
         (openai.BadRequestError, {"output_format": "webp"}, "only png", "output_format", None),
         (openai.BadRequestError, {"background": "transparent"}, "only auto", "background", None),
         (openai.BadRequestError, {"stream": True}, "only false", "stream", None),
-        (openai.BadRequestError, {"style": "vivid"}, "style is not taken", "style", None),
+        (openai.BadRequestError, {"style": "vivid"}, "style is not taken: .* size,", "style", None),
         (openai.BadRequestError, {"response_format": "x"}, "url or b64", "response_format", None),
         (
             openai.BadRequestError,

@@ -14,6 +14,7 @@ from darkroom.api.call import Call
 from darkroom.api.dialects import shapes
 from darkroom.api.routes import generation
 from darkroom.domain import endings, ledger, sizes, tasks
+from darkroom.domain.catalogue import Offer
 from darkroom.domain.kinds.kind import Kind
 from darkroom.domain.kinds.table import KINDS
 
@@ -30,11 +31,13 @@ _NUMBER = re.compile(r"(\d{1,10})s?")
 class Words:
     """The fields of another wire.
 
-    `names` are ours by theirs. Of `hints` nothing is made: they say how, which models here decide
-    themselves. What is `fixed` may be sent as it is anyway, and is refused otherwise.
+    `names` are ours by theirs; `shaped` are those that become several of ours. Of `hints` nothing
+    is made: they say how, which models here decide themselves. What is `fixed` may be sent as it is
+    anyway, and is refused otherwise.
     """
 
     names: Mapping[str, str] = field(default_factory=dict)
+    shaped: Collection[str] = ()
     hints: Collection[str] = ()
     fixed: Mapping[str, Collection[Any]] = field(default_factory=dict)
 
@@ -50,17 +53,21 @@ class Asked:
 
     def usual_seconds(self, call: Call, seconds: int) -> None:
         """Ask for a clip of so many seconds, or of the shortest that the model makes."""
-        model = call.edge.catalogue.models.get(self.model)
-        offer = model.kinds.get(self.kind.name) if model else None
+        offer = self._offer(call)
         durations = offer.durations if offer else ()
         usual = seconds if seconds in (durations or (seconds,)) else min(durations)
         self.fields.setdefault("duration", usual)
 
     def resize(self, call: Call, size: sizes.Size | None, *, field: str) -> None:
         """Ask for so many pixels, or leave the size to the model."""
-        model = call.edge.catalogue.models.get(self.model)
-        offer = model.kinds.get(self.kind.name) if model else None
-        if offer is None or self.fields.keys() & {"aspect_ratio", "resolution"}:
+        offer = self._offer(call)
+        if twice := self.fields.keys() & {"aspect_ratio", "resolution"}:
+            if size is not None:
+                raise errors.BadParameter(
+                    f"{field} and {min(twice)} both say how large: send only one.", field=field
+                )
+            return
+        if offer is None:
             return
         self.names |= {"resolution": field, "aspect_ratio": field}
         self.fields |= (
@@ -68,6 +75,9 @@ class Asked:
             if size is None
             else shapes.fit(self.kind, offer, size, field=field)
         )
+
+    def _offer(self, call: Call) -> Offer | None:
+        return call.edge.catalogue.models[self.model].kinds.get(self.kind.name)
 
 
 def find_model(call: Call, name: Any, kinds: Collection[str]) -> str:
@@ -119,7 +129,7 @@ def read(kind: Kind, model: str, given: Mapping[str, Any], words: Words) -> Aske
             asked.names[ours] = theirs
         else:
             known = {name for name, meant in words.names.items() if meant in own}
-            taken = sorted(own - {*words.names.values()} | known)
+            taken = sorted(own - {*words.names.values()} | known | {*words.shaped})
             raise errors.BadParameter(
                 f"{theirs[:100]} is not taken: {kind.name} takes {', '.join(taken)}.",
                 field=theirs[:100],

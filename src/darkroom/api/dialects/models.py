@@ -35,6 +35,7 @@ _WORDS = foreign.Words(
         "seconds": "duration",
         "text": "prompt",
     },
+    shaped=("image_size", "width", "height"),
     hints={
         *("num_inference_steps", "num_steps", "steps", "guidance_scale", "guidance", "go_fast"),
         *("enable_safety_checker", "disable_safety_checker", "safety_tolerance", "acceleration"),

@@ -37,6 +37,7 @@ _STOP_SECONDS_MAX = 10.0
 _CLIP_SECONDS = 4
 _WORDS = foreign.Words(
     names={"n": "image_number", "seconds": "duration"},
+    shaped=("size", "response_format"),
     hints={"user", "safety_identifier", "quality", "moderation", "input_fidelity"},
     fixed={
         "background": ("auto", "opaque"),
