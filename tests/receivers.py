@@ -63,11 +63,11 @@ def resolver(*answers: list[str]) -> Resolve:
     return resolve
 
 
-def certify(folder: Path) -> Path:
-    """A certificate for files.example that signs itself, with its key, in one file."""
+def certify(folder: Path, host: str = "files.example") -> Path:
+    """A certificate for a host that signs itself, with its key, in one file."""
     path = folder / "both.pem"
     key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
-    name = ["-subj", "/CN=files.example", "-addext", "subjectAltName=DNS:files.example"]
+    name = ["-subj", f"/CN={host}", "-addext", f"subjectAltName=DNS:{host}"]
     command = ["openssl", "req", "-x509", *key, *name, "-keyout", str(path), "-out", "-"]
     made = subprocess.run(command, capture_output=True, check=True, timeout=60)
     path.write_bytes(path.read_bytes() + made.stdout)

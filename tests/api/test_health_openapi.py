@@ -121,7 +121,7 @@ def test_the_document_declares_every_refusal_of_a_route(document):
             continue
         responses = document["paths"][route.path][route.method.lower()]["responses"]
         for refusal in route.errors:
-            said = responses[str(refusal.status)]["description"]
+            said = responses[str(route.wording.status(refusal))]["description"]
             assert f"{refusal.__name__} ({refusal.code})" in said
 
 

@@ -10,14 +10,18 @@ from ground import Server
 
 
 @pytest.mark.parametrize(
-    "path",
-    ["/v1/chat/completions", "/v1/generation/deep-research", "/v1/generation/file_search_stores"],
+    ("path", "status"),
+    [
+        ("/v1/chat/completions", 404),
+        ("/v1/generation/deep-research", 400),
+        ("/v1/generation/file_search_stores", 400),
+    ],
 )
 def test_what_is_not_offered_is_refused_in_words_and_costs_nothing(
-    careful: httpx.Client, path: str
+    careful: httpx.Client, path: str, status: int
 ) -> None:
     answer = careful.post(path, json={"model": "GPT_5", "messages": []})
-    refused(answer, 400, 1006, "not offered")
+    refused(answer, status, 1006, "not offered")
     assert balance(careful) == 1000
 
 

@@ -81,7 +81,7 @@ def _declared(request: httpx.Request) -> set[tuple[int, int]] | None:
         if route.method == request.method and re.fullmatch(
             re.sub(r"{\w+}", "[^/]+", route.path), path
         ):
-            return {(one.status, one.code) for one in route.errors}
+            return {(route.wording.status(one), one.code) for one in route.errors}
     return None
 
 

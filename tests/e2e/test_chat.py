@@ -142,8 +142,8 @@ def test_what_cannot_be_answered_costs_nothing(house: House, wire) -> None:
     refused(openai.BadRequestError, "stream is not supported", stream=True)
     refused(openai.BadRequestError, "answers at most 2000", max_tokens=2001)
     refused(openai.BadRequestError, "messages cannot be empty", messages=[])
-    refused(openai.BadRequestError, "is not known", model="NOBODY")
-    refused(openai.BadRequestError, "does not do chat", model="PROBE")
+    refused(openai.NotFoundError, "is not known", model="NOBODY")
+    refused(openai.NotFoundError, "does not do chat", model="PROBE")
     poor = _talker(house.client(0))
     with pytest.raises(openai.APIStatusError, match="credits") as caught:
         poor.chat.completions.create(model="TALKER", messages=_HELLO)
@@ -151,7 +151,7 @@ def test_what_cannot_be_answered_costs_nothing(house: House, wire) -> None:
     assert not wire.requests
     refused(openai.InternalServerError, "does not tell the tokens", model="SILENT")
     wire.faults.append("policy")
-    refused(openai.UnprocessableEntityError, "told: policy")
+    refused(openai.BadRequestError, "told: policy")
     wire.faults.append("lost")
     refused(openai.InternalServerError, "its answer was lost")
     assert _balance_mill(client) == 1_000_000

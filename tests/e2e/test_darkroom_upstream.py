@@ -31,6 +31,43 @@ credits = 8
 credits = 20
 unit = "call"
 """
+# The same by the wires of others, which the other Darkroom speaks as well.
+_FOREIGN = """
+[{key}]
+name = "House"
+backends = ["{wire}"]
+[{key}.options.{wire}]
+model = {{ text-to-image = "{words}", image-to-image = "{edits}" }}
+address = "{url}"
+key = "DARKROOM_UPSTREAM_KEY"
+{more}
+[{key}.kinds.text-to-image]
+credits = 8
+[{key}.kinds.image-to-image]
+credits = 8
+"""
+_WIRES = {
+    "openai": {"words": "PAINTER", "edits": "PAINTER", "more": 'takes = ["seed"]'},
+    "fal": {
+        "words": "darkroom/painter",
+        "edits": "darkroom/painter/image-to-image",
+        "more": "cost = 0.005",
+    },
+    "replicate": {
+        "words": "darkroom/painter",
+        "edits": "image-to-image/painter",
+        "more": "cost = 0.005",
+    },
+}
+
+
+def _foreign(url: str) -> str:
+    """A model by each wire of others."""
+    paths = {"openai": url, "fal": f"{url}/fal", "replicate": f"{url}/replicate"}
+    return "".join(
+        _FOREIGN.format(key=wire.upper(), wire=wire, url=paths[wire], **told)
+        for wire, told in _WIRES.items()
+    )
 
 
 def _asked(client: httpx.Client, kind: str, **fields: object) -> dict:
@@ -45,7 +82,6 @@ def _asked(client: httpx.Client, kind: str, **fields: object) -> dict:
 
     task = wait_until(ended, seconds_max=90, what=f"the end of {kind}")
     assert task["task_status"] == "SUCCESS", task
-    assert task["served_by"] == "darkroom"
     return task
 
 
@@ -61,7 +97,7 @@ def front(ground: Ground, other_ground: Ground, tmp_path: Path) -> Iterator[Serv
     """A server that has its models made by another, which paints them."""
     behind = serve(other_ground.conninfo, tmp_path / "behind", workers="1")
     catalogue = tmp_path / "catalogue.toml"
-    catalogue.write_text(_CATALOGUE.format(url=behind.url))
+    catalogue.write_text(_CATALOGUE.format(url=behind.url) + _foreign(behind.url))
     one = serve(
         ground.conninfo,
         tmp_path / "front",
@@ -98,6 +134,7 @@ def test_a_darkroom_asks_another_for_pictures(client, ground, other_ground) -> N
     given = base64.b64encode(picture(128, 128)).decode()
     images = [f"data:image/png;base64,{given}"]
     _asked(client, "image-to-image", resolution="128x128", images=images)
+    assert painted["served_by"] == "darkroom"
     # The seed went along, and what the painter notes came back.
     assert (painted["seed"], painted["notes"]["digital_source_type"]) == (5, "algorithmicMedia")
     with Image.open(io.BytesIO(client.get(painted["images"][0]).content)) as shown:
@@ -107,6 +144,29 @@ def test_a_darkroom_asks_another_for_pictures(client, ground, other_ground) -> N
 
 def test_a_darkroom_asks_another_for_a_clip(client, ground, other_ground) -> None:
     clip = _asked(client, "text-to-video", duration=1, resolution="64x64")
-    assert clip["videos"][0].endswith(".mp4")
+    assert (clip["served_by"], clip["videos"][0][-4:]) == ("darkroom", ".mp4")
     assert clip["cover_url"].endswith(".jpg")
     _check_books(ground, other_ground)
+
+
+@pytest.mark.parametrize("wire", _WIRES)
+def test_a_darkroom_asks_another_by_the_wire_of_others_and_pays_once(
+    client, ground, other_ground, wire
+) -> None:
+    given = base64.b64encode(picture(128, 128)).decode()
+    images = [f"data:image/png;base64,{given}"]
+    asked = {"model": wire.upper(), "resolution": "96x64", "seed": 5}
+    for kind, more in (("text-to-image", {}), ("image-to-image", {"images": images})):
+        task = _asked(client, kind, **asked, **more)
+        assert task["served_by"] == wire
+        with Image.open(io.BytesIO(client.get(task["images"][0]).content)) as shown:
+            assert shown.size == (96, 64)
+    with psycopg.connect(other_ground.conninfo) as connection:
+        query = (
+            "SELECT b.kind, t.seed, t.charged_mill FROM tasks t JOIN batches b ON b.id = batch_id"
+        )
+        made = connection.execute(f"{query} ORDER BY b.id").fetchall()
+    assert made == [("text-to-image", 5, 500), ("image-to-image", 5, 500)]
+    with psycopg.connect(ground.conninfo) as connection:
+        calls = connection.execute("SELECT state, is_billed FROM upstream_calls").fetchall()
+    assert calls == [("delivered", True)] * 2

@@ -11,7 +11,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from darkroom import errors
 from darkroom.api import openapi, problems, trace, wire
-from darkroom.api.call import Call, Edge, Route
+from darkroom.api.call import OURS, Call, Edge, Route
+from darkroom.api.dialects import fal, openai, replicate
 from darkroom.api.middleware import Recorded
 from darkroom.api.paths import Paths
 from darkroom.api.routes import (
@@ -60,6 +61,9 @@ _ROUTES: tuple[Route, ...] = (
     *payments.ROUTES,
     *files.ROUTES,
     *health.ROUTES,
+    *openai.ROUTES,
+    *fal.ROUTES,
+    *replicate.ROUTES,
 )
 ROUTES: tuple[Route, ...] = (*_ROUTES, openapi.route(_ROUTES))
 # Some clients of the wire put this before the paths of generation and of the registries.
@@ -116,11 +120,12 @@ class _Endpoint:
     def __init__(self, edge: Edge, methods: Mapping[str, Route]) -> None:
         self._edge = edge
         self._methods = methods
+        self._say = next((one.wording for one in methods.values()), OURS).say
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         seen = trace.of(scope)
         response = await problems.answer(
-            self._answer(Request(scope, receive), seen), seen, problems.envelope
+            self._answer(Request(scope, receive), seen), seen, self._say
         )
         if seen.limits:
             response.headers.update(self._edge.limiter.told(seen.limits))

@@ -17,6 +17,7 @@ from darkroom.api import groups, trace
 from darkroom.api.limiter import Limiter
 from darkroom.api.moderate import Moderator
 from darkroom.api.principal import Principal, Principals
+from darkroom.api.problems import Wording
 from darkroom.api.recorder import Recorder
 from darkroom.api.together import Together
 from darkroom.authority import Authority
@@ -107,6 +108,7 @@ def own_url(request: Request, settings: Config) -> str:
 
 
 Answer = Response | Any
+OURS = Wording()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,3 +122,5 @@ class Route:
     errors: Sequence[type[errors.Refusal]] = ()
     body: type[msgspec.Struct] | None = None
     needs_key: bool = True
+    # How it says refusals: the same for every method of a path.
+    wording: Wording = OURS

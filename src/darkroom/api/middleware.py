@@ -12,7 +12,7 @@ from darkroom.api import trace
 from darkroom.api.recorder import Recorder
 from darkroom.domain.call_records import CallRecord
 
-_RECORDED = ("/v1/", "/growthai/")
+_RECORDED = ("/v1/", "/growthai/", "/fal/", "/replicate/")
 _PATH_CHARS_MAX = 500
 _ERROR_CHARS_MAX = 500
 

@@ -83,7 +83,9 @@ def document(routes: Sequence[Route]) -> dict[str, Any]:
 def _operation(one: Route) -> dict[str, Any]:
     refusals: dict[int, list[str]] = {}
     for refused in one.errors:
-        refusals.setdefault(refused.status, []).append(f"{refused.__name__} ({refused.code})")
+        refusals.setdefault(one.wording.status(refused), []).append(
+            f"{refused.__name__} ({refused.code})"
+        )
     operation: dict[str, Any] = {
         "operationId": _operation_id(one),
         "summary": one.summary,

@@ -9,15 +9,17 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 _PARAMETER = re.compile(r"\{(\w+)\}")
+# fal's word for a model's address, which has several parts.
+_LONG = "app"
 
 
 class Paths(Generic[T]):
-    """Things by their paths; `{name}` in a path stands for one part of an address."""
+    """Things by their paths; `{name}` in a path is one part of an address, `{app}` is several."""
 
     def __init__(self, things: Mapping[str, T]) -> None:
         self._exact = {path: thing for path, thing in things.items() if "{" not in path}
         self._patterns = [
-            (re.compile(_PARAMETER.sub(r"(?P<\1>[^/]+)", path)), thing)
+            (re.compile(_PARAMETER.sub(_pattern, path)), thing)
             for path, thing in things.items()
             if "{" in path
         ]
@@ -30,3 +32,7 @@ class Paths(Generic[T]):
             if found := pattern.fullmatch(path):
                 return candidate, found.groupdict()
         return None, {}
+
+
+def _pattern(parameter: re.Match[str]) -> str:
+    return rf"(?P<{parameter[1]}>{'.+' if parameter[1] == _LONG else '[^/]+'})"

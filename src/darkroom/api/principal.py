@@ -18,6 +18,9 @@ from darkroom.domain import api_keys, sessions
 from darkroom.domain.buckets import Limit
 from darkroom.storage.database import Database
 
+# Ours, fal's and Replicate's.
+_SCHEMES = ("bearer", "key", "token")
+
 
 @dataclass(frozen=True, slots=True)
 class Principal:
@@ -160,6 +163,6 @@ def _failed(look_up: asyncio.Task[Principal | str]) -> bool:
 
 def _key(headers: Headers) -> str | None:
     scheme, _, key = headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and key.strip():
+    if scheme.lower() in _SCHEMES and key.strip():
         return key.strip()
     return headers.get("x-api-key")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -51,11 +52,19 @@ async def answer(
     return say(problem, trace)
 
 
-def envelope_over_http(problem: errors.Refusal, trace: Trace) -> Response:
-    """A refusal to clients of another wire, who know it by its HTTP status, whatever the key's."""
-    return wire.refusal(problem, "quickstart", trace.request_id)
-
-
 def envelope(problem: errors.Refusal, trace: Trace) -> Response:
     """A refusal as the API says it."""
     return wire.refusal(problem, trace.wire, trace.request_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """How a wire says refusals; `statuses` are those of HTTP where it has others than ours."""
+
+    say: Callable[[errors.Refusal, Trace], Response] = envelope
+    statuses: Mapping[type[errors.Refusal], int] = field(default_factory=dict)
+
+    def status(self, refused: type[errors.Refusal]) -> int:
+        """The HTTP status of a refusal."""
+        other = (n for known, n in self.statuses.items() if issubclass(refused, known))
+        return next(other, refused.status)

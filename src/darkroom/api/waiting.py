@@ -9,9 +9,11 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+from starlette.requests import ClientDisconnect
+
 from darkroom import config, errors
 from darkroom.api.call import Call, Edge
-from darkroom.domain import spellings, tasks
+from darkroom.domain import endings, spellings, tasks
 
 _log = logging.getLogger(__name__)
 _PAUSE_SECONDS_MIN = 0.05
@@ -61,6 +63,47 @@ async def until_ended(
             return None
         ended.append(last)
     return ended
+
+
+@contextlib.asynccontextmanager
+async def place(edge: Edge) -> AsyncIterator[None]:
+    """One of the places for answers that wait; raises `Unavailable` when none is free."""
+    if edge.streams.locked():
+        raise errors.Unavailable("Too many answers are waited for here.", retry_after_seconds=1)
+    async with edge.streams:
+        yield
+
+
+async def held(call: Call, task_ids: Sequence[str], seconds_max: float) -> list[tasks.Task]:
+    """The tasks at their end, in order, for an answer that is held back until then.
+
+    Those that take too long, or that nobody waits for any more, are told to stop.
+    """
+    edge, account_id, until = call.edge, call.principal.account_id, time.monotonic() + seconds_max
+    found: list[tasks.Task] = []
+    is_gone = False
+    for task_id in task_ids:
+        left_seconds = until - time.monotonic()
+        async for task in watch(edge, account_id, task_id, seconds_max=left_seconds):
+            if task.is_ended:
+                found.append(task)
+            elif is_gone := await call.request.is_disconnected():
+                break
+        if not found or found[-1].id != task_id:
+            break
+    # Those that wait come first: a worker that a stopped one leaves free would begin them.
+    stopped = []
+    for task_id in reversed(task_ids[len(found) :]):
+        async with edge.database.transaction() as tx:
+            stopped.append((await endings.cancel(tx, account_id, task_id)).task)
+    if all(task.is_ended and task.error is None for task in stopped):
+        return found + stopped[::-1]
+    if is_gone:
+        raise ClientDisconnect
+    raise errors.Unavailable(
+        f"{stopped[-1].id} had not ended when the server waited no longer, {seconds_max:g} "
+        "seconds at the most, and was told to stop: its status tells its end and its cost."
+    )
 
 
 async def preferred(

@@ -48,8 +48,17 @@ def success(
     return Json(spellings.encode(spellings.envelope(data, request_id)), status, headers or {})
 
 
-def refusal(refused: errors.Refusal, wire: str, request_id: str) -> Response:
-    """The envelope of a refusal, with its proper HTTP status or, in the reference spelling, 200."""
+def refusal(
+    refused: errors.Refusal,
+    wire: str,
+    request_id: str,
+    more: Mapping[str, Any] | None = None,
+    status: int | None = None,
+) -> Response:
+    """The envelope of a refusal, with its proper HTTP status or, in the reference spelling, 200.
+
+    To clients of another wire it says `more`, under that one's `status`.
+    """
     body: dict[str, Any] = {
         "status": refused.code,
         "desc": refused.message,
@@ -57,6 +66,7 @@ def refusal(refused: errors.Refusal, wire: str, request_id: str) -> Response:
         "data": None,
         "success": False,
         "request_id": request_id,
+        **(more or {}),
     }
     if refused.field:
         body["field"] = refused.field
@@ -68,7 +78,8 @@ def refusal(refused: errors.Refusal, wire: str, request_id: str) -> Response:
     if refused.retry_after_seconds is not None:
         headers["Retry-After"] = str(refused.retry_after_seconds)
     business = wire == "reference" and refused.status < 500
-    status = 200 if business and refused.status not in _ALWAYS_HTTP else refused.status
+    if status is None:
+        status = 200 if business and refused.status not in _ALWAYS_HTTP else refused.status
     return Json(spellings.encode(body), status, headers)
 
 

@@ -17,9 +17,12 @@ from darkroom.console import markdown
 _GROUPS = (
     ("Generation", ("/v1/generation/",)),
     ("Models, history, usage", ("/v1/models", "/v1/history", "/v1/usage")),
+    ("Other wires", ("/v1/images/", "/v1/videos", "/v1/chat/", "/fal/", "/replicate/")),
     ("Webhooks", ("/v1/webhooks/", "/.well-known/")),
     ("Files and health", ("/",)),
 )
+# The part of a form that takes a file, by the end of the path.
+_PARTS = {"/upload-file": "file", "/verify": "file", "/images/edits": "image"}
 _BOUNDS = {
     "minimum": "at least {}",
     "maximum": "at most {}",
@@ -161,8 +164,8 @@ def _example(method: str, path: str, needs_key: bool, body: Any) -> str:
     lines = [f"curl {address}" if method == "GET" else f"curl -X {method} {address}"]
     if needs_key:
         lines.append('-H "Authorization: Bearer $DARKROOM_API_KEY"')
-    if path.endswith(("/upload-file", "/verify")):
-        lines.append("-F file=@picture.png")
+    if part := next((name for end, name in _PARTS.items() if path.endswith(end)), None):
+        lines.append(f"-F {part}=@picture.png")
     elif body is not None:
         lines.append('-H "Content-Type: application/json"')
         text = json.dumps(body, indent=2, ensure_ascii=False).replace("'", "'\\''")

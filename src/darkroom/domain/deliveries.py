@@ -49,7 +49,8 @@ class Claimed:
     """One delivery leased to a daemon; `number` fences what is recorded of the attempt.
 
     `failures` counts the attempts before that failed, without those that nobody lived to record.
-    `wire`, `base_url` and `request_id` are those of the submit. `refused` says why it is not to be
+    `wire`, `base_url` and `request_id` are those of the submit; `asked` is what was asked for in a
+    dialect, which it names. `refused` says why it is not to be
     sent any more; then there is no attempt.
     """
 
@@ -66,6 +67,7 @@ class Claimed:
     at_seconds: int
     request_id: str | None
     base_url: str | None
+    asked: dict[str, Any] | None
     wire: str
     refused: str | None
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from darkroom import signing
-from darkroom.domain import spellings, tasks, webhook_secrets
+from darkroom.domain import dialects, spellings, tasks, webhook_secrets
 from darkroom.domain.deliveries import Claimed
 from darkroom.storage.database import Transaction
 
@@ -48,7 +48,10 @@ def write(one: Claimed, facts: Facts, key: signing.SigningKey, base_url: str) ->
 
 
 def _body(one: Claimed, task: tasks.Task | None, base_url: str) -> bytes:
-    """The envelope of a status answer, and what sort of news it is."""
+    """The envelope of a status answer, and what sort of news it is; or what a dialect says."""
+    if one.asked and task is not None and one.endpoint_id is None:
+        say = dialects.WEBHOOKS[one.asked["dialect"]]
+        return spellings.encode(say(task, one.asked.get("fields", {}), base_url))
     data = one.data if task is None else spellings.task(task, one.wire, base_url)
     return spellings.encode(
         {

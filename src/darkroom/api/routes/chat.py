@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from darkroom import config, errors
-from darkroom.api import problems, waiting, wire
+from darkroom.api import waiting, wire
 from darkroom.api.call import Call, Route
+from darkroom.api.dialects.refusals import OPENAI
 from darkroom.api.routes import generation
-from darkroom.domain import endings, ledger, spellings, tasks
+from darkroom.domain import ledger, spellings
 from darkroom.domain.catalogue import Catalogue
 from darkroom.domain.kinds.chat import CHAT, Chat
 
@@ -40,20 +40,14 @@ def _talkers(catalogue: Catalogue) -> list[str]:
 
 async def complete(call: Call) -> Response:
     """An answer when it is whole, as an OpenAI client reads it."""
-    return await problems.answer(_completed(call), call.trace, problems.envelope_over_http)
-
-
-async def _completed(call: Call) -> Response:
     if not _talkers(call.edge.catalogue):
         raise errors.NotOffered(
             "Chat is not offered: no model of this server has one. The operator can put any "
             "service of OpenAI's wire behind a model's key. Nothing was charged."
         )
-    if call.edge.streams.locked():
-        raise errors.Unavailable("Too many answers are waited for here.", retry_after_seconds=1)
-    async with call.edge.streams:
-        batch, model = await generation.place(call, CHAT)
-        task = await _ended(call, batch.task_ids[0])
+    async with waiting.place(call.edge):
+        batch, model = await generation.place(call, CHAT, await wire.read_json(call.request))
+        [task] = await waiting.held(call, batch.task_ids, config.HELD_SECONDS_MAX)
     generation.check_success(task)
     completion = (task.notes or {})["completion"]
     told = {
@@ -64,26 +58,6 @@ async def _completed(call: Call) -> Response:
         "served_by": task.served_by,
     }
     return wire.Json(spellings.encode(completion | told), 200, {})
-
-
-async def _ended(call: Call, task_id: str) -> tasks.Task:
-    """The task at its end; one that takes too long, or that nobody waits for, is told to stop."""
-    account_id, edge, is_gone = call.principal.account_id, call.edge, False
-    async for task in waiting.watch(edge, account_id, task_id, seconds_max=config.CHAT_SECONDS_MAX):
-        if task.is_ended:
-            return task
-        if is_gone := await call.request.is_disconnected():
-            break
-    async with edge.database.transaction() as tx:
-        canceled = await endings.cancel(tx, account_id, task_id)
-    if canceled.task.is_ended and canceled.task.error is None:
-        return canceled.task
-    if is_gone:
-        raise ClientDisconnect
-    raise errors.Unavailable(
-        f"{task_id} had not ended when the server waited no longer, {config.CHAT_SECONDS_MAX:g} "
-        "seconds at the most, and was told to stop: its status tells its end and its cost."
-    )
 
 
 async def refuse(call: Call) -> Any:
@@ -103,6 +77,7 @@ ROUTES = (
         "Answer what was said, in the wire of OpenAI's clients.",
         generation.ERRORS,
         body=Chat,
+        wording=OPENAI,
     ),
     *(
         Route("POST", path, refuse, f"Not offered: {what}.", _REFUSALS)

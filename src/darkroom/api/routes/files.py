@@ -15,7 +15,7 @@ from darkroom.storage import files
 
 async def get_file(call: Call) -> Response:
     """The bytes of one file, whole or the ranges asked for, or the way to them."""
-    return await _answer(call, may_lead_away=True)
+    return await answer(call, call.request.path_params["name"], may_lead_away=True)
 
 
 async def get_upload(call: Call) -> Response:
@@ -23,13 +23,19 @@ async def get_upload(call: Call) -> Response:
 
     A page may still show it as a picture. A bucket would not say so: it comes from here always.
     """
-    return await _answer(call, {"Content-Disposition": "attachment"})
+    name = call.request.path_params["name"]
+    return await answer(call, name, {"Content-Disposition": "attachment"})
 
 
-async def _answer(
-    call: Call, disposition: Mapping[str, str] | None = None, *, may_lead_away: bool = False
+async def answer(
+    call: Call,
+    name: str,
+    disposition: Mapping[str, str] | None = None,
+    *,
+    may_lead_away: bool = False,
 ) -> Response:
-    name, store = call.request.path_params["name"], call.edge.files
+    """A file as this request asks for it; raises `FileNotFound` or `FileDeleted`."""
+    store = call.edge.files
     stored = await store.find(name)
     if stored is None:
         raise await _missing(call, name)

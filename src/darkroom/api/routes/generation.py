@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -46,7 +46,8 @@ _ABOUT_THE_TASK = ("webhook_url", "webhook_events", "caller_id", "deadline_secon
 
 async def submit(call: Call, kind: Kind, earlier: tasks.Task | None = None) -> Any:
     """Queue the tasks of a request, and answer it; with an `earlier` task it goes on with that."""
-    outcome, model = await place(call, kind, earlier)
+    fields = await wire.read_json(call.request)
+    outcome, model = await place(call, kind, fields, earlier)
     answer = spellings.batch(outcome, call.principal.wire)
     answer |= {"served_by": call.edge.catalogue.backend(model, kind.name)}
     if earlier is not None:
@@ -60,21 +61,27 @@ async def submit(call: Call, kind: Kind, earlier: tasks.Task | None = None) -> A
 
 
 async def place(
-    call: Call, kind: Kind, earlier: tasks.Task | None = None
+    call: Call,
+    kind: Kind,
+    fields: Mapping[str, Any],
+    earlier: tasks.Task | None = None,
+    dialect: str = "",
 ) -> tuple[tasks.Batch, str]:
     """Check, price, moderate, hold the credits, queue the tasks; a refusal leaves nothing.
 
     With an `earlier` task it goes on with that one: under its id, and with its words where the
-    request has none. Answers the batch, and the key of its model.
+    request has none. A webhook is told in the words of the `dialect`, if one is named. Answers the
+    batch, and the key of its model.
     """
     key = _idempotency_key(call)
-    fields = await wire.read_json(call.request)
     given: Any = wire.convert(fields, kind.input)
     _check_webhook(call, given)
     order = _order(call, kind, given)
     await _moderate(call, kind, given)
     taken = await inputs.take(call, kind, given)
     submission = _submission(call, kind, given, order, taken)
+    if dialect:
+        submission = replace(submission, input={**submission.input, "dialect": dialect})
     if earlier is not None:
         submission = _continuing(submission, earlier)
     if key is not None:

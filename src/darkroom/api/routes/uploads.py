@@ -15,16 +15,22 @@ from darkroom.domain import assets
 
 async def upload(call: Call) -> Any:
     """Store the part `file` of a multipart body and answer its address."""
-    part = await parts.read(call.request)
+    _, address = await store(call, "file")
+    return {"object_url_list": [address]}
+
+
+async def store(call: Call, name: str) -> tuple[assets.Asset, str]:
+    """Store the part of a multipart body that has this name; answers its row and its address."""
+    part = await parts.read(call.request, name)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "upload"
         media_type = await asyncio.to_thread(parts.spool, part, path)
-        await inputs.check(path, media_type, "file")
+        await inputs.check(path, media_type, name)
         file, size, digest = await call.edge.files.take(path, media_type)
     asset = assets.Asset(file, media_type, size, digest)
     async with call.edge.database.transaction() as tx:
         await assets.add(tx, call.principal.account_id, [asset], task_id=None)
-    return {"object_url_list": [f"{call.base_url}/uploads/{file}"]}
+    return asset, f"{call.base_url}/uploads/{file}"
 
 
 ROUTES = (

@@ -49,7 +49,8 @@ WITH due AS MATERIALIZED (
 SELECT c.id, c.account_id, c.task_id, c.endpoint_id, c.url, c.host, c.type, c.data,
        c.attempts AS number, c.failures,
        extract(epoch FROM now())::bigint AS at_seconds,
-       b.request_id, b.base_url, coalesce(k.wire, 'quickstart') AS wire,
+       b.request_id, b.base_url, CASE WHEN b.input ? 'dialect' THEN b.input END AS asked,
+       coalesce(k.wire, 'quickstart') AS wire,
        CASE WHEN c.endpoint_id IS NOT NULL AND e.id IS NULL THEN 'The endpoint was removed.'
             WHEN e.disabled_at IS NOT NULL THEN 'The endpoint is disabled.'
             WHEN c.expires_at <= now() THEN 'It did not arrive in time.'
