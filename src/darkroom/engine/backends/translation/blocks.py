@@ -97,7 +97,7 @@ def _measured(picture: Pixels, pages: Mapping[bool, Pixels], line: Line, marked:
     if len(rows) and len(columns):
         right, foot = left + int(columns[-1]) + 1, top + int(rows[-1]) + 1
         box = Box(left + int(columns[0]), top + int(rows[0]), right, foot)
-    size, is_bold = _type(line.text, box, float((wide & (apart < between)).sum()))
+    size, is_bold = type_of(line.text, box, float((wide & (apart < between)).sum()))
     red, green, blue = (int(one) for one in colour)
     return _Set(line, box, (red, green, blue), size, is_bold)
 
@@ -122,8 +122,11 @@ def _touching(ink: Flags, inner: Flags) -> Flags:
     return np.asarray(kept[labels], np.bool_)
 
 
-def _type(text: str, box: Box, ink: float) -> tuple[float, bool]:
-    """The size at which the text is as high in our font, and whether it is nearer to bold."""
+def type_of(text: str, box: Box, ink: float) -> tuple[float, bool]:
+    """The size at which a text is as high in our font as its box, and whether it is rather bold.
+
+    `ink` is how many pixels of the box its letters have.
+    """
     found = []
     for is_bold in (False, True):
         face = fonts.face(LANGUAGES["en"], text, is_bold=is_bold)

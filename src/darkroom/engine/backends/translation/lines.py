@@ -49,6 +49,15 @@ class Box:
         smaller = min(self.width * self.height, other.width * other.height)
         return max(wide, 0) * max(tall, 0) / max(smaller, 1)
 
+    def grown(self, by: int) -> Box:
+        """The box with a margin, within the picture above and to the left."""
+        left, top = max(0, self.left - by), max(0, self.top - by)
+        return Box(left, top, self.right + by, self.foot + by)
+
+    def moved(self, right: int, down: int) -> Box:
+        """The box elsewhere."""
+        return Box(self.left + right, self.top + down, self.right + right, self.foot + down)
+
     @staticmethod
     def around(boxes: Sequence[Box]) -> Box:
         """The box around several."""
@@ -78,6 +87,10 @@ class Line:
         sides = [(one.left, one.top, one.right, one.foot) for one in self.words]
         words = tuple(Box(*(round(side / scale) for side in four)) for four in sides)
         return replace(self, words=words)
+
+    def moved(self, right: int, down: int) -> Line:
+        """The line elsewhere."""
+        return replace(self, words=tuple(one.moved(right, down) for one in self.words))
 
 
 def found(picture: Pixels, reads: Sequence[str], folder: Path) -> list[Line]:
@@ -110,13 +123,17 @@ def found(picture: Pixels, reads: Sequence[str], folder: Path) -> list[Line]:
         for sign, some in zip(_SIGNS, every, strict=True)
         for line in some
     ]
-    kept = [one.shrunk(scale) for one in _best(lines) if _says_something(one.text)]
+    kept = [one.shrunk(scale) for one in _best(lines) if says_something(one.text)]
     return sorted(kept, key=lambda one: (one.box.top, one.box.left))
 
 
 def inked(picture: Pixels, sign: int) -> Pixels:
     """What is lighter (or darker) than its ground, in any colour, as black on white."""
-    reach = round(max(picture.shape[:2]) / 24) | 1
+    return inked_at(picture, sign, round(max(picture.shape[:2]) / 24) | 1)
+
+
+def inked_at(picture: Pixels, sign: int, reach: int) -> Pixels:
+    """The same for strokes narrower than `reach`, pixels."""
     stands = cv2.morphologyEx(picture, sign, np.ones((reach, reach), np.uint8))
     return np.asarray(255 - stands.max(axis=2), np.uint8)
 
@@ -244,7 +261,7 @@ def _is_east_asian(letter: str) -> bool:
     return "\u2e80" <= letter <= "\u9fff" or "\uac00" <= letter <= "\ud7a3" or letter > "\uf900"
 
 
-def _says_something(text: str) -> bool:
+def says_something(text: str) -> bool:
     """Whether there are letters to translate: a price or a mark is none."""
     letters = sum(one.isalpha() for one in text)
     has_east_asian = any(_is_east_asian(one) for one in text)
