@@ -18,13 +18,17 @@ GERMAN = {
 
 
 class Translator(Wire):
-    """Chat completions; `slips` are answers that are no translation, given first, one each."""
+    """Chat completions; `slips` are answers that are no translation, given first, one each.
+
+    Where it `refuses` it says so in the field for that.
+    """
 
     def __init__(self, words: Mapping[str, str] = GERMAN) -> None:
         super().__init__()
         self.words = words
         self.slips: list[str] = []
         self.knows_schemas = True
+        self.refuses: str | None = None
 
     def refusal(self, fault: str) -> Answer:
         status, code = {"policy": (400, "content_filter"), "later": (429, "rate_limit_exceeded")}[
@@ -43,19 +47,23 @@ class Translator(Wire):
 
         def make() -> Answer:
             self.billed.append(asked["messages"][-1]["content"])
-            return told(_completion(self.slips.pop(0) if self.slips else said))
+            return told(_completion(self.slips.pop(0) if self.slips else said, self.refuses))
 
         return self.take(make)
 
 
-def _completion(content: str) -> dict[str, Any]:
+def _completion(content: str, refusal: str | None) -> dict[str, Any]:
     return {
         "id": "chatcmpl-1",
         "object": "chat.completion",
         "choices": [
             {
                 "index": 0,
-                "message": {"role": "assistant", "content": content},
+                "message": {
+                    "role": "assistant",
+                    "content": None if refusal else content,
+                    "refusal": refusal,
+                },
                 "finish_reason": "stop",
             }
         ],

@@ -28,6 +28,7 @@ from darkroom.errors import BadInput
 
 _SHOTS, _MASK = "subtitles.json", "letters-{}.png"
 _RIM = 0.009  # of a frame's height, around letters, that is erased with them
+_FAINT = 0.35  # of what letters stand out by, what is still of one
 _SHOTS_MAX = 1000
 _STILL = 0.55  # of the contrast of a subtitle, with which it is still shown
 _APART_SECONDS = 0.25  # between frames, of which what stands in all is a letter's
@@ -151,11 +152,17 @@ def find(path: Path, reads: Sequence[str], context: Context) -> list[str]:
 
 def _letters(read: _Read, height: int) -> Mask:
     """The letters of a subtitle with their rims and shadows, 255 or 0."""
-    marks = overlays.strokes(_standing(read.seen.darkest), height)
-    grown = [one.box.grown(round(0.35 * one.box.height)) for one in read.lines]
+    standing = np.ascontiguousarray(_standing(read.seen.darkest)[..., 0])
+    mask = np.zeros_like(standing)
+    for line in read.lines:
+        box, tall = line.box.grown(round(0.35 * line.box.height)), line.box.height
+        part = np.s_[box.top : box.foot, box.left : box.right]
+        wide = np.ones((tall | 1, tall | 1), np.uint8)
+        stands = cv2.morphologyEx(standing[part], cv2.MORPH_TOPHAT, wide)
+        mask[part][stands > _FAINT * float(np.percentile(stands, 97))] = 255
     reach = 2 * max(2, round(_RIM * height)) + 1
     brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
-    return np.asarray(cv2.dilate(_within(marks, grown), brush), np.uint8)
+    return np.asarray(cv2.dilate(mask, brush), np.uint8)
 
 
 def _standing(*frames: Pixels) -> Pixels:
@@ -165,7 +172,7 @@ def _standing(*frames: Pixels) -> Pixels:
     """
     darkest = frames[0]
     for one in frames[1:]:
-        darkest = np.minimum(darkest, one)
+        darkest = np.asarray(np.minimum(darkest, one), np.uint8)
     low, high = darkest.min(axis=2), darkest.max(axis=2)
     middle = darkest.sum(axis=2, dtype=np.uint16) - low - high
     return np.repeat(middle.astype(np.uint8)[..., None], 3, axis=2)

@@ -201,7 +201,7 @@ def _draw(
         "center": ("ms", (box.left + box.right) / 2),
         "right": ("rs", float(box.right)),
     }[align]
-    if language.is_leftward and align == "left":
+    if language.is_leftward and align == "left" and len(setting.lines) > 1:
         anchor, x = "rs", float(box.right)
     outline = _outline(ground, block)
     for number, line in enumerate(setting.lines):
