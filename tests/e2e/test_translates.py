@@ -15,7 +15,7 @@ import httpx
 import numpy as np
 import psycopg
 import pytest
-from e2e_house import House, ended
+from e2e_house import House, ended, status
 from PIL import Image, ImageDraw
 
 from darkroom.engine.backends import clips, sounds
@@ -267,3 +267,15 @@ def test_a_worker_that_is_killed_pays_nothing_twice(house: House, wire: Translat
     assert "not paid for twice" in task["msg"]
     assert len(wire.billed) == 1
     assert _calls(house) == [("unknown", None, None)]
+
+
+def test_a_cancel_ends_the_reading_and_nothing_is_asked(house: House, wire: Translator) -> None:
+    house.start("serve")
+    client = house.client()
+    url = _uploaded(client, _poster(), "poster.png", "image/png")
+    [task_id] = _submitted(client, "image-translate", img_url=url, target_lang="de")
+    wait_until(lambda: status(client, task_id)["task_status"] == "PROCESSING")
+    assert client.post(f"/v1/generation/{task_id}/cancel").status_code == 200
+    [task] = ended(client, [task_id])
+    assert (task["task_status"], task["msg"]) == ("FAILED", "The task was canceled.")
+    assert (_calls(house), wire.requests) == ([], [])

@@ -16,7 +16,7 @@ from darkroom.engine.backends.translation.ocr import Word
 
 # What is read is brought to a size at which usual type is well read, pixels of the longer side.
 _SIDE_MIN, _SIDE_MAX, _LARGER_MAX = 2000, 3600, 2.5
-_SURE_MIN, _LINE_SURE_MIN, _SHORT_SURE_MIN, _LETTERS_MIN = 40.0, 70.0, 85.0, 2
+_SURE_MIN, _LINE_SURE_MIN, _SHORT_SURE_MIN, _LETTERS_MIN = 40.0, 70.0, 88.0, 2
 _STRIP_TALL, _STRIPS_MAX, _COLOURS_APART = 44, 120, 90.0
 _SHORT = 5
 _SIGNS = cv2.MORPH_TOPHAT, cv2.MORPH_BLACKHAT
@@ -274,6 +274,13 @@ def _best(lines: Sequence[Line]) -> list[Line]:
     """Of lines that lie over each other those that say the most, most surely."""
     kept: list[Line] = []
     for line in sorted(lines, key=lambda one: (_SURE_MIN - one.sure) * len(one.text)):
-        if all(line.box.shares(other.box) < 0.3 for other in kept):
+        if _is_seen_twice(line, lines) and all(line.box.shares(other.box) < 0.3 for other in kept):
             kept.append(line)
     return kept
+
+
+def _is_seen_twice(line: Line, lines: Sequence[Line]) -> bool:
+    """Whether a short text was read alike more than once: letters are, what looks like some not."""
+    if sum(map(str.isalnum, line.text)) > _SHORT:
+        return True
+    return sum(one.text == line.text and one.box.shares(line.box) > 0.5 for one in lines) > 1
