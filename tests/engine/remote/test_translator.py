@@ -49,7 +49,9 @@ def _asked(wire: Translator, **more: Any) -> Seen:
     fields = {"texts": _TEXTS, "language": "German"}
 
     async def ask() -> Seen:
-        async with httpx.AsyncClient() as http:
+        # As the worker has it: no connection is used twice.
+        limits = httpx.Limits(max_keepalive_connections=0)
+        async with httpx.AsyncClient(limits=limits) as http:
             remote: Any = Translation()
             line = core.line_to(remote, options, _Errand(http))  # type: ignore[arg-type]
             given = Input("image-translate", "TOOLBOX", fields)

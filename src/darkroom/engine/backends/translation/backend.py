@@ -142,7 +142,7 @@ class Translation(OpenAI):
             fault = f"The model's answer cannot be used: {misfit}."
         except (Lost, errors.TaskError) as error:
             total_micro = cost_micro
-            fault = f"The model did not answer once more: {error}"
+            fault = f"The model did not answer once more: {str(error) or 'its answer was lost.'}"
         return Seen(error=errors.BackendFailed(fault), is_billed=True, cost_micro=total_micro)
 
     async def _ask(
