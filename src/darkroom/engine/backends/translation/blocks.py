@@ -105,10 +105,11 @@ def _measured(picture: Pixels, pages: Mapping[bool, Pixels], line: Line, marked:
 def _colour(picture: Pixels, page: Pixels, line: Line) -> npt.NDArray[np.float64]:
     """The colour of what the page shows darkest within the words of a line."""
     samples = []
+    height, width = page.shape
     for word in line.words:
-        part = np.s_[max(0, word.top) : word.foot, max(0, word.left) : word.right]
-        if page[part].size:
-            samples.append(picture[part][page[part] <= np.percentile(page[part], _INK_SHARE)])
+        top, left = min(max(0, word.top), height - 1), min(max(0, word.left), width - 1)
+        part = np.s_[top : max(word.foot, top + 1), left : max(word.right, left + 1)]
+        samples.append(picture[part][page[part] <= np.percentile(page[part], _INK_SHARE)])
     return np.asarray(np.median(np.concatenate(samples), axis=0), np.float64)
 
 

@@ -10,7 +10,15 @@ from typing import Any, ClassVar
 import cv2
 
 from darkroom.engine.backends.contract import Context, Input, Output
-from darkroom.engine.backends.translation import fonts, ocr, prints, programs, subtitles, wording
+from darkroom.engine.backends.translation import (
+    captions,
+    fonts,
+    ocr,
+    prints,
+    programs,
+    subtitles,
+    wording,
+)
 from darkroom.engine.backends.translation.languages import LANGUAGES
 from darkroom.errors import BadInput
 
@@ -18,7 +26,7 @@ Find = Callable[[Path, Sequence[str], Context], list[str]]
 Set = Callable[[Path, Sequence[str], str, Context], Iterator[Output]]
 _STEPS: Mapping[str, tuple[str, Find, Set]] = {
     "image-translate": ("img_url", prints.find, prints.set_texts),
-    "video-subtitle-translate": ("video_url", subtitles.find, subtitles.set_texts),
+    "video-subtitle-translate": ("video_url", subtitles.find, captions.set_texts),
 }
 
 
