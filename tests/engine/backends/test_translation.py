@@ -128,6 +128,7 @@ def test_a_screen_is_read_measured_and_set_anew(tmp_path: Path) -> None:
     assert by_text.keys() == {
         "Change your password",
         "Choose a password that you use nowhere else and keep it to yourself",
+        "Shipped today",  # without what might be read in the icon before it
         "Save changes",
     }
     title, save = by_text["Change your password"], by_text["Save changes"]
@@ -157,13 +158,15 @@ def test_a_screen_is_read_measured_and_set_anew(tmp_path: Path) -> None:
 
 
 def _screen() -> np.ndarray:
-    """A part of a screen: a title, a paragraph, a field's price that stays, a button."""
+    """A part of a screen: a title, a paragraph, a label behind an icon, a button."""
     picture = Image.new("RGB", (520, 260), (245, 246, 248))
     draw = ImageDraw.Draw(picture)
     regular, bold = (fonts.face(ENGLISH, "", is_bold=one) for one in (False, True))
     draw.text((40, 30), "Change your password", font=bold.at(28), fill=(20, 26, 40))
     paragraph = "Choose a password that you use nowhere else\nand keep it to yourself"
     draw.text((40, 90), paragraph, font=regular.at(20), fill=(90, 98, 110), spacing=6)
+    draw.ellipse((40, 150, 66, 176), fill=(60, 170, 100))
+    draw.text((80, 151), "Shipped today", font=bold.at(22), fill=(20, 26, 40))
     draw.rectangle((40, 200, 239, 239), fill=(28, 110, 240))
     draw.text((140, 220), "Save changes", font=bold.at(18), fill="white", anchor="mm")
     return np.asarray(picture)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import cv2
@@ -17,6 +18,7 @@ from darkroom.engine.backends.translation.languages import LANGUAGES
 from darkroom.engine.backends.translation.lines import Box, Line, inked
 
 Align = Literal["left", "center", "right"]
+_ICON_LETTERS_MAX = 2
 _INK_SHARE = 12  # per cent of a word's pixels that surely are ink
 _COLOURS_APART_MAX, _GROUND_APART_MIN = 60.0, 30.0
 _SIZE_MEASURED = 200  # pixels, at which a font is compared with what was found
@@ -55,7 +57,8 @@ def blocks(picture: Pixels, lines: Sequence[Line]) -> tuple[list[Block], Flags]:
     """The blocks in RGB uint8 (h, w, 3), and bool (h, w) of their letters, to be taken away."""
     marked = np.zeros(picture.shape[:2], np.bool_)
     pages = {light: inked(picture, sign) for light, sign in _SIGNS.items()}
-    pieces = [_measured(picture, pages, line, marked) for line in lines]
+    plain = [_without_icon(picture, pages[line.is_light], line) for line in lines]
+    pieces = [_measured(picture, pages, line, marked) for line in plain]
     groups: list[list[_Set]] = []
     for piece in pieces:
         for group in groups:
@@ -100,6 +103,16 @@ def _measured(picture: Pixels, pages: Mapping[bool, Pixels], line: Line, marked:
     size, is_bold = type_of(line.text, box, float((wide & (apart < between)).sum()))
     red, green, blue = (int(one) for one in colour)
     return _Set(line, box, (red, green, blue), size, is_bold)
+
+
+def _without_icon(picture: Pixels, page: Pixels, line: Line) -> Line:
+    """The line without what was read in an icon before it: one or two letters in another colour."""
+    if len(line.parts) < 2 or sum(map(str.isalnum, line.parts[0])) > _ICON_LETTERS_MAX:
+        return line
+    rest = line.without(1)
+    first = _colour(picture, page, replace(line, words=line.words[:1]))
+    apart = float(np.abs(first - _colour(picture, page, rest)).max())
+    return rest if apart > _COLOURS_APART_MAX else line
 
 
 def _colour(picture: Pixels, page: Pixels, line: Line) -> npt.NDArray[np.float64]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -73,7 +72,7 @@ class Box:
 class Line:
     """A line of text: its box, that of its letters without what a misread word adds."""
 
-    text: str
+    parts: tuple[str, ...]
     words: tuple[Box, ...]
     sure: float
     is_light: bool = False  # lighter than its ground
@@ -81,6 +80,19 @@ class Line:
     @property
     def box(self) -> Box:
         return Box.around(self.words)
+
+    @property
+    def text(self) -> str:
+        """What it says; scripts that set no spaces come one character a word."""
+        text = self.parts[0]
+        for part in self.parts[1:]:
+            is_close = _is_east_asian(text[-1]) and _is_east_asian(part[0])
+            text += part if is_close else f" {part}"
+        return text
+
+    def without(self, count: int) -> Line:
+        """The line without its first words."""
+        return replace(self, parts=self.parts[count:], words=self.words[count:])
 
     def shrunk(self, scale: float) -> Line:
         """The line in a picture that was enlarged by the scale."""
@@ -247,14 +259,13 @@ def _least_sure(text: str) -> float:
 
 
 def _line(words: Sequence[Word]) -> Line:
-    text = words[0].text
-    for before, word in itertools.pairwise(words):
-        # Scripts that set no spaces come one character a word.
-        is_close = _is_east_asian(before.text[-1]) and _is_east_asian(word.text[0])
-        text += word.text if is_close else f" {word.text}"
     boxes = tuple(Box(one.left, one.top, one.right, one.foot) for one in words)
     count = sum(len(one.text) for one in words)
-    return Line(text, boxes, sum(one.sure * len(one.text) for one in words) / count)
+    return Line(
+        tuple(one.text for one in words),
+        boxes,
+        sum(one.sure * len(one.text) for one in words) / count,
+    )
 
 
 def _is_east_asian(letter: str) -> bool:
