@@ -60,6 +60,29 @@ def test_every_shipped_model_has_a_price():
     }
 
 
+def test_an_entry_without_a_name_changes_only_what_it_says():
+    shipped = entries.parse(SHIPPED, "the shipped catalogue")
+    own = """
+    [TOOLBOX]
+    seconds_max = 900
+    [TOOLBOX.kinds.image-translate]
+    credits = 6
+    backends = ["translation"]
+    [TOOLBOX.options.translation]
+    model = "m"
+    """
+    models = entries.parse(own, "own.toml", shipped)
+    assert models.keys() == {"TOOLBOX"}
+    mine, theirs = models["TOOLBOX"], shipped["TOOLBOX"]
+    assert (mine.name, mine.backends, mine.seconds_max) == (theirs.name, theirs.backends, 900)
+    assert mine.options == {"translation": {"model": "m"}}
+    changed = {kind for kind in theirs.kinds if mine.kinds[kind] != theirs.kinds[kind]}
+    assert changed == {"image-translate"}
+    assert mine.kinds["image-translate"].backends == ("translation",)
+    with pytest.raises(errors.ConfigInvalid, match="name"):
+        entries.parse("[NEW.kinds.chat]\ncredits = 1", "own.toml", shipped)
+
+
 def test_the_quickstart_s_request_is_accepted_and_priced():
     order = _order(
         SHIPPED, model="FLUX_PRO", aspect_ratio="16:9", resolution="1080p", image_number=1

@@ -35,13 +35,14 @@ def add(source: str, *, key: str | None, name: str | None, price: float) -> dict
     key = key or re.sub(r"[^A-Z0-9]+", "_", last.upper()).strip("_")
     place = house.catalogue_place(settings)
     before = place.read_text(encoding="utf-8") if place.exists() else ""
-    if key in entries.parse(before, str(place)):
+    shipped = house.shipped_models()
+    if key in entries.parse(before, str(place), shipped):
         raise errors.ConfigInvalid(f"{place} has a model {key} already: give another --key.")
     found = inspection.inspect(source)
     entry = _entry(key, name or last, price, found)
     whole = f"{before.rstrip()}\n\n{entry}".lstrip()
     try:
-        entries.read(key, entries.document(entries.parse(whole, str(place))[key]))
+        entries.read(key, entries.document(entries.parse(whole, str(place), shipped)[key]))
     except errors.BadParameter as exc:
         raise errors.ConfigInvalid(exc.message) from exc
     _write(place, whole)

@@ -127,13 +127,18 @@ def check_models(settings: Config, served: Catalogue) -> None:
 
 def read_models(settings: Config) -> dict[str, catalogue.Model]:
     """The shipped models, with the operator's over them."""
-    shipped = resources.files("darkroom.domain").joinpath("catalogue.toml")
-    models = entries.parse(shipped.read_text(encoding="utf-8"), "the shipped catalogue")
+    models = shipped_models()
     place = catalogue_place(settings)
     if settings.catalogue_file is not None or place.exists():
         own = config.text_of(place, "DARKROOM_CATALOGUE_FILE")
-        models |= entries.parse(own, str(place))
+        models |= entries.parse(own, str(place), models)
     return models
+
+
+def shipped_models() -> dict[str, catalogue.Model]:
+    """The models that come with Darkroom."""
+    shipped = resources.files("darkroom.domain").joinpath("catalogue.toml")
+    return entries.parse(shipped.read_text(encoding="utf-8"), "the shipped catalogue")
 
 
 def catalogue_place(settings: Config) -> Path:

@@ -18,10 +18,17 @@ from darkroom.domain.kinds.table import KINDS
 _KEY = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 
-def parse(text: str, origin: str) -> dict[str, Model]:
-    """Models from a catalogue file's text; `origin` names the file in an error."""
+def parse(text: str, origin: str, shipped: Mapping[str, Model] | None = None) -> dict[str, Model]:
+    """Models from a catalogue file's text; `origin` names the file in an error.
+
+    An entry without a name says only what is other than in the shipped model of its key.
+    """
     try:
-        models = msgspec.convert(tomllib.loads(text), dict[str, Model], strict=False)
+        said = tomllib.loads(text)
+        for key, entry in said.items():
+            if shipped and key in shipped and isinstance(entry, dict) and "name" not in entry:
+                said[key] = _laid(entry, document(shipped[key]))
+        models = msgspec.convert(said, dict[str, Model], strict=False)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as exc:
         raise errors.ConfigInvalid(f"{origin} is not a catalogue: {exc}") from exc
     for key, model in models.items():
@@ -57,6 +64,16 @@ def document(model: Model) -> dict[str, Any]:
     """A model as `read` takes it; amounts as texts, so that they stay exact."""
     shown: dict[str, Any] = msgspec.to_builtins(model)
     return shown
+
+
+def _laid(entry: Mapping[str, Any], below: Mapping[str, Any]) -> dict[str, Any]:
+    """An entry over another: each of its kinds, what it tells each backend, and its other lines."""
+    both = {
+        name: {**below[name], **entry[name]}
+        for name in ("kinds", "options")
+        if isinstance(entry.get(name), dict)
+    }
+    return {**below, **entry, **both}
 
 
 def _check_offer(kind: str, offer: Offer) -> None:

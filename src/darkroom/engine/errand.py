@@ -155,7 +155,9 @@ class Errand:
         """Wait; raises `Canceled` as soon as the task should stop here, or its time is over."""
         left = self._until - time.monotonic()
         try:
-            await asyncio.wait_for(self._canceled.wait(), min(seconds, left))
+            # Who waits for no time does not look at all.
+            if not self._canceled.is_set():
+                await asyncio.wait_for(self._canceled.wait(), min(seconds, left))
         except TimeoutError:
             self._is_late = seconds >= left
             if not self._is_late:

@@ -8,7 +8,8 @@ import importlib.util
 
 from darkroom import errors
 from darkroom.engine.backends.contract import Backend, Remote
-from darkroom.engine.backends.synth import programs
+from darkroom.engine.backends.synth import programs as synth
+from darkroom.engine.backends.translation import programs as translation
 
 GROUP = "darkroom.backends"
 REMOTES = "darkroom.remotes"
@@ -33,7 +34,8 @@ def kinds_of(name: str) -> frozenset[str] | None:
 
 def lacks() -> dict[tuple[str, str], str]:
     """What an installed backend cannot do on this machine, by backend and kind, and why."""
-    return {("synth", kind): words for kind, words in programs.lacks().items()}
+    ours = {"synth": synth.lacks(), "translation": translation.lacks()}
+    return {(name, kind): words for name, lacks in ours.items() for kind, words in lacks.items()}
 
 
 def create(name: str) -> Backend:

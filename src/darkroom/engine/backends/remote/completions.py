@@ -41,9 +41,12 @@ class _Message(msgspec.Struct):
 
 class _Choice(msgspec.Struct):
     message: _Message
+    finish_reason: str | None = None
 
 
-class _Completion(msgspec.Struct):
+class Completion(msgspec.Struct):
+    """An answer: its choices, and the tokens that were used."""
+
     choices: Annotated[list[_Choice], msgspec.Meta(min_length=1)]
     usage: Usage | None = None
 
@@ -62,7 +65,7 @@ def request(given: Input, model: str, tokens_field: TokensField) -> dict[str, An
 
 def seen(answer: Any, name: str) -> tuple[Seen, Usage | None]:
     """What the upstream of this name answered, and the tokens that it tells."""
-    completion = read(answer, _Completion)
+    completion = read(answer, Completion)
     fault = ""
     if completion.usage is None:
         fault = f"{name} does not tell the tokens of its answer: it cannot be paid for."
@@ -73,7 +76,7 @@ def seen(answer: Any, name: str) -> tuple[Seen, Usage | None]:
     return Seen(results=_results(completion, answer, completion.usage)), completion.usage
 
 
-def _results(completion: _Completion, answer: Any, usage: Usage) -> tuple[Result, ...]:
+def _results(completion: Completion, answer: Any, usage: Usage) -> tuple[Result, ...]:
     """Each choice as a text; the whole answer and its tokens are told beside the first."""
     notes = {
         "completion": answer,

@@ -39,26 +39,14 @@ async def run(
     upstream: Upstream, given: Input, options: Mapping[str, Any], errand: Errand
 ) -> AsyncIterator[float | Output]:
     """Yield the progress and the results of a task that an upstream makes."""
-    told = _options(upstream, options)
-    line = Line(
-        upstream.name,
-        told,
-        errand,
-        address=told.address or upstream.address,
-        headers=upstream.headers(key) if (key := _key(upstream, told)) else {},
-        explain=upstream.explain,
-    )
-    await errand.pause(0)
-    call = await errand.open()
-    seen = await _sent(upstream, given, line, call)
+    line = line_to(upstream, options, errand)
+    call, seen = await begin(upstream, given, line)
     if isinstance(seen, str):
         remote_id = seen
         async for seen in _followed(upstream, remote_id, line, call):
             yield seen.progress
     assert isinstance(seen, Seen)
-    cost_micro = seen.cost_micro
-    if cost_micro is None and told.cost is not None:
-        cost_micro = round(told.cost * _MICRO)
+    cost_micro = cost_micro_of(seen, line.options)
     try:
         for number, result in enumerate(seen.results):
             for output in await results.bring(result, f"result-{number}", line):
@@ -68,6 +56,36 @@ async def run(
         await errand.close(call, "failed", is_billed=True, cost_micro=cost_micro, error=said)
         raise
     await errand.close(call, "delivered", is_billed=True, cost_micro=cost_micro)
+
+
+def line_to(upstream: Upstream, options: Mapping[str, Any], errand: Errand) -> Line:
+    """A task's line to an upstream; raises `Hindered` where the options or the key are wrong."""
+    told = _options(upstream, options)
+    return Line(
+        upstream.name,
+        told,
+        errand,
+        address=told.address or upstream.address,
+        headers=upstream.headers(key) if (key := _key(upstream, told)) else {},
+        explain=upstream.explain,
+    )
+
+
+async def begin(upstream: Upstream, given: Input, line: Line) -> tuple[Call, str | Seen]:
+    """Store the call, send it; what answered: the upstream's id of it, or its end.
+
+    A call that is refused, fails or is lost is closed, and raised.
+    """
+    await line.errand.pause(0)
+    call = await line.errand.open()
+    return call, await _sent(upstream, given, line, call)
+
+
+def cost_micro_of(seen: Seen, told: Options) -> int | None:
+    """What a call costs in millionths of a US dollar, by its answer, else by the catalogue."""
+    if seen.cost_micro is None and told.cost is not None:
+        return round(told.cost * _MICRO)
+    return seen.cost_micro
 
 
 def _options(upstream: Upstream, options: Mapping[str, Any]) -> Options:

@@ -121,7 +121,7 @@ class OpenAI(Upstream):
             fields["seconds"] = str(given.fields["duration"])
             pictures = given.files.get("image", ())
             sent = _parts(fields) + await asyncio.to_thread(_files, "input_reference", pictures)
-            return read(await line.send("POST", _at(line, "/videos"), files=sent), _Video).id
+            return read(await line.send("POST", at(line, "/videos"), files=sent), _Video).id
         try:
             answer = await _pictures(fields, given, line)
         except errors.ContentBlocked as error:
@@ -130,7 +130,7 @@ class OpenAI(Upstream):
         return _seen(read(answer, _Pictures), line)
 
     async def look(self, remote_id: str, line: Line) -> Seen:
-        video = read(await line.send("GET", _at(line, f"/videos/{remote_id}")), _Video)
+        video = read(await line.send("GET", at(line, f"/videos/{remote_id}")), _Video)
         if video.status in _FAILED:
             said = f"{self.name}: {sentence(video.error) or f'the video is {video.status}.'}"
             code = video.error.get("code") if isinstance(video.error, dict) else None
@@ -139,11 +139,11 @@ class OpenAI(Upstream):
         if video.status not in _DONE:
             progress = video.progress if isinstance(video.progress, int | float) else 0.0
             return Seen(is_begun=video.status not in _WAITING, progress=progress / 100)
-        return Seen(results=(Result(_at(line, f"/videos/{remote_id}/content")),))
+        return Seen(results=(Result(at(line, f"/videos/{remote_id}/content")),))
 
     async def cancel(self, remote_id: str, line: Line) -> bool:
         """There is no cancel; what is deleted is not finished."""
-        answer = await line.send("DELETE", _at(line, f"/videos/{remote_id}"))
+        answer = await line.send("DELETE", at(line, f"/videos/{remote_id}"))
         return isinstance(answer, dict) and answer.get("deleted") is True
 
     def explain(self, status: int, body: Any) -> errors.TaskError | None:
@@ -158,7 +158,7 @@ class OpenAI(Upstream):
         return None
 
 
-def _at(line: Line, path: str) -> str:
+def at(line: Line, path: str) -> str:
     """The address of a path: an upstream's own may have a path, and then says its version too."""
     return line.address + (path if httpx.URL(line.address).path.strip("/") else f"/v1{path}")
 
@@ -168,13 +168,17 @@ async def _chat(name: str, given: Input, line: Line) -> Seen:
     assert isinstance(told, OpenAIOptions)
     body = completions.request(given, told.model_of(given.kind), told.tokens_field) | told.extra
     answer = await line.send(
-        "POST", _at(line, "/chat/completions"), json=body, seconds_max=completions.SECONDS_MAX
+        "POST", at(line, "/chat/completions"), json=body, seconds_max=completions.SECONDS_MAX
     )
     seen, used = completions.seen(answer, name)
+    return replace(seen, cost_micro=chat_cost_micro(used, told))
+
+
+def chat_cost_micro(used: completions.Usage | None, told: OpenAIOptions) -> int | None:
+    """What the tokens of a chat cost, in millionths of a US dollar; None where nobody says."""
     if used is None or not told.token_cost:
-        return seen
-    tokens = {"text_input": used.prompt_tokens, "output": used.completion_tokens}
-    return replace(seen, cost_micro=_sum_micro(tokens, told))
+        return None
+    return _sum_micro({"text_input": used.prompt_tokens, "output": used.completion_tokens}, told)
 
 
 def _fields(given: Input, line: Line) -> dict[str, Any]:
@@ -208,13 +212,13 @@ async def _pictures(fields: Mapping[str, Any], given: Input, line: Line) -> Any:
     if not pictures:
         return await line.send(
             "POST",
-            _at(line, "/images/generations"),
+            at(line, "/images/generations"),
             json={**fields, "n": 1},
             seconds_max=_PICTURE_SECONDS_MAX,
         )
     name = "image" if len(pictures) == 1 else "image[]"
     sent = _parts({**fields, "n": 1}) + await asyncio.to_thread(_files, name, pictures)
-    address = _at(line, "/images/edits")
+    address = at(line, "/images/edits")
     return await line.send("POST", address, files=sent, seconds_max=_PICTURE_SECONDS_MAX)
 
 

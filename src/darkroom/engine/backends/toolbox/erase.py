@@ -123,14 +123,14 @@ def _erased(
         "rect_vo_list": [_told(box) for box in boxes],
     }
     watch = footage.Watch(context, _LOOKED)
-    frames = _cleaned(clip, masks, boxes, watch) if boxes else clip.frames()
+    frames = cleaned(clip, masks, boxes, watch) if boxes else clip.frames()
     yield from footage.written(frames, Cut.like(clip, notes=notes), watch, _LOOKED)
 
 
-def _cleaned(
+def cleaned(
     clip: Footage, masks: Masks, boxes: Sequence[Box], watch: footage.Watch
 ) -> Iterator[Pixels]:
-    """The frames without what the masks hide; some are kept waiting, so that more is known."""
+    """The frames without what the masks hide within boxes; some wait, so that more is known."""
     places = [box.pixels(clip.size[::-1]) for box in boxes]
     regions = [
         backfill.Region(one, watch.seed, watch.again) for one in backfill.regions(places, clip.size)

@@ -12,6 +12,7 @@ from darkroom.engine.backends.toolbox.steps import Progress, within
 
 _PIECE, _AROUND = 380, 60  # pixels filled at a time, and seen around them; scaled in large pictures
 _LARGE_SIDE = 1600
+_EVENINGS = 12
 _CALM = 3.5  # standard deviation of grey levels, below which the ground is even
 _PIECES_MAX = 40  # that are filled from patches; with more the rest is filled evenly
 
@@ -38,7 +39,8 @@ def erase(picture: Pixels, marked: Flags, seed: int, progress: Progress) -> Pixe
         if not hole[inner].any():
             continue
         if number >= _PIECES_MAX or _is_calm(part, hole):
-            filled = cv2.inpaint(part, hole.astype(np.uint8), 4.0, cv2.INPAINT_TELEA)
+            grown = cv2.inpaint(part, hole.astype(np.uint8), 4.0, cv2.INPAINT_TELEA)
+            filled = _evened(np.asarray(grown, np.uint8), hole)
         else:
             heard = within(progress, number / len(pieces), (number + 1) / len(pieces))
             filled = fill(part, hole, Wish(seed + number), heard)
@@ -47,6 +49,16 @@ def erase(picture: Pixels, marked: Flags, seed: int, progress: Progress) -> Pixe
         left_over[top:foot, left:right] = False
         progress((number + 1) / len(pieces))
     return result
+
+
+def _evened(filled: Pixels, hole: Flags) -> Pixels:
+    """A filled hole without the seams where what grew in from its sides met."""
+    depth = float(cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 3).max())
+    known, field = filled.astype(np.float32), filled.astype(np.float32)
+    for sigma in np.geomspace(max(1.0, depth / 2), 1.0, _EVENINGS):
+        field = np.asarray(cv2.GaussianBlur(field, (0, 0), float(sigma)), np.float32)
+        np.copyto(field, known, where=~hole[..., None])
+    return np.asarray(field + np.float32(0.5), np.uint8)
 
 
 def _pieces(marked: Flags, side: int) -> list[tuple[int, int, int, int]]:
