@@ -20,7 +20,7 @@ import httpx
 import msgspec
 
 from darkroom import errors, media
-from darkroom.engine.backends.contract import Call, Errand, Input, Output
+from darkroom.engine.backends.contract import Call, Errand, Input, Output, Preview
 from darkroom.engine.backends.remote import completions, core
 from darkroom.engine.backends.remote.line import Line, Lost, read, sentence
 from darkroom.engine.backends.remote.options import Options
@@ -107,7 +107,7 @@ class OpenAI(Upstream):
 
     def run(
         self, given: Input, options: Mapping[str, Any], errand: Errand
-    ) -> AsyncIterator[float | Output]:
+    ) -> AsyncIterator[float | Preview | Output]:
         return core.run(self, given, options, errand)
 
     def headers(self, key: str) -> dict[str, str]:

@@ -18,7 +18,7 @@ import msgspec
 
 from darkroom import errors
 from darkroom.engine import protocol
-from darkroom.engine.backends.contract import Call, Errand, Input, Output
+from darkroom.engine.backends.contract import Call, Errand, Input, Output, Preview
 from darkroom.engine.backends.remote import completions, core, openai
 from darkroom.engine.backends.remote.line import Line, Lost, read
 from darkroom.engine.backends.remote.openai import OpenAI, OpenAIOptions
@@ -57,7 +57,7 @@ class Translation(OpenAI):
 
     async def run(
         self, given: Input, options: Mapping[str, Any], errand: Errand
-    ) -> AsyncIterator[float | Output]:
+    ) -> AsyncIterator[float | Preview | Output]:
         """Read, have translated, set; nothing is asked, and paid, where nothing can be set."""
         line = core.line_to(self, options, errand)
         assert isinstance(line.options, TranslationOptions)
@@ -78,7 +78,7 @@ class Translation(OpenAI):
             async for told in steps:
                 if isinstance(told, protocol.Made):
                     texts = told.notes["texts"]
-                else:
+                elif isinstance(told, protocol.Progress):
                     yield told.fraction * _READ
         said = replace(given, fields={"texts": texts, "language": language.name})
         call, seen = await core.begin(self, said, line)
@@ -94,18 +94,18 @@ class Translation(OpenAI):
                 if isinstance(told, protocol.Made):
                     yield _output(told, notes)
                     notes = {}
+                elif isinstance(told, protocol.Preview):
+                    yield Preview(told.picture)
                 else:
                     yield _TRANSLATED + told.fraction * (1 - _TRANSLATED)
 
-    async def _pressed(
-        self, asked: protocol.Run, errand: Errand
-    ) -> AsyncGenerator[protocol.Progress | protocol.Made]:
+    async def _pressed(self, asked: protocol.Run, errand: Errand) -> AsyncGenerator[protocol.News]:
         """What a child of its own tells of a step; it is ended with the task."""
         while self._turns.locked():
             await errand.pause(_LISTEN_SECONDS)
         async with self._turns:
             process = await Process.start(memory_mb=_MEMORY_MB_MAX)
-            going: asyncio.Future[protocol.Progress | protocol.Made | None] | None = None
+            going: asyncio.Future[protocol.News | None] | None = None
             try:
                 steps = aiter(process.run(asked))
                 while True:
@@ -179,8 +179,8 @@ class Translation(OpenAI):
 
 
 async def _next(
-    steps: AsyncIterator[protocol.Progress | protocol.Made],
-) -> protocol.Progress | protocol.Made | None:
+    steps: AsyncIterator[protocol.News],
+) -> protocol.News | None:
     return await anext(steps, None)
 
 
