@@ -97,7 +97,7 @@ def test_an_end_arrives_signed_with_what_the_status_answers(house: House, receiv
     assert one["path"] == "/ok?mine=1"
     assert body["type"] == "task.ended"
     assert body["webhook_id"] == one["headers"]["webhook-id"]
-    assert body["version"] == 19_000
+    assert body["version"] == 19_000_000
     assert (body["status"], body["success"]) == (0, True)
     assert httpx.get(body["data"]["images"][0]).status_code == 200
 
