@@ -119,7 +119,7 @@ def read(kind: Kind, model: str, given: Mapping[str, Any], words: Words) -> Aske
     own = {one.name for one in msgspec.structs.fields(kind.input)} - {"model", *kind.files}
     asked = Asked(kind, model, {"model": model})
     for theirs, value in given.items():
-        ours = words.names.get(theirs, theirs)
+        ours = theirs if theirs in own else words.names.get(theirs, theirs)
         if theirs in words.hints:
             continue
         if theirs in words.fixed:

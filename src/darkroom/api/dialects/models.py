@@ -70,6 +70,8 @@ def named(call: Call, parts: Sequence[str]) -> tuple[str, Kind | None]:
     A kind may stand before the model, or behind it; who else the first part names does not matter.
     """
     kind = next((KINDS[one] for one in parts if one in KINDS), None)
+    if kind is not None and kind.continues:
+        raise errors.NotOffered(f"{kind.name} goes on with a task: only our own wire does that.")
     rest = [one for one in parts if one not in KINDS]
     if len(rest) > 1 and parts[0] not in KINDS:
         rest = rest[1:]
@@ -121,8 +123,9 @@ def _addresses(name: str, value: Any) -> Iterator[str]:
 
 def _fitting(call: Call, model: str, shown: Sequence[_Shown], plain: Mapping[str, Any]) -> Kind:
     """The kind of a model that what was sent is for; raises `BadParameter` unless it is clear."""
-    offered = [KINDS[name] for name in call.edge.catalogue.backends_of(model)]
-    given = {_WORDS.names.get(name, name) for name in plain}
+    every = (KINDS[name] for name in call.edge.catalogue.backends_of(model))
+    offered = [kind for kind in every if not kind.continues]
+    given = {*plain, *(_WORDS.names[name] for name in plain if name in _WORDS.names)}
     found = [kind for kind in offered if _fits(kind, {one.sort for one in shown}, given)]
     # Of kinds that make something new the first is meant; tools are chosen by their names.
     made = [kind for kind in found if kind.count_field]
