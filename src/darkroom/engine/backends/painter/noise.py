@@ -74,10 +74,9 @@ def fractal(
 def sample(tile: FloatArray, u: Numbers, v: Numbers) -> FloatArray:
     """Returns the tile at (u, v), in tiles (1 is once across), wrapped, bilinear; `u`'s shape."""
     rows, columns = tile.shape[:2]
-    padded = cv2.copyMakeBorder(tile, 0, 1, 0, 1, cv2.BORDER_WRAP)
     x = np.asarray((u - np.floor(u)) * columns, np.float32)
     y = np.asarray((v - np.floor(v)) * rows, np.float32)
-    return np.asarray(cv2.remap(padded, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+    return np.asarray(cv2.remap(tile, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP))
 
 
 def layered(
