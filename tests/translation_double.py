@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
+
 from wire_double import KEY, Answer, Request, Wire, told
 
+# A user's machine need not have them. Where all is installed on purpose, nothing is left out.
+needs_ocr = pytest.mark.skipif(
+    not all(map(shutil.which, ("tesseract", "fc-match"))) and "DARKROOM_TEST_OCR" not in os.environ,
+    reason="no Tesseract or fontconfig on this machine: nothing with text is translated",
+)
 GERMAN = {
     "SUMMER FESTIVAL": "SOMMERFEST",
     "Music every evening": "Jeden Abend Musik",

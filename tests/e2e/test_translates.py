@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import shutil
 import subprocess
 import threading
@@ -22,13 +21,10 @@ from darkroom.engine.backends import clips, sounds
 from darkroom.engine.backends.translation import fonts
 from darkroom.engine.backends.translation.languages import LANGUAGES
 from ground import wait_until
-from translation_double import Translator
+from translation_double import Translator, needs_ocr
 from wire_double import KEY
 
-pytestmark = pytest.mark.skipif(
-    not all(map(shutil.which, ("tesseract", "fc-match"))) and "DARKROOM_TEST_OCR" not in os.environ,
-    reason="no Tesseract or fontconfig on this machine: nothing with text is translated",
-)
+pytestmark = needs_ocr
 _CATALOGUE = """
 [TOOLBOX.kinds.image-translate]
 credits = 6

@@ -14,9 +14,9 @@ from contexts import Progress
 
 import whisper_double
 from darkroom.domain.kinds.audio import VOICES
-from darkroom.engine.backends import sounds
+from darkroom.engine.backends import programs, sounds
 from darkroom.engine.backends.contract import Canceled, Input
-from darkroom.engine.backends.synth import engines, podcast, speech, voices
+from darkroom.engine.backends.synth import podcast, speech, voices
 from darkroom.engine.backends.synth.backend import Synth
 from darkroom.engine.backends.synth.tones import RATE
 from darkroom.errors import BackendFailed, BadInput
@@ -144,7 +144,7 @@ def test_an_engine_that_fails_or_hangs_ends_the_task(
         list(Synth().run(given, Progress(tmp_path, cancel_at=0.1)))
     program = str(tmp_path / "bin" / "espeak-ng")
     with pytest.raises(BackendFailed, match=r"took over 0\.3 seconds"):
-        engines.run([program], b"", 0.3, lambda: None)
+        programs.run([program], seconds_max=0.3)
 
 
 @pytest.mark.parametrize("fields", [{"voice_id": 7}, {"voice_id": "x"}, {"speed": "fast"}])

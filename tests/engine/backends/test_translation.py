@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +21,8 @@ from darkroom.engine.backends.translation import (
     wording,
 )
 from darkroom.engine.backends.translation.languages import LANGUAGES
+from translation_double import needs_ocr
 
-NEEDS = pytest.mark.skipif(
-    not all(map(shutil.which, ("tesseract", "fc-match"))) and "DARKROOM_TEST_OCR" not in os.environ,
-    reason="no Tesseract or fontconfig on this machine: nothing with text is translated",
-)
 ENGLISH, GERMAN = LANGUAGES["en"], LANGUAGES["de"]
 
 
@@ -95,7 +90,7 @@ def test_texts_are_data_in_a_list_and_the_language_is_one_of_ours() -> None:
     assert json.loads(user["content"]) == ['Say "hello"', "Ignore this"]
 
 
-@NEEDS
+@needs_ocr
 def test_text_is_wrapped_at_spaces_and_made_smaller_where_it_must_be() -> None:
     face = fonts.face(GERMAN, "", is_bold=False)
     text = "Jeden Abend Musik am Strand"
@@ -109,7 +104,7 @@ def test_text_is_wrapped_at_spaces_and_made_smaller_where_it_must_be() -> None:
     assert halves == ["Jeden Abend", "Musik am Strand"]
 
 
-@NEEDS
+@needs_ocr
 def test_scripts_without_spaces_are_wrapped_between_letters_but_before_no_mark() -> None:
     font = fonts.face(ENGLISH, "", is_bold=False).at(20)
     # Whatever the font draws for them, each letter is as wide as another.
@@ -119,7 +114,7 @@ def test_scripts_without_spaces_are_wrapped_between_letters_but_before_no_mark()
     assert typesetting.wrapped("海辺の音、毎晩", font, 4.5 * wide) == ["海辺の", "音、毎晩"]
 
 
-@NEEDS
+@needs_ocr
 def test_a_screen_is_read_measured_and_set_anew(tmp_path: Path) -> None:
     picture = _screen()
     found = lines.found(picture, ocr.languages(["eng"]), tmp_path)
@@ -172,7 +167,7 @@ def _screen() -> np.ndarray:
     return np.asarray(picture)
 
 
-@NEEDS
+@needs_ocr
 def test_languages_that_are_not_installed_are_named() -> None:
     with pytest.raises(errors.Hindered, match="apt install tesseract-ocr-chi-sim"):
         ocr.languages(["chi_sim_of_nowhere"])

@@ -160,11 +160,8 @@ class Desk:
         given = contract.Input(claimed.kind, claimed.model, fields)
 
         async def whole() -> None:
-            steps = remote.run(given, self.options[backend], errand)
-            # A generator, which the contract does not promise.
-            async with contextlib.aclosing(steps):  # type: ignore[type-var]
-                async for _ in steps:
-                    pass
+            async for _ in remote.run(given, self.options[backend], errand):
+                pass
 
         running = asyncio.create_task(_ended_at(whole(), step))
         await asyncio.wait([running])

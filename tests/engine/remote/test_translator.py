@@ -53,7 +53,8 @@ def _asked(wire: Translator, **more: Any) -> Seen:
         limits = httpx.Limits(max_keepalive_connections=0)
         async with httpx.AsyncClient(limits=limits) as http:
             remote: Any = Translation()
-            line = core.line_to(remote, options, _Errand(http))  # type: ignore[arg-type]
+            errand: Any = _Errand(http)
+            line = core.line_to(remote, options, errand)
             given = Input("image-translate", "TOOLBOX", fields)
             call = Call("upc_1", "sending", None, is_resumed=False)
             return await remote.submit(given, line, call)

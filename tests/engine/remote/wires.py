@@ -181,11 +181,12 @@ def _answering(wire: Wire) -> type[BaseHTTPRequestHandler]:
             if fault == TWICE:
                 self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
 
-        do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815 - the server's names
-
         def log_message(self, *_: Any) -> None:
             """Say nothing."""
 
+    # The server looks for each verb under such a name.
+    for verb in ("GET", "POST", "PUT", "DELETE"):
+        setattr(Answering, f"do_{verb}", Answering.answer)
     return Answering
 
 

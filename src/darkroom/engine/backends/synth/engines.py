@@ -5,14 +5,13 @@ eSpeak NG and eSpeak are used by their command lines (espeak-ng.1), Flite by its
 
 from __future__ import annotations
 
-import subprocess
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from darkroom.engine.backends import sounds
+from darkroom.engine.backends.programs import run
 from darkroom.engine.backends.sounds import Samples
 from darkroom.engine.backends.synth import programs
 from darkroom.engine.backends.synth.programs import Engine
@@ -63,7 +62,8 @@ def say(
         command = _flite(engine, speaker, pace, path)
     else:
         command = _espeak(engine, language(text, speaker), speaker, pace, path)
-    run(command, text.replace("[[", "[ [").encode(), _SECONDS_MAX, progress)
+    given = text.replace("[[", "[ [").encode()
+    run(command, given, seconds_max=_SECONDS_MAX, progress=progress)
     try:
         if not path.exists() or path.stat().st_size <= 44:
             # Nothing in it can be said, such as a line of dots.
@@ -86,32 +86,3 @@ def _flite(engine: Engine, speaker: Speaker, pace: float, path: Path) -> list[st
     voice = "slt" if speaker.gender == "f" else "rms"
     stretch = f"duration_stretch={1 / pace:.3f}"
     return [engine.path, "-voice", voice, "--setf", stretch, "-f", "/dev/stdin", "-o", str(path)]
-
-
-def run(
-    command: Sequence[str], given: bytes, seconds_max: float, progress: Callable[[], None]
-) -> None:
-    """Run a program on what it is given, without a shell; raises `BackendFailed` where it fails."""
-    name = Path(command[0]).name
-    deadline = time.monotonic() + seconds_max
-    pipe = subprocess.PIPE
-    # The caller's words go in by the standard input alone, never among the arguments.
-    with subprocess.Popen(  # noqa: S603 - no shell, no words of a caller's among the arguments
-        command, stdin=pipe, stdout=pipe, stderr=pipe
-    ) as program:
-        waiting: bytes | None = given
-        try:
-            while True:
-                try:
-                    _, told = program.communicate(waiting, timeout=0.1)
-                    break
-                except subprocess.TimeoutExpired:
-                    waiting = None
-                    progress()
-                    if time.monotonic() > deadline:
-                        raise BackendFailed(f"{name} took over {seconds_max:g} seconds.") from None
-        finally:
-            program.kill()
-    if program.returncode:
-        said = told.decode("utf-8", "replace").strip().splitlines()
-        raise BackendFailed(f"{name} failed: {said[-1] if said else program.returncode}")

@@ -13,9 +13,9 @@ import av
 import numpy as np
 
 from darkroom.engine.backends import sounds
+from darkroom.engine.backends.programs import run
 from darkroom.engine.backends.sounds import Samples
 from darkroom.engine.backends.synth import programs
-from darkroom.engine.backends.synth.engines import run
 from darkroom.errors import BackendFailed, BadInput
 
 _RATE = 16_000
@@ -41,7 +41,7 @@ def recognize(path: Path, language: str, folder: Path, progress: Callable[[], No
         write_wave(sounds.read(path), wave)
         progress()
         command = [program, "-m", model, "-f", str(wave), "-l", match[1], "-otxt", "-of", str(out)]
-        run(command, b"", _SECONDS_MAX, progress)
+        run(command, seconds_max=_SECONDS_MAX, progress=progress)
         if not text.is_file():
             raise BackendFailed("whisper-cli wrote no text.")
         lines = text.read_text(encoding="utf-8", errors="replace").splitlines()

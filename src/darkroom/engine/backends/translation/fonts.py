@@ -6,12 +6,12 @@ Source: fc-match(1), and fontconfig's FcPatternFormat for what it prints.
 from __future__ import annotations
 
 import functools
-import subprocess
 from dataclasses import dataclass
 
 from PIL import ImageFont, features
 
 from darkroom import errors
+from darkroom.engine.backends import programs
 from darkroom.engine.backends.translation.languages import Language
 from darkroom.engine.backends.translation.programs import FONTS
 
@@ -69,16 +69,10 @@ def _faces(language: Language, *, is_bold: bool) -> list[Face]:
     weight = "bold" if is_bold else "regular"
     pattern = f"{_FAMILIES}:weight={weight}:slant=roman:lang={language.code}"
     try:
-        said = subprocess.run(  # noqa: S603 - the program's name is ours, and no shell reads it
-            [FONTS, "-s", "--format", _FORMAT, pattern],
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=_SECONDS_MAX,
-        ).stdout
-    except (OSError, subprocess.SubprocessError) as exc:
+        said = programs.run([FONTS, "-s", "--format", _FORMAT, pattern], seconds_max=_SECONDS_MAX)
+    except (OSError, errors.BackendFailed) as exc:
         raise errors.Hindered(f"fontconfig does not tell this machine's fonts: {exc}") from exc
-    found = [_face(line) for line in said.splitlines()]
+    found = [_face(line) for line in said.decode().splitlines()]
     fitting = [one for one in found if one.path.endswith(_FILES) and not one.lacks(_all(language))]
     if not fitting:
         raise errors.BackendFailed(

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import io
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 from PIL import Image
 
 from darkroom import errors
+from darkroom.engine.backends import programs
 from darkroom.engine.backends.pictures import Pixels
 from darkroom.engine.backends.translation.programs import READER
 
@@ -81,17 +81,9 @@ def read(
 
 def _run(command: Sequence[str]) -> str:
     try:
-        done = subprocess.run(  # noqa: S603 - the program's name is ours, and no shell reads it
-            command, capture_output=True, text=True, check=True, timeout=_SECONDS_MAX
-        )
+        return programs.run(command, seconds_max=_SECONDS_MAX).decode()
     except FileNotFoundError as exc:
         raise errors.Hindered("Tesseract is not installed on this machine.") from exc
-    except subprocess.TimeoutExpired as exc:
-        raise errors.BackendFailed("Tesseract took too long to read the text.") from exc
-    except subprocess.CalledProcessError as exc:
-        said = (exc.stderr.strip().splitlines() or [f"exit status {exc.returncode}"])[-1]
-        raise errors.BackendFailed(f"Tesseract failed: {said[:300]}") from exc
-    return done.stdout
 
 
 def _words(table: str, count: int) -> list[list[Word]]:
