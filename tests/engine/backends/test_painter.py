@@ -13,6 +13,7 @@ from PIL import Image
 
 from darkroom.engine.backends import pictures
 from darkroom.engine.backends.contract import Canceled, Input
+from darkroom.engine.backends.painter import clouds
 from darkroom.engine.backends.painter.backend import Painter
 from darkroom.engine.backends.painter.compose import paint
 from darkroom.errors import BadInput
@@ -81,6 +82,19 @@ def test_paints_a_large_picture_by_enlarging() -> None:
     pixels = paint("clear sky at night with stars", 2600, 1500, 2).pixels
     assert pixels.shape == (1500, 2600, 3)
     assert _grey(pixels).std() > 5
+
+
+def test_the_sun_lights_every_cloud_that_is_seen_and_throws_shadows() -> None:
+    lit, shade = np.ones(3, np.float32), np.zeros(3, np.float32)
+    layer = clouds.Layer(0.5, 0.4, 0.052, (0.3, 0.1, 0.9), lit, shade)
+    right = np.linspace(-0.6, 0.6, 160, dtype=np.float32)[None]
+    up = np.linspace(0.6, 0.05, 96, dtype=np.float32)[:, None]
+    light, through = clouds.cumulus(layer, right, up, 3)
+    seen = through < 0.7
+    shares = light[seen][:, 0] / (1.0 - through[seen])
+    assert seen.mean() > 0.3
+    assert shares.min() > 0.05
+    assert shares.std() > 0.1
 
 
 def test_gradients_show_no_steps() -> None:
