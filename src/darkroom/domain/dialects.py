@@ -25,7 +25,7 @@ def fal_result(done: Sequence[tasks.Task], asked: Mapping[str, Any], base: str) 
     ]
     shown: dict[str, Any] = {"seed": done[0].seed, "prompt": asked.get("prompt")}
     if kind.outputs == "images" and kind.count_field:
-        return shown | {"images": made, "has_nsfw_concepts": [False] * len(made)}
+        return shown | {"images": made}
     told = {name: (done[0].notes or {}).get(name) for name in kind.told}
     return shown | told | {kind.outputs.removesuffix("s"): made[0] if made else None}
 

@@ -34,7 +34,6 @@ async def submit(call: Call) -> Response:
         "response_url": there,
         "status_url": f"{there}/status",
         "cancel_url": f"{there}/cancel",
-        "queue_position": 0,
     }
     headers = {"Idempotent-Replayed": "true"} if batch.replayed else {}
     return wire.Json(spellings.encode(answer), 200, headers)
