@@ -6,10 +6,10 @@ the usage digitalSignature, and the purpose emailProtection for want of one that
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
 
+import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -26,8 +26,7 @@ class AuthorityUnusable(Exception):
     """What was given as a certificate and a key cannot be used; the text says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Authority:
+class Authority(msgspec.Struct, frozen=True):
     """Certificates in PEM, the one that signs first and the root last, and the key of the first."""
 
     chain: str

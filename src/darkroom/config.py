@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from darkroom import errors, sources
 
@@ -311,7 +311,7 @@ def load(flags: Mapping[str, Any], environment: Mapping[str, str]) -> Config:
         setting = f"DARKROOM_{name.upper()}" if name else "A setting"
         raise errors.ConfigInvalid(f"{setting} is wrong: {exc}") from exc
     _check(config)
-    return msgspec.structs.replace(config, data=config.data.expanduser().absolute())
+    return replace(config, data=config.data.expanduser().absolute())
 
 
 def _check(config: Config) -> None:
@@ -327,8 +327,7 @@ def _check(config: Config) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class InForce:
+class InForce(msgspec.Struct, frozen=True):
     """One setting in force: its value as text, secrets masked, and where it was found."""
 
     name: str

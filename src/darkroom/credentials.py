@@ -12,10 +12,10 @@ import importlib
 import importlib.metadata
 import mmap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
 from PIL import Image
 
 from darkroom.authority import Authority
@@ -43,8 +43,7 @@ class NotSigned(Exception):
     """A file could not be signed; the text says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True):
     """How a file came to be: by which task, and as which of IPTC's digital source types."""
 
     task_id: str
@@ -56,8 +55,7 @@ class Origin:
     inputs: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True):
     """What a file's manifest says; its origin only where the signature is valid."""
 
     signature: Signature

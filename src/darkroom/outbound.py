@@ -10,7 +10,6 @@ import time
 import urllib.parse
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,6 +17,7 @@ from typing import Self
 import anyio
 import httpcore
 import httpx
+import msgspec
 
 from darkroom.addresses import Address, Addresses, is_literal
 from darkroom.errors import (
@@ -47,8 +47,7 @@ _FAILURES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
+class Fetched(msgspec.Struct, frozen=True):
     """What a fetch wrote: the address it ended at, its declared media type, its size."""
 
     url: str
@@ -56,8 +55,7 @@ class Fetched:
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(msgspec.Struct, frozen=True):
     """What a post got back; names in `headers` are found in any case, `body` may be cut off."""
 
     status: int

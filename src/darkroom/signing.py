@@ -16,9 +16,10 @@ import importlib
 import json
 import time
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
 from secrets import token_bytes
 from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -43,8 +44,7 @@ def new_secret() -> str:
     return _SECRET + _encoded(token_bytes(SECRET_BYTES))
 
 
-@dataclass(frozen=True, slots=True)
-class SigningKey:
+class SigningKey(msgspec.Struct, frozen=True):
     """An ed25519 key; needs the package `cryptography`, which the server install has."""
 
     _private: Ed25519PrivateKey

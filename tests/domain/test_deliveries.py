@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
 import psycopg
 from delivering import HOST, claim, fill, outcome, record, run
+from msgspec.structs import replace
 from plans import explained
 
 from darkroom import config

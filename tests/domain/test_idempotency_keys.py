@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import psycopg
 import pytest
 
@@ -42,7 +42,7 @@ def _asked(account_id: str, key: str | None, said: bytes = b"a", mill: int = 100
 async def _priced(database: Database, asked: Sequence[Submission]) -> list[Submission]:
     async with database.transaction() as tx:
         found = await rates.publish(tx, [rates.Asked("M", KIND, "image", 100)])
-    return [dataclasses.replace(one, rate_id=found["M", KIND].id) for one in asked]
+    return [msgspec.structs.replace(one, rate_id=found["M", KIND].id) for one in asked]
 
 
 async def _group(database: Database, asked: Sequence[Submission]) -> list[tasks.Outcome]:

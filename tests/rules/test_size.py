@@ -47,7 +47,7 @@ def wide_functions(source: Source) -> Iterator[str]:
     for function in source.functions():
         count = len(parameters(function))
         if count > PARAMETERS_MAX:
-            text = f"{function.name} takes {count} parameters; pass a dataclass ({PARAMETERS_MAX})"
+            text = f"{function.name} takes {count} parameters; pass a struct ({PARAMETERS_MAX})"
             yield source.at(function, text)
 
 

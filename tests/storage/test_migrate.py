@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 
+import msgspec
 import psycopg
 import pytest
 
@@ -68,7 +68,7 @@ def test_a_database_newer_than_the_code_is_refused(empty: str) -> None:
 def test_a_migration_that_was_changed_is_refused(empty: str) -> None:
     apply(empty, FIRST)
     with pytest.raises(errors.DatabaseCorrupt, match="first"):
-        apply(empty, dataclasses.replace(FIRST, text=b"SELECT 1"))
+        apply(empty, msgspec.structs.replace(FIRST, text=b"SELECT 1"))
 
 
 def test_a_database_that_cannot_be_had_is_said_so() -> None:

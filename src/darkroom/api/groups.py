@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -19,8 +18,7 @@ from darkroom.storage.database import Database
 _FLIGHTS_MAX = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True):
     """One submit on its way into a group, with the files that were stored for it."""
 
     submission: tasks.Submission
@@ -44,8 +42,7 @@ def submits(database: Database) -> Together[Wanted, tasks.Outcome]:
     return together
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(msgspec.Struct, frozen=True):
     """A task and the `data` of its status answer."""
 
     task: tasks.Task

@@ -6,9 +6,10 @@ import asyncio
 import base64
 import re
 import tempfile
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from darkroom import cleaning, errors, media, playback
 from darkroom.api.call import Call
@@ -19,13 +20,12 @@ from darkroom.storage import files
 _OWN = re.compile(r"^https?://[^/?#]+[^?#]*/(?:files|uploads)/(?P<file>[0-9a-z]{32}\.[a-z0-9]+)$")
 
 
-@dataclass(slots=True)
-class Taken:
+class Taken(msgspec.Struct):
     """The inputs of one submit: references by field, and what was stored to make them."""
 
     store: files.Files
-    references: dict[str, list[str]] = field(default_factory=dict)
-    stored: list[assets.Asset] = field(default_factory=list)
+    references: dict[str, list[str]] = msgspec.field(default_factory=dict)
+    stored: list[assets.Asset] = msgspec.field(default_factory=list)
 
     async def discard(self) -> None:
         """Remove what was stored for a submit that was refused."""

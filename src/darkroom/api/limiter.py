@@ -6,7 +6,8 @@ import math
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from darkroom import config, errors
 from darkroom.api.together import Together
@@ -19,8 +20,7 @@ from darkroom.storage.database import Database
 _TAKES_A_MINUTE = 240
 
 
-@dataclass(slots=True)
-class _Purse:
+class _Purse(msgspec.Struct):
     """What this server holds of one limit."""
 
     tokens: int = 0

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Literal, Self
 
 import httpx
 import msgspec
+from msgspec.structs import replace
 
 from darkroom.domain.moderation import Match, Policy
 
@@ -19,8 +19,7 @@ CONNECTIONS_MAX = 32
 RULE_CHARACTERS_MAX = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(msgspec.Struct, frozen=True):
     """An OpenAI-compatible moderation endpoint: `url` is the base that /moderations follows.
 
     It is the operator's own choice, so its address is not guarded, and proxies of the environment
@@ -34,8 +33,7 @@ class Endpoint:
     on_error: Literal["allow", "refuse"] = "allow"
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True):
     """What was decided, by what, and under which policy; `error` where the endpoint failed.
 
     A flagged text is refused in mode "enforce" and only recorded in mode "shadow".

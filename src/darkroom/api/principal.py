@@ -6,8 +6,8 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+import msgspec
 from starlette.datastructures import Headers
 from starlette.requests import Request
 
@@ -22,8 +22,7 @@ from darkroom.storage.database import Database
 _SCHEMES = ("bearer", "key", "token")
 
 
-@dataclass(frozen=True, slots=True)
-class Principal:
+class Principal(msgspec.Struct, frozen=True):
     """The account and key behind a request, its spelling, and the limits it is under.
 
     Without a key it is the account that is signed in to the console.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 
+import msgspec
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
@@ -57,12 +57,11 @@ def envelope(problem: errors.Refusal, trace: Trace) -> Response:
     return wire.refusal(problem, trace.wire, trace.request_id)
 
 
-@dataclass(frozen=True, slots=True)
-class Wording:
+class Wording(msgspec.Struct, frozen=True):
     """How a wire says refusals; `statuses` are those of HTTP where it has others than ours."""
 
     say: Callable[[errors.Refusal, Trace], Response] = envelope
-    statuses: Mapping[type[errors.Refusal], int] = field(default_factory=dict)
+    statuses: Mapping[type[errors.Refusal], int] = msgspec.field(default_factory=dict)
 
     def status(self, refused: type[errors.Refusal]) -> int:
         """The HTTP status of a refusal."""

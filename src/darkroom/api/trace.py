@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+import msgspec
 from starlette.types import Scope
 
 from darkroom.domain.buckets import Limit
@@ -12,8 +12,7 @@ from darkroom.domain.buckets import Limit
 SCOPE_KEY = "darkroom.trace"
 
 
-@dataclass(slots=True)
-class Trace:
+class Trace(msgspec.Struct):
     """One request's id and what its answer turned out to be about."""
 
     request_id: str

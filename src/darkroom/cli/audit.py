@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import click
+import msgspec
 
 from darkroom.cli import connect, output
 from darkroom.domain import audits, ledger
@@ -45,7 +45,7 @@ def _print(proof: Proof) -> None:
             click.echo(f"    and {len(found) - FINDINGS_SHOWN_MAX} more; --json lists all.")
     mill = {
         name: ledger.credits_of(value)
-        for name, value in dataclasses.asdict(totals).items()
+        for name, value in msgspec.structs.asdict(totals).items()
         if name.endswith("_mill")
     }
     click.echo(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import click
+import msgspec
+from msgspec.structs import replace
 
 from darkroom import config, errors
 from darkroom.cli import connect, house, output
@@ -52,8 +53,7 @@ def _rules(command: connect.Command) -> connect.Command:
     return command
 
 
-@dataclass(frozen=True, slots=True)
-class _Given:
+class _Given(msgspec.Struct, frozen=True):
     """What was given of these options; None: nothing was."""
 
     requests: int | None

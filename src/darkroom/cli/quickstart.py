@@ -7,11 +7,11 @@ import contextlib
 import json
 import os
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 from rich.console import Console
 
 from darkroom import config
@@ -31,8 +31,7 @@ FIRST = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(msgspec.Struct, frozen=True):
     """The first picture: its task, where it was saved, and how long it took."""
 
     task: Task

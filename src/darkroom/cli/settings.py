@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from typing import Any
 
 import click
+import msgspec
 
 from darkroom import config
 from darkroom.cli import connect, output
@@ -19,7 +19,7 @@ def settings(as_json: bool, **flags: Any) -> None:
     """List the settings in force here and where each comes from; secrets are masked."""
     found = config.in_force(flags, os.environ)
     if as_json:
-        output.document([dataclasses.asdict(one) for one in found])
+        output.document([msgspec.structs.asdict(one) for one in found])
     else:
         output.table(
             ("setting", "value", "source"), [(one.name, one.value, one.source) for one in found]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from starlette.responses import Response
 
 from darkroom import errors
@@ -21,8 +21,7 @@ _FOUND_MAX = 50
 _WORDS_MAX = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """A heading that a search found, and the document it stands in."""
 
     title: str

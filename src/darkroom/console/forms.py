@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cache
 from math import floor, log10
 from typing import Any, Literal
@@ -44,8 +43,7 @@ _RESOLUTIONS = ("720p", "1080p", "1k", "2k", "4k")
 _PICTURE_PIXELS = 22
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(msgspec.Struct, frozen=True):
     """One of the values of a field: its name and a few words, where it has any.
 
     A ratio's has the sides of its little picture, in pixels.
@@ -58,8 +56,7 @@ class Choice:
     height: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(msgspec.Struct, frozen=True):
     """One field: how it is filled in, what it takes, and what it holds, as text."""
 
     name: str
@@ -86,7 +83,7 @@ class Field:
     accept: str = ""
     rows: tuple[pieces.Row, ...] = ()
     # What the parts of a row are in JSON.
-    parts: Mapping[str, str] = field(default_factory=dict)
+    parts: Mapping[str, str] = msgspec.field(default_factory=dict)
     # How many of a list there must be, and may.
     least: int = 0
     most: int = 0

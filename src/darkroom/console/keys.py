@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+import msgspec
 from starlette.responses import Response
 
 from darkroom import config, errors
@@ -21,8 +21,7 @@ _KEEP, _NEVER = "keep", ""
 _MODEL = "FLUX_PRO"
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(msgspec.Struct, frozen=True):
     """The form of a key as it was filled in: texts, and the models that were chosen."""
 
     name: str = ""

@@ -7,12 +7,12 @@ import itertools
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pygments
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -27,8 +27,7 @@ _FORMATTER: HtmlFormatter[str] = HtmlFormatter(nowrap=True, classprefix="hl-")
 _SECTIONS = ("", "howto", "reference", "architecture")
 
 
-@dataclass(frozen=True, slots=True)
-class Heading:
+class Heading(msgspec.Struct, frozen=True):
     """A heading of a document: its depth from 1 on, its text, and its mark in the address."""
 
     level: int
@@ -36,8 +35,7 @@ class Heading:
     mark: str
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(msgspec.Struct, frozen=True):
     """One document; `name` is its place below `/docs/`, such as `howto/webhooks`."""
 
     name: str

@@ -6,8 +6,9 @@ An input is named by where its value stands: `speakers.0`, `styles.JAZZ`, `rect_
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
+
+import msgspec
 
 # In JSON: a list of texts, an object of texts, a list of objects.
 Type = Literal["texts", "words", "rows"]
@@ -26,8 +27,7 @@ _SELECTS_MAX = 4
 _LINE_CHARS_MAX = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(msgspec.Struct, frozen=True):
     """One input: its name in the form, what people call it, and what it holds.
 
     `usual` is what a chip says when it is chosen; `low` and `high` bound a number; of a text there
@@ -45,8 +45,7 @@ class Piece:
     is_long: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True):
     """Pieces that stand together: a group of chips, or one of several objects."""
 
     label: str

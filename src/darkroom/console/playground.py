@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+import msgspec
 from starlette.responses import Response
 
 from darkroom import errors
@@ -24,8 +24,7 @@ _KINDS = {name: kind for name, kind in KINDS.items() if not kind.continues}
 _FIRST = "text-to-image"
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
+class Served(msgspec.Struct, frozen=True):
     """A model that can do a kind here: its price in mill a unit, and who serves it."""
 
     key: str
@@ -37,8 +36,7 @@ class Served:
     is_sandbox: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Quote:
+class Quote(msgspec.Struct, frozen=True):
     """What a request would cost, in mill, or why it would be refused."""
 
     total_mill: int = 0

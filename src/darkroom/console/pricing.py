@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 
+import msgspec
 from starlette.responses import Response
 
 from darkroom.api.call import Edge
@@ -18,8 +18,7 @@ _WANTED_CHARS_MAX = 100
 _PLACES = Decimal("0.00001")
 
 
-@dataclass(frozen=True, slots=True)
-class Rated:
+class Rated(msgspec.Struct, frozen=True):
     """A line of the consumption table."""
 
     key: str
@@ -31,8 +30,7 @@ class Rated:
     dollars: str
 
 
-@dataclass(frozen=True, slots=True)
-class Offered:
+class Offered(msgspec.Struct, frozen=True):
     """A package with what its credits cost."""
 
     package: Package

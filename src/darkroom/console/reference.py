@@ -6,9 +6,9 @@ import functools
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from markupsafe import Markup
 
 from darkroom.api import app, openapi
@@ -36,8 +36,7 @@ _BOUNDS = {
 _WIDE = 2**62
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(msgspec.Struct, frozen=True):
     """A part of a request: where it stands, its type and bounds in words, what it means."""
 
     name: str
@@ -49,8 +48,7 @@ class Parameter:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(msgspec.Struct, frozen=True):
     """One route; `answers` pairs an HTTP status with the refusals that have it."""
 
     method: str

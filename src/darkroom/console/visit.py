@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import quote, unquote
 
 import jinja2
+import msgspec
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -24,8 +24,7 @@ _FIELDS_MAX = 200
 _THEMES = ("light", "dark")
 
 
-@dataclass(slots=True)
-class Visit:
+class Visit(msgspec.Struct):
     """One request for a page; `visitor` is None when nobody is signed in."""
 
     request: Request
@@ -35,7 +34,7 @@ class Visit:
     # What the browser holds, or will hold from this answer on.
     token: str
     visitor: sessions.Visitor | None
-    _fields: dict[str, str] | None = field(default=None)
+    _fields: dict[str, str] | None = None
 
     @property
     def account_id(self) -> str:
@@ -133,8 +132,7 @@ class Visit:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(msgspec.Struct, frozen=True):
     """One line of the page table; `who` may see it.
 
     A `foreign` page takes what others send: no cookie is asked for, and no form token.

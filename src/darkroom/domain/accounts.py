@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from darkroom import config, errors, ids
 from darkroom.storage.database import Transaction
@@ -17,8 +17,7 @@ _ODD = r"@\s\x00-\x1f\x7f<>(),;\\\""
 _EMAIL = re.compile(rf"[^{_ODD}:\[\]]{{1,64}}@[^{_ODD}]{{1,190}}")
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(msgspec.Struct, frozen=True):
     """One account, its two balances in mill, its limits, and whether its files are signed.
 
     `weight` is its share of the workers beside other accounts; at most `running_max` of its tasks
@@ -38,8 +37,7 @@ class Account:
     created_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class SignIn:
+class SignIn(msgspec.Struct, frozen=True):
     """What is needed to let somebody in; without a password they come another way."""
 
     id: str
@@ -53,13 +51,11 @@ class SignIn:
     needs_code: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Id:
+class _Id(msgspec.Struct, frozen=True):
     id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """Limits to set; None leaves one as it is, 0 requests a minute means as many as it likes."""
 
     weight: float | None = None
@@ -130,7 +126,7 @@ async def set_admin(tx: Transaction, account_id: str, *, is_admin: bool) -> Acco
 async def limit(tx: Transaction, account_id: str, limits: Limits) -> Account:
     """Set limits of an account; tasks that are already admitted are not taken back."""
     return await tx.one(
-        Account, "accounts.limit", account_id=account_id, **dataclasses.asdict(limits)
+        Account, "accounts.limit", account_id=account_id, **msgspec.structs.asdict(limits)
     )
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from darkroom.storage.database import Transaction, jsonb
 
 
-@dataclass(frozen=True, slots=True)
-class Actor:
+class Actor(msgspec.Struct, frozen=True):
     """Who acts: an admin by e-mail address, with the request that asks for it, or the CLI."""
 
     name: str
@@ -24,8 +23,7 @@ class Actor:
 CLI = Actor("cli")
 
 
-@dataclass(frozen=True, slots=True)
-class Deed:
+class Deed(msgspec.Struct, frozen=True):
     """What is done: a verb such as account.grant, about what, of which account."""
 
     verb: str
@@ -35,8 +33,7 @@ class Deed:
     after: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Act:
+class Act(msgspec.Struct, frozen=True):
     """A deed as it was written down; `actor` "cli" is the command line."""
 
     id: int
@@ -52,8 +49,7 @@ class Act:
     ip: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(msgspec.Struct, frozen=True):
     """Which acts; None means any."""
 
     actor: str | None = None
@@ -83,5 +79,5 @@ async def list_all(
 ) -> list[Act]:
     """Acts, newest first, from behind the one with the id `before` on."""
     return await tx.all(
-        Act, "acts.list", before=before, rows_max=rows_max, **dataclasses.asdict(wanted)
+        Act, "acts.list", before=before, rows_max=rows_max, **msgspec.structs.asdict(wanted)
     )

@@ -7,9 +7,10 @@ import re
 import secrets
 import zlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from darkroom import config, errors, ids
 from darkroom.domain import ledger
@@ -23,8 +24,7 @@ _HOST = re.compile(r"(?:\*\.)?[a-z0-9_][a-z0-9_.-]{0,252}")
 _FORM = re.compile(r"sk-([0-9a-f]{40})([0-9a-f]{8})")
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(msgspec.Struct, frozen=True):
     """What a key may do: requests a minute, credits, models, hosts of a `webhook_url`.
 
     None and empty mean as much as its account may. The credits in `spend_mill_max` are of a period,
@@ -38,8 +38,10 @@ class Rules:
     callback_hosts: Sequence[str] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ApiKey:
+_NO_RULES = Rules()
+
+
+class ApiKey(msgspec.Struct, frozen=True):
     """One API key as it is kept: never the key itself.
 
     What `spent_mill` tells, of the period of its limit, is spent by it and by all that share its
@@ -80,8 +82,7 @@ class ApiKey:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(msgspec.Struct, frozen=True):
     """A key as a call needs it; requests a minute None: as many as it likes."""
 
     hash: bytes
@@ -98,8 +99,7 @@ class Known:
     expired_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Id:
+class _Id(msgspec.Struct, frozen=True):
     id: str
 
 
@@ -131,7 +131,7 @@ async def create(
     *,
     name: str = "default",
     wire: str = "quickstart",
-    rules: Rules = Rules(),
+    rules: Rules = _NO_RULES,
     days: int | None = None,
 ) -> tuple[str, ApiKey]:
     """Create a key; the first of the pair is the key itself, to be shown this one time.

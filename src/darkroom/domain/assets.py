@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from darkroom import errors, ids
 from darkroom.storage.database import Transaction
 
 
-@dataclass(frozen=True, slots=True)
-class Asset:
+class Asset(msgspec.Struct, frozen=True):
     """One stored file: its unguessable name, type, size in bytes and, for pictures, in pixels.
 
     `likeness` is that of a picture that a task made, where it is kept; it is not read back.
@@ -44,13 +44,11 @@ async def add(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Name:
+class _Name(msgspec.Struct, frozen=True):
     file: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
+class _Answer(msgspec.Struct, frozen=True):
     is_so: bool
 
 
@@ -64,13 +62,11 @@ async def find(tx: Transaction, account_id: str, file: str) -> Asset | None:
     return await tx.first(Asset, "assets.find", account_id=account_id, file=file)
 
 
-@dataclass(frozen=True, slots=True)
-class _Deleted:
+class _Deleted(msgspec.Struct, frozen=True):
     task_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Count:
+class _Count(msgspec.Struct, frozen=True):
     total: int
 
 

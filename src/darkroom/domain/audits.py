@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from darkroom import config
 from darkroom.domain import call_records, ledger
 from darkroom.storage.database import Transaction, jsonb
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
+class Proof(msgspec.Struct, frozen=True):
     """What an audit looked at, and what it found wrong."""
 
     totals: ledger.Totals
@@ -47,13 +46,12 @@ class Proof:
                 }
                 for check, found in self.by_check().items()
             ],
-            "totals": dataclasses.asdict(self.totals),
-            "call_records": dataclasses.asdict(self.counts),
+            "totals": msgspec.structs.asdict(self.totals),
+            "call_records": msgspec.structs.asdict(self.counts),
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Audit:
+class Audit(msgspec.Struct, frozen=True):
     """An audit: asked for by somebody or by the schedule, under way, or ended with its result."""
 
     id: int
@@ -65,13 +63,11 @@ class Audit:
     result: dict[str, Any] | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Id:
+class _Id(msgspec.Struct, frozen=True):
     id: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Gone:
+class _Gone(msgspec.Struct, frozen=True):
     total: int
 
 

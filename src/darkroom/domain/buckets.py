@@ -7,8 +7,9 @@ quiet may send a burst.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
+
+import msgspec
 
 from darkroom.storage.database import Transaction
 
@@ -21,8 +22,7 @@ class Limit(NamedTuple):
     per_minute: int
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(msgspec.Struct, frozen=True):
     """Tokens that were granted, and how many the bucket still has."""
 
     id: str
@@ -30,8 +30,7 @@ class Taken:
     tokens: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Gone:
+class _Gone(msgspec.Struct, frozen=True):
     total: int
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -38,8 +37,7 @@ class CallRecord(msgspec.Struct, frozen=True):
     error: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(msgspec.Struct, frozen=True):
     """A call record as its owner sees it."""
 
     request_id: str
@@ -66,8 +64,7 @@ class Shown:
         return self.status >= 400 or bool(self.code)
 
 
-@dataclass(frozen=True, slots=True)
-class _Looked(Shown):
+class _Looked(Shown, frozen=True):
     fits: bool
     nth: int
 
@@ -79,8 +76,7 @@ class Place(NamedTuple):
     request_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(msgspec.Struct, frozen=True):
     """What to list; None means any. `path` matches as a prefix, `statuses` from one to another.
 
     `is_failed` asks for refusals alone, whatever their HTTP status.
@@ -114,8 +110,7 @@ class Filter:
         return all(one is None for one in rest)
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(msgspec.Struct, frozen=True):
     """Records, newest first; the places from which older and newer ones go on, None at the end.
 
     `looked_to`: not all of the asked time was looked at for so few records, only down (or up) to
@@ -128,8 +123,7 @@ class Page:
     looked_to: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Counters:
+class Counters(msgspec.Struct, frozen=True):
     """What one server process received, wrote and had to drop since it started."""
 
     received: int
@@ -137,8 +131,7 @@ class Counters:
     dropped: int
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
+class Counts(msgspec.Struct, frozen=True):
     """The same over all server processes; a `killed` one may have lost its last half second."""
 
     received: int
@@ -147,13 +140,11 @@ class Counts:
     killed: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Submit:
+class _Submit(msgspec.Struct, frozen=True):
     request_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Gone:
+class _Gone(msgspec.Struct, frozen=True):
     total: int
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -57,8 +56,7 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     seconds_max: Annotated[float, msgspec.Meta(gt=0, le=86_400)] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(msgspec.Struct, frozen=True):
     """A request that the catalogue accepts: how many tasks of which size, at which rate."""
 
     count: int
@@ -73,8 +71,7 @@ class Order:
         return paces.half_octaves(self.size.pixels * self.seconds) if self.size else 0
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
+class Served(msgspec.Struct, frozen=True):
     """Who can run the tasks of a model here, by kind and in order, and what each is told."""
 
     backends: Mapping[str, tuple[str, ...]]
@@ -83,8 +80,7 @@ class Served:
     seconds_max: float | None
 
 
-@dataclass(slots=True)
-class Catalogue:
+class Catalogue(msgspec.Struct):
     """All models by key, the rates in force, the installed backends, and the sandbox on or off.
 
     Hidden models are offered to nobody; their tasks that wait are still run. `change` replaces
@@ -95,14 +91,14 @@ class Catalogue:
     rates: Mapping[tuple[str, str], Rate]
     backends: frozenset[str]
     sandbox: bool
-    hidden: Mapping[str, Model] = field(default_factory=dict)
+    hidden: Mapping[str, Model] = msgspec.field(default_factory=dict)
     # What the catalogue's files say, without the edits over it.
-    files: Mapping[str, Model] = field(default_factory=dict)
+    files: Mapping[str, Model] = msgspec.field(default_factory=dict)
     # The kinds that a backend does; None where nobody knows, and it is asked for any.
     kinds_of: Callable[[str], frozenset[str] | None] = lambda _: None
     # What a backend cannot do where this process's workers run, by backend and kind, and why.
-    lacks: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    _served: Mapping[str, Served] | None = field(default=None, init=False, repr=False)
+    lacks: Mapping[tuple[str, str], str] = msgspec.field(default_factory=dict)
+    _served: Mapping[str, Served] | None = None
 
     def change(
         self,

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from darkroom.authority import Authority
 from darkroom.storage.database import Transaction
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
+class _Kept(msgspec.Struct, frozen=True):
     chain: str
     private: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Instant:
+class _Instant(msgspec.Struct, frozen=True):
     at: datetime
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from darkroom import errors
 from darkroom.domain import tasks
 from darkroom.storage.database import Transaction
 
 
-@dataclass(frozen=True, slots=True)
-class Deletion:
+class Deletion(msgspec.Struct, frozen=True):
     """A task that is deleted, and the files whose bytes are to be removed once that is committed.
 
     Whoever dies before it has removed them leaves them to the sweep.
@@ -21,13 +21,11 @@ class Deletion:
     files: Sequence[str]
 
 
-@dataclass(frozen=True, slots=True)
-class _Name:
+class _Name(msgspec.Struct, frozen=True):
     file: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Batch:
+class _Batch(msgspec.Struct, frozen=True):
     id: int
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -27,8 +25,7 @@ class Destination(NamedTuple):
 FIRST = Destination("", "")
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(msgspec.Struct, frozen=True):
     """A destination that was looked at, and whether something is due for it now.
 
     The search ended at the one that `is_last` for as many as it may look at.
@@ -44,8 +41,7 @@ class Seen:
         return Destination(self.account_id, self.host)
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+class Claimed(msgspec.Struct, frozen=True):
     """One delivery leased to a daemon; `number` fences what is recorded of the attempt.
 
     `failures` counts the attempts before that failed, without those that nobody lived to record.
@@ -76,8 +72,7 @@ class Claimed:
         return Destination(self.account_id, self.host)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """What came of an attempt: `error` None when it arrived.
 
     The delivery is then `status`; PENDING: due again after the pause. `failure` tells why it is
@@ -100,8 +95,7 @@ class Outcome:
     gone_endpoint_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(msgspec.Struct, frozen=True):
     """A delivery as its owner sees it; `is_sending` while an attempt is under way."""
 
     id: str
@@ -118,8 +112,7 @@ class Delivery:
     ended_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(msgspec.Struct, frozen=True):
     """One attempt: what was sent, and what came back or went wrong."""
 
     number: int
@@ -133,8 +126,7 @@ class Attempt:
     error: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(msgspec.Struct, frozen=True):
     """Which deliveries; None means any."""
 
     status: str | None = None
@@ -145,19 +137,16 @@ class Filter:
     until: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Gone:
+class _Gone(msgspec.Struct, frozen=True):
     total: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Resent:
+class _Resent(msgspec.Struct, frozen=True):
     total: int
     told: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Made:
+class _Made(msgspec.Struct, frozen=True):
     id: str
     told: str
 
@@ -231,7 +220,7 @@ async def list_for(
         account_id=account_id,
         before=before,
         rows_max=rows_max,
-        **dataclasses.asdict(wanted),
+        **msgspec.structs.asdict(wanted),
     )
 
 
@@ -276,7 +265,7 @@ async def resend(
         delivery_id=delivery_id,
         rows_max=rows_max,
         seconds_max=config.DELIVERY_SECONDS_MAX,
-        **dataclasses.asdict(wanted),
+        **msgspec.structs.asdict(wanted),
     )
     return resent.total
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from darkroom import errors
 from darkroom.domain import catalogue, entries, rates
@@ -26,8 +26,7 @@ _log = logging.getLogger(__name__)
 SET, HIDE, FILE = "set", "hide", "file"
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(msgspec.Struct, frozen=True):
     """One version of a model; `document` None where the catalogue's file says it."""
 
     model: str
@@ -42,8 +41,7 @@ class Edit:
     is_to_come: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True):
     """A new version of a model, made by who saw the version `seen` last.
 
     `effective_at` None: from now on.
@@ -57,8 +55,7 @@ class Asked:
     note: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True):
     """How far the edits and rates in force have come, and the seconds until the next is."""
 
     edits: int
@@ -66,14 +63,12 @@ class Reading:
     next_seconds: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Made:
+class _Made(msgspec.Struct, frozen=True):
     is_past: bool
     version: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(msgspec.Struct, frozen=True):
     """What is said of a model by its edit in force."""
 
     model: str
@@ -171,7 +166,7 @@ def over(
             _log.error("the edit of %s in force cannot be read: %s", one.model, exc)
             continue
         in_file = files.get(one.model)
-        model = msgspec.structs.replace(read, options=in_file.options if in_file else {})
+        model = replace(read, options=in_file.options if in_file else {})
         if one.effect == HIDE:
             models.pop(one.model, None)
             hidden[one.model] = model

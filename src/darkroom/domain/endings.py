@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from darkroom import errors
 from darkroom.domain import leases, tasks
@@ -12,16 +12,14 @@ from darkroom.storage.database import Transaction
 ENDED, ASKED, FINISHED = "ended", "asked", "already finished"
 
 
-@dataclass(frozen=True, slots=True)
-class Cancel:
+class Cancel(msgspec.Struct, frozen=True):
     """A task after a cancel, and what the cancel did: ENDED, ASKED or FINISHED."""
 
     task: tasks.Task
     effect: str
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
+class Lost(msgspec.Struct, frozen=True):
     """A task whose lease ran out."""
 
     id: str
@@ -30,8 +28,7 @@ class Lost:
     is_canceled: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Changed:
+class _Changed(msgspec.Struct, frozen=True):
     id: str
     account_id: str
     status: str

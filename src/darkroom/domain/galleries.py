@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from darkroom import errors
 from darkroom.storage.database import Transaction
@@ -17,8 +18,7 @@ _PLACE = re.compile(r"(\d{1,18})-(\d{1,4})")
 _NEWEST = 2**62
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(msgspec.Struct, frozen=True):
     """One task of a gallery, with the first of its files, if it has made any."""
 
     id: str
@@ -37,8 +37,7 @@ class Shown:
     media_type: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(msgspec.Struct, frozen=True):
     """What to show; None means any. `days` back from now; `words` stand in the prompt."""
 
     kind: str | None = None
@@ -48,8 +47,7 @@ class Filter:
     words: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
+class Leaf(msgspec.Struct, frozen=True):
     """A page of a gallery: `next` is where the one after it begins, None on the last.
 
     `looked_back_to` is set when the look ended before the page was full: there may be more behind.
@@ -60,8 +58,7 @@ class Leaf:
     looked_back_to: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Inquiry:
+class Inquiry(msgspec.Struct, frozen=True):
     """What was asked for a task, by which request and key."""
 
     input: dict[str, Any]
@@ -74,8 +71,7 @@ class Inquiry:
     siblings: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Floor:
+class _Floor(msgspec.Struct, frozen=True):
     id: int
     created_at: datetime
     is_due: bool

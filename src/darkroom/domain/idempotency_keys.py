@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -14,8 +13,7 @@ from darkroom.storage.database import Asked, Transaction
 HOURS_KEPT = 24
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(msgspec.Struct, frozen=True):
     """A key and the batch that it made; `fingerprint` tells what was asked with it."""
 
     account_id: str
@@ -26,8 +24,7 @@ class Kept:
     price_mill: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Gone:
+class _Gone(msgspec.Struct, frozen=True):
     total: int
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from darkroom import errors
 from darkroom.domain import accounts, links
@@ -11,8 +12,7 @@ from darkroom.domain.accounts import Limits
 from darkroom.storage.database import Transaction
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(msgspec.Struct, frozen=True):
     """Whom an issuer vouches for: known for ever by issuer and subject, never by the address."""
 
     issuer: str
@@ -21,8 +21,7 @@ class Person:
     is_email_verified: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(msgspec.Struct, frozen=True):
     """One binding as the account's owner sees it."""
 
     issuer: str
@@ -31,8 +30,7 @@ class Identity:
     created_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class _Owner:
+class _Owner(msgspec.Struct, frozen=True):
     account_id: str
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+
+import msgspec
 
 from darkroom import errors, ids
 from darkroom.domain import ledger, tasks
@@ -22,8 +23,7 @@ _CLOCKS_APART = timedelta(minutes=10)
 _LAST_LETTER = chr(0x10FFFF)
 
 
-@dataclass(frozen=True, slots=True)
-class Search:
+class Search(msgspec.Struct, frozen=True):
     """Which tasks; None means any. `named` is a task's, batch's or request's id, or an e-mail."""
 
     named: str | None = None
@@ -34,8 +34,7 @@ class Search:
     until: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(msgspec.Struct, frozen=True):
     """One task of a list; amounts in mill."""
 
     id: str
@@ -57,8 +56,7 @@ class Listed:
     finished_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(msgspec.Struct, frozen=True):
     """Tasks that were found, and where to go on, if there is more.
 
     `is_cut`: the search has looked at as many as it may, and goes on from there when asked again.
@@ -69,8 +67,7 @@ class Page:
     is_cut: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(msgspec.Struct, frozen=True):
     """Everything that is known of a task but its entries and deliveries; amounts in mill."""
 
     id: str
@@ -124,8 +121,7 @@ class Opened:
     files: list[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(msgspec.Struct, frozen=True):
     """An account as operators see it; amounts in mill."""
 
     id: str
@@ -137,8 +133,7 @@ class Known:
     suspended_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Paid:
+class Paid(msgspec.Struct, frozen=True):
     """A payment as operators see it; `owed_mill` went back and could not be taken yet."""
 
     id: str
@@ -159,8 +154,7 @@ class Paid:
     paid_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
+class _Seen(msgspec.Struct, frozen=True):
     """A task that fits, or the last that was looked at where as many were as may be."""
 
     id: str

@@ -13,14 +13,14 @@ The order of locks is account, lane, task; a task's row is never waited for behi
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+
+import msgspec
 
 from darkroom import config
 from darkroom.storage.database import Asked, Transaction
 
 
-@dataclass(frozen=True, slots=True)
-class Lane:
+class Lane(msgspec.Struct, frozen=True):
     """What a submit must know of an account, while it is locked."""
 
     account_id: str
@@ -38,8 +38,7 @@ class Lane:
         return max(0, self.running_max - self.admitted) + max(0, queue)
 
 
-@dataclass(frozen=True, slots=True)
-class _Short:
+class _Short(msgspec.Struct, frozen=True):
     account_id: str
 
 

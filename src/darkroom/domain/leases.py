@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from darkroom import config, errors
 from darkroom.domain import assets, lanes, ledger, rates, usage, webhooks
@@ -13,16 +14,14 @@ from darkroom.domain.kinds.table import KINDS
 from darkroom.storage.database import Transaction, jsonb
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True):
     """What a worker can run: its models, and those of them that need no loading now."""
 
     models: Sequence[str]
     loaded: Collection[str] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(msgspec.Struct, frozen=True):
     """One task leased to a worker; the attempt number fences every later write."""
 
     id: str
@@ -52,14 +51,12 @@ class Claim:
 _OWN = ("prompt", "negative_prompt", "seed", "image_number", "aspect_ratio", "resolution")
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
+class _Kept(msgspec.Struct, frozen=True):
     id: str
     is_canceled: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Id:
+class _Id(msgspec.Struct, frozen=True):
     id: str
 
 

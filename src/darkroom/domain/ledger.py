@@ -18,9 +18,7 @@ that close several in different orders deadlock.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
@@ -37,8 +35,7 @@ TYPES = ("hold", "settle", *RARE_TYPES)
 GRANT_MILL_MAX = 10_000_000_000 * MILL_PER_CREDIT
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """One movement of credits, in mill; the three amounts sum to zero."""
 
     id: int
@@ -54,8 +51,7 @@ class Entry:
     created_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(msgspec.Struct, frozen=True):
     """Credits to reserve: the hold's id is the id of the task that will close it.
 
     `origin_id` names the key whose spend limit it counts against, None where there is none.
@@ -67,8 +63,7 @@ class Hold:
     origin_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(msgspec.Struct, frozen=True):
     """Which movements; None means any. `until` is not within."""
 
     type: str | None = None
@@ -76,8 +71,7 @@ class Filter:
     until: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True):
     """Something the audit found wrong: which check, about what, and how."""
 
     check: str
@@ -85,8 +79,7 @@ class Finding:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
+class Totals(msgspec.Struct, frozen=True):
     """How much of everything the audit looked at; amounts in mill."""
 
     accounts: int
@@ -101,8 +94,7 @@ class Totals:
     held_mill: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(msgspec.Struct, frozen=True):
     subject: str
     detail: str
 
@@ -188,7 +180,7 @@ async def statement(
         before_at=before_at,
         before_id=before_id,
         rows_max=rows_max,
-        **dataclasses.asdict(wanted),
+        **msgspec.structs.asdict(wanted),
     )
 
 

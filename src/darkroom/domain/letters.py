@@ -7,9 +7,10 @@ hash stays when the letter has gone.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple
+
+import msgspec
 
 from darkroom import config, ids
 from darkroom.domain import links
@@ -71,8 +72,7 @@ _FORMS: Mapping[Kind, _Form] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+class Claimed(msgspec.Struct, frozen=True):
     """A letter leased to a daemon; `number` fences what is recorded of the attempt."""
 
     id: str
@@ -86,8 +86,7 @@ class Claimed:
     is_late: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
+class Letter(msgspec.Struct, frozen=True):
     """A letter as the operator sees it; `link` as long as it does something and is not sent."""
 
     id: str
@@ -102,8 +101,7 @@ class Letter:
     ended_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Gone:
+class _Gone(msgspec.Struct, frozen=True):
     total: int
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
+
+import msgspec
 
 from darkroom.domain.sessions import hash_of
 from darkroom.storage.database import Transaction, jsonb
@@ -28,8 +29,7 @@ SECONDS: Mapping[str, int] = {
 _REPLACING = ("register", "invite", "verify", "reset", "sign_in")
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(msgspec.Struct, frozen=True):
     """What a link is for; `at_seconds` is the moment at which it was looked up."""
 
     purpose: Purpose
@@ -40,8 +40,7 @@ class Link:
     at_seconds: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Gone:
+class _Gone(msgspec.Struct, frozen=True):
     total: int
 
 

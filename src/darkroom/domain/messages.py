@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from darkroom import signing
 from darkroom.domain import dialects, spellings, tasks, webhook_secrets
@@ -11,8 +12,7 @@ from darkroom.domain.deliveries import Claimed
 from darkroom.storage.database import Transaction
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True):
     """One attempt at a delivery as it is sent."""
 
     delivery: Claimed
@@ -20,8 +20,7 @@ class Message:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(msgspec.Struct, frozen=True):
     """What deliveries tell of: their tasks as they are now, and the secrets of their accounts."""
 
     task_of: Mapping[tuple[str, str], tasks.Task]

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, cast
 
+import msgspec
+
 from darkroom.domain import readings
 from darkroom.domain.phrases import Phrases
 from darkroom.errors import ConfigInvalid
@@ -24,8 +26,7 @@ PATTERN_WAYS_MAX = 20_000
 WITHIN_CHARACTERS = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(msgspec.Struct, frozen=True):
     """A rule that a text falls under, the field that the text came in, and the rule's mode."""
 
     rule: str
@@ -33,8 +34,7 @@ class Match:
     mode: Mode
 
 
-@dataclass(frozen=True, slots=True)
-class _Rule:
+class _Rule(msgspec.Struct, frozen=True):
     name: str
     mode: Mode
     terms: frozenset[str]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from darkroom.storage.database import Transaction
 
@@ -17,8 +18,7 @@ _LOOKED_AT_MAX = 1_000
 _BAND_BITS = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True):
     """The task that made a file; its id None for whoever does not own it.
 
     `source` is the digital source type that its backend noted; `distance` counts the bits in which

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated
 
@@ -19,8 +18,7 @@ CENTS_MIN = 50
 CENTS_MAX = 99_999_999
 
 
-@dataclass(frozen=True, slots=True)
-class Package:
+class Package(msgspec.Struct, frozen=True):
     """Credits for sale; `mill` is all that is bought, the bonus included."""
 
     key: str

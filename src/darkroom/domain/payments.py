@@ -9,8 +9,9 @@ given back. No balance goes below zero for it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from darkroom import errors, ids
 from darkroom.domain import accounts
@@ -23,8 +24,7 @@ OPEN_MAX = 20
 _ROWS_MAX = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Payment:
+class Payment(msgspec.Struct, frozen=True):
     """One payment as its owner sees it; `package` is what was bought, as it was offered then."""
 
     id: str
@@ -60,8 +60,7 @@ class Payment:
         return f"{'TEST' if self.is_test else 'DR'}-{self.receipt_number:06d}"
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(msgspec.Struct, frozen=True):
     """A payment that is being looked at; `number` fences what the look brings."""
 
     id: str
@@ -74,8 +73,7 @@ class Due:
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(msgspec.Struct, frozen=True):
     """How a payment stands by Stripe; the cents are all that went back until now."""
 
     status: str
@@ -84,8 +82,7 @@ class Told:
     dispute: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(msgspec.Struct, frozen=True):
     """An event of Stripe's: which payment it is about, by whichever name it says."""
 
     event_id: str
@@ -95,13 +92,11 @@ class Heard:
     intent_id: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Id:
+class _Id(msgspec.Struct, frozen=True):
     id: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Owed:
+class _Owed(msgspec.Struct, frozen=True):
     mill: int
 
 

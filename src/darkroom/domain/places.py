@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from darkroom import config
 from darkroom.storage.database import Transaction
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """Where a waiting task stands, counted up to `QUEUE_COUNTED_MAX`.
 
     `is_minimum`: more may come before it, since it is parked or stands farther back than is

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
+
+import msgspec
 
 from darkroom import errors
 from darkroom.domain import (
@@ -176,7 +177,7 @@ async def _locked(tx: Transaction, account_id: str) -> Account:
 
 
 def _limits(account: Account) -> dict[str, Any]:
-    names = [one.name for one in dataclasses.fields(Limits)]
+    names = [one.name for one in msgspec.structs.fields(Limits)]
     return {name: getattr(account, name) for name in names}
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from darkroom import errors
 from darkroom.domain.leases import Claim
 from darkroom.storage.database import Transaction
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(msgspec.Struct, frozen=True):
     picture: bytes | None
 
 

@@ -6,8 +6,9 @@ counted, and what is more is said to be more.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from darkroom import config
 from darkroom.storage.database import Transaction
@@ -16,8 +17,7 @@ from darkroom.storage.database import Transaction
 COUNTED_MAX = 2_000
 
 
-@dataclass(frozen=True, slots=True)
-class Overview:
+class Overview(msgspec.Struct, frozen=True):
     """The whole queue: queued tasks are counted up to the bound, parked and running ones all."""
 
     queued: int
@@ -37,8 +37,7 @@ class Overview:
         return self.queued >= COUNTED_MAX
 
 
-@dataclass(frozen=True, slots=True)
-class OfModel:
+class OfModel(msgspec.Struct, frozen=True):
     """What waits and runs of a model; `wait_seconds` is an estimate of when all of it has begun.
 
     `slots` of living workers serve the model, beside others that they serve. `is_minimum`: more of
@@ -55,8 +54,7 @@ class OfModel:
     is_minimum: bool
 
 
-@dataclass(frozen=True, slots=True)
-class OfAccount:
+class OfAccount(msgspec.Struct, frozen=True):
     """What waits and runs of an account; `oldest_at` among what was counted."""
 
     account_id: str
@@ -68,8 +66,7 @@ class OfAccount:
     oldest_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(msgspec.Struct, frozen=True):
     """How many tasks failed with a code in the last hour, and what the last of them said."""
 
     code: int

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from darkroom.storage.database import Transaction
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
+class Rate(msgspec.Struct, frozen=True):
     """One version of a price: whole mill a unit of one model and kind, from an instant on.
 
     Of tokens `mill` is for those that are answered, `input_mill` for those that are read.
@@ -26,8 +26,7 @@ class Rate:
     input_mill: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True):
     """A price as the catalogue asks for it, before it has a version."""
 
     model: str
@@ -37,8 +36,7 @@ class Asked:
     input_mill: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Amount:
+class Amount(msgspec.Struct, frozen=True):
     """What one task makes or uses, in everything that a price may be for."""
 
     pixels: int = 0

@@ -6,9 +6,9 @@ import hashlib
 import hmac
 import re
 import secrets
-from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
 import pyotp
 
 from darkroom import errors
@@ -25,8 +25,7 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _RECOVERY_CHARS, _GROUP_CHARS = 16, 4
 
 
-@dataclass(frozen=True, slots=True)
-class SecondFactor:
+class SecondFactor(msgspec.Struct, frozen=True):
     """An account's secret; in force since `confirmed_at`. `step` is the time step of now."""
 
     account_id: str
@@ -37,18 +36,15 @@ class SecondFactor:
     codes_left: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
+class _Step(msgspec.Struct, frozen=True):
     last_step: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Used:
+class _Used(msgspec.Struct, frozen=True):
     hash: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class _Removed:
+class _Removed(msgspec.Struct, frozen=True):
     account_id: str
 
 

@@ -6,15 +6,15 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from darkroom import config, ids
 from darkroom.storage.database import Transaction
 
 
-@dataclass(frozen=True, slots=True)
-class Visitor:
+class Visitor(msgspec.Struct, frozen=True):
     """A signed-in account as its pages need it; amounts in mill."""
 
     hash: bytes
@@ -32,8 +32,7 @@ class Visitor:
     is_due: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(msgspec.Struct, frozen=True):
     """One session as its owner sees it; `agent` is what the browser calls itself."""
 
     id: str
@@ -44,8 +43,7 @@ class Session:
     expires_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class _Gone:
+class _Gone(msgspec.Struct, frozen=True):
     total: int
 
 

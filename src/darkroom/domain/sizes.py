@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import math
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from darkroom import errors
 
@@ -26,8 +27,7 @@ _KILO = re.compile(r"(\d{1,2})k", re.IGNORECASE)
 _PIXELS = re.compile(r"(\d{1,5})\s?[x×*]\s?(\d{1,5})", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
+class Size(msgspec.Struct, frozen=True):
     """A picture's width and height in pixels."""
 
     width: int

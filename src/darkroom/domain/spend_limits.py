@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from darkroom import errors
 from darkroom.domain import ledger
 from darkroom.storage.database import Asked, Transaction
 
 
-@dataclass(frozen=True, slots=True)
-class Spending:
+class Spending(msgspec.Struct, frozen=True):
     """The spend limit of a key, and what is used of it in its period, in mill.
 
     A key shares its limit with those that it was rotated from and into: they have one `origin_id`.

@@ -6,15 +6,15 @@ waiting tasks then end one by one, each with its refund, and what runs is left t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from darkroom import errors
 from darkroom.storage.database import Transaction
 
 
-@dataclass(frozen=True, slots=True)
-class Suspension:
+class Suspension(msgspec.Struct, frozen=True):
     """Since when an account is suspended and why; both None: it is not."""
 
     account_id: str
@@ -24,13 +24,11 @@ class Suspension:
     is_emptying: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Id:
+class _Id(msgspec.Struct, frozen=True):
     id: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
+class _Waiting(msgspec.Struct, frozen=True):
     account_id: str
     id: str | None
 

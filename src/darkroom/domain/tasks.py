@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from darkroom import errors, ids
 from darkroom.domain import idempotency_keys, lanes, ledger, paces, places, spend_limits
@@ -27,8 +27,7 @@ TRANSITIONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
+class Submission(msgspec.Struct, frozen=True):
     """One accepted request, priced: `count` tasks, task n with seed + n.
 
     With an idempotency key it is done once; `fingerprint` tells whether it is the same again.
@@ -67,8 +66,7 @@ class Submission:
         return self.price_mill * self.count
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(msgspec.Struct, frozen=True):
     """A submission that became tasks, now or, when it is `replayed`, an earlier time."""
 
     id: int
@@ -81,8 +79,7 @@ Refused = errors.InsufficientCredits | errors.QueueFull
 Outcome = Batch | Refused | errors.IdempotencyConflict
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(msgspec.Struct, frozen=True):
     """One task as its owner may see it; amounts in mill, `progress` 0 to 1."""
 
     id: str
@@ -125,8 +122,7 @@ class Task:
         return None if self.preview_at is None else int(self.preview_at.timestamp() * 1000)
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True):
     """What a batch was asked to make; `input` has the fields, and the files that they name."""
 
     id: int
@@ -137,13 +133,11 @@ class Asked:
     created_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class _Number:
+class _Number(msgspec.Struct, frozen=True):
     id: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Id:
+class _Id(msgspec.Struct, frozen=True):
     id: str
 
 

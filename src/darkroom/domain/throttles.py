@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+
+import msgspec
 
 from darkroom import errors
 from darkroom.storage.database import Transaction
@@ -11,8 +12,7 @@ from darkroom.storage.database import Transaction
 _MINUTE, _HOUR = 60, 3_600
 
 
-@dataclass(frozen=True, slots=True)
-class Throttle:
+class Throttle(msgspec.Struct, frozen=True):
     """So many tries at once, which come back within so many seconds (an hour at most)."""
 
     name: str
@@ -33,8 +33,7 @@ CODE = Throttle("code", 20, _HOUR)
 ISSUER_FROM = Throttle("issuer from", 60, 10 * _MINUTE)
 
 
-@dataclass(frozen=True, slots=True)
-class _Wait:
+class _Wait(msgspec.Struct, frozen=True):
     seconds: int
 
 

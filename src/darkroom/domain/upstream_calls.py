@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from darkroom import errors, ids
 from darkroom.domain.leases import Claim
@@ -15,8 +16,7 @@ DOUBTFUL = "in doubt"
 _ABANDONED_MAX = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Going:
+class Going(msgspec.Struct, frozen=True):
     """A call that goes on: its id, which is the key that was sent, and what is known of it."""
 
     id: str
@@ -24,8 +24,7 @@ class Going:
     remote_id: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamCall:
+class UpstreamCall(msgspec.Struct, frozen=True):
     """A call as operators see it; `is_billed` is None where nobody knows.
 
     `cost_micro` is in millionths of a US dollar, None where the service does not tell.
@@ -50,8 +49,7 @@ class UpstreamCall:
         return self.is_billed is None and self.state in ("failed", "canceled", "unknown")
 
 
-@dataclass(frozen=True, slots=True)
-class Spent:
+class Spent(msgspec.Struct, frozen=True):
     """What a backend's calls came to; `doubtful` of them may have cost something more."""
 
     backend: str

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, TypeVar
+
+import msgspec
 
 from darkroom import config
 from darkroom.domain import api_keys
@@ -20,8 +21,7 @@ RANGES = {"24h": (1, 24), "7d": (24, 7), "30d": (24, 30), "90d": (24, 90)}
 _STEP = 2**0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Percentiles:
+class Percentiles(msgspec.Struct, frozen=True):
     """Durations in milliseconds that half, 95 and 99 of a hundred kept to, within a tenth or so."""
 
     p50: float
@@ -29,8 +29,7 @@ class Percentiles:
     p99: float
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(msgspec.Struct, frozen=True):
     """One hour or day: requests by outcome and their durations, ended tasks, credits charged.
 
     `refused`: the caller's doing; `failed`: the server's. `models` has (tasks, mill) of
@@ -48,8 +47,7 @@ class Moment:
     models: Mapping[str, tuple[int, int]]
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(msgspec.Struct, frozen=True):
     """How many requests were refused with this status and code, or tasks failed with this code."""
 
     status: int | None
@@ -57,8 +55,7 @@ class Code:
     total: int
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+class Model(msgspec.Struct, frozen=True):
     """What was made with one model; `runs` are the times from start to end of what succeeded."""
 
     model: str
@@ -68,8 +65,7 @@ class Model:
     runs: Percentiles | None
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(msgspec.Struct, frozen=True):
     """What was asked with one API key; without a name: from the console, or a key of long ago."""
 
     api_key_id: str | None
@@ -81,8 +77,7 @@ class Key:
     charged_mill: int
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(msgspec.Struct, frozen=True):
     """An account's usage over a range; a list is sorted by what there is most of."""
 
     moments: Sequence[Moment]
@@ -97,13 +92,11 @@ class Usage:
         return sum(map(of, self.moments))
 
 
-@dataclass(frozen=True, slots=True)
-class _Start:
+class _Start(msgspec.Struct, frozen=True):
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class _Calls:
+class _Calls(msgspec.Struct, frozen=True):
     summed_by: str
     starts_at: datetime
     outcome: str
@@ -114,8 +107,7 @@ class _Calls:
     refused: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Latencies:
+class _Latencies(msgspec.Struct, frozen=True):
     starts_at: datetime
     steps: list[int]
     requests: list[int]
@@ -135,8 +127,7 @@ class _Tasks(NamedTuple):
     charged_mill: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Sums:
+class _Sums(msgspec.Struct, frozen=True):
     summed_by: str
     starts_at: datetime | None
     has_succeeded: list[bool]
@@ -153,8 +144,7 @@ class _Sums:
         return [*map(_Tasks, *columns, self.api_key_ids, self.tasks, self.charged_mill)]
 
 
-@dataclass(frozen=True, slots=True)
-class _Done:
+class _Done(msgspec.Struct, frozen=True):
     total: int
 
 

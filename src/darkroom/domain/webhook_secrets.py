@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from darkroom import signing
 from darkroom.domain import accounts
 from darkroom.storage.database import Transaction
 
 
-@dataclass(frozen=True, slots=True)
-class Secret:
+class Secret(msgspec.Struct, frozen=True):
     """One live secret; the current one of an account has no end."""
 
     account_id: str

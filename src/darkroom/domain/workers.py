@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from darkroom import config
 from darkroom.storage.database import Transaction
 
 
-@dataclass(frozen=True, slots=True)
-class Worker:
+class Worker(msgspec.Struct, frozen=True):
     """One worker, its `state` alive, ended or lost, and how many tasks it is `running`.
 
     `models` are those that it serves, `loaded` those that its children hold.
@@ -28,8 +28,7 @@ class Worker:
     loaded: list[str]
 
 
-@dataclass(frozen=True, slots=True)
-class _Gone:
+class _Gone(msgspec.Struct, frozen=True):
     total: int
 
 

@@ -7,9 +7,10 @@ import logging
 import shutil
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
+
+import msgspec
 
 from darkroom import config, credentials, errors, media
 from darkroom.domain import assets, failures, leases
@@ -27,8 +28,7 @@ _log = logging.getLogger(__name__)
 _RETRY_SECONDS = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Tools:
+class Tools(msgspec.Struct, frozen=True):
     """What every attempt of a worker uses."""
 
     database: Database
@@ -55,8 +55,7 @@ class Runner(Protocol):
         """End it now."""
 
 
-@dataclass(slots=True)
-class Attempt:
+class Attempt(msgspec.Struct):
     """A claimed task on its way through a backend."""
 
     claimed: leases.Claim
@@ -79,7 +78,7 @@ class Attempt:
     # Its owner canceled it, so that its end is ours to write; else a stop means a lost lease.
     is_canceled: bool = False
     fetching: asyncio.Task[dict[str, list[str]]] | None = None
-    notes: dict[str, Any] = field(default_factory=dict)
+    notes: dict[str, Any] = msgspec.field(default_factory=dict)
     # Why it ended, unless it ended well.
     error: errors.TaskError | None = None
     # How long it took from its claim to its end; None unless it ended well.

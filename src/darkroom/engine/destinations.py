@@ -11,8 +11,9 @@ from __future__ import annotations
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from darkroom import config
 from darkroom.domain.deliveries import Destination
@@ -22,8 +23,7 @@ REST_SECONDS_MIN = 5.0
 REST_SECONDS_MAX = 300.0
 
 
-@dataclass(slots=True)
-class _Failing:
+class _Failing(msgspec.Struct):
     failures: int = 0
     rests_until: float = 0.0
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 import httpx
+import msgspec
 
 from darkroom import config, errors
 from darkroom.domain import upstream_calls
@@ -28,8 +28,7 @@ _SHARE_TO_STOP, _SECONDS_TO_STOP = 0.05, 1.0
 _Told = float | contract.Preview | contract.Output
 
 
-@dataclass(frozen=True, slots=True)
-class Means:
+class Means(msgspec.Struct, frozen=True):
     """What every errand of a worker uses."""
 
     database: Database

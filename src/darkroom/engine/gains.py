@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import statistics
 from collections import deque
-from dataclasses import dataclass, field
+
+import msgspec
 
 from darkroom.domain.leases import Claim
 
@@ -21,14 +22,13 @@ def _kept() -> deque[float]:
     return deque(maxlen=_KEPT)
 
 
-@dataclass(slots=True)
-class _Known:
+class _Known(msgspec.Struct):
     """Seconds a task, alone and together; `count_max` of the `together_max` that are left."""
 
     together_max: int
     count_max: int
-    alone: deque[float] = field(default_factory=_kept)
-    together: deque[float] = field(default_factory=_kept)
+    alone: deque[float] = msgspec.field(default_factory=_kept)
+    together: deque[float] = msgspec.field(default_factory=_kept)
     asked: int = 0
 
     @property

@@ -7,12 +7,12 @@ import email.utils
 import logging
 import random
 import ssl
-from dataclasses import dataclass
 from email.headerregistry import Address
 from email.message import EmailMessage
 from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
+import msgspec
 
 from darkroom import errors
 from darkroom.config import Config
@@ -35,8 +35,7 @@ _HERE = frozenset({"localhost", "127.0.0.1", "::1"})
 _LATE = "It could not be sent in time."
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
+class Server(msgspec.Struct, frozen=True):
     """The mail server of `DARKROOM_SMTP_URL`, and who writes."""
 
     scheme: str

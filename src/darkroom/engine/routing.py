@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from darkroom import errors
 from darkroom.domain.catalogue import Served
@@ -19,8 +20,7 @@ _REST_SECONDS_MAX = 300.0
 _SHARE = 0.3
 
 
-@dataclass(slots=True)
-class _Health:
+class _Health(msgspec.Struct):
     """How a backend has done lately for one model."""
 
     failures: int = 0

@@ -1,4 +1,4 @@
-"""The way to rows: pooled connections, transactions, and named queries answering dataclasses."""
+"""The way to rows: pooled connections, transactions, and named queries answering structs."""
 
 from __future__ import annotations
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+import msgspec
 
 from darkroom import errors, ids, media
 
@@ -15,8 +16,7 @@ _NAME = re.compile(r"[0-9a-z]{32}\.(?P<extension>[a-z0-9]{2,5})")
 _CHUNK_BYTES = 2**20
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(msgspec.Struct, frozen=True):
     """What is known of a stored file: its bytes, and when it was stored, in seconds of POSIX."""
 
     size: int

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
+import msgspec
 import psycopg
 
 from darkroom import errors
@@ -20,8 +20,7 @@ _LOCK_PAUSE_SECONDS = 0.1
 _ANSWER_SECONDS_MAX = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class Migration:
+class Migration(msgspec.Struct, frozen=True):
     """One numbered file of the schema's history."""
 
     version: int

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass
 from importlib import resources
+
+import msgspec
 
 _NAME = re.compile(r"^-- name: (?P<name>[a-z_]+\.[a-z_]+)(?: \(caller\))?$", re.MULTILINE)
 _PARAMETER = re.compile(r"%\((?P<name>\w+)\)s")
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(msgspec.Struct, frozen=True):
     """A statement as PostgreSQL prepares it, `parameters` in the order of its `$1`, `$2`, …"""
 
     text: bytes

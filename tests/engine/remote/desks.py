@@ -7,12 +7,13 @@ import contextlib
 import shutil
 import types
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
 import psycopg
+from msgspec.structs import replace
 
 from darkroom import ids
 from darkroom.domain import leases, rates, tasks, upstream_calls

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import fnmatch
 import io
 import json
@@ -18,6 +17,7 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
+import msgspec
 from PIL import Image
 
 from darkroom import ids
@@ -246,7 +246,7 @@ class Story:
             )
         outbound = Outbound(["localhost"])
         async with outbound, httpx.AsyncClient() as http:
-            claim = dataclasses.replace(claim, has_provenance=False)
+            claim = msgspec.structs.replace(claim, has_provenance=False)
             errand = Errand(self.remote, claim, Means(database, outbound, http), 60)
             files = Disk(self.folder / "files")
             tools = Tools(database, files, outbound, Marker(database, None), self.folder / "work")

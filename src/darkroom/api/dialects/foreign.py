@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec.structs
@@ -27,8 +26,7 @@ _NUMBERS = frozenset({"image_number", "video_number", "duration", "seed", "deadl
 _NUMBER = re.compile(r"(\d{1,10})s?")
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
+class Words(msgspec.Struct, frozen=True):
     """The fields of another wire.
 
     `names` are ours by theirs; `shaped` are those that become several of ours. Of `hints` nothing
@@ -36,20 +34,19 @@ class Words:
     anyway, and is refused otherwise.
     """
 
-    names: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, str] = msgspec.field(default_factory=dict)
     shaped: Collection[str] = ()
     hints: Collection[str] = ()
-    fixed: Mapping[str, Collection[Any]] = field(default_factory=dict)
+    fixed: Mapping[str, Collection[Any]] = msgspec.field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class Asked:
+class Asked(msgspec.Struct):
     """A request of another wire: a kind, a model's key, fields, and what those are called there."""
 
     kind: Kind
     model: str
     fields: dict[str, Any]
-    names: dict[str, str] = field(default_factory=dict)
+    names: dict[str, str] = msgspec.field(default_factory=dict)
 
     def usual_seconds(self, call: Call, seconds: int) -> None:
         """Ask for a clip of so many seconds, or of the shortest that the model makes."""

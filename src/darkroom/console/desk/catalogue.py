@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any, get_args
@@ -30,8 +29,7 @@ _OF_TOKENS = ("input_credits", "tokens_max")
 _EDITED = {SET: "edited", HIDE: "hidden", FILE: "as the file says"}
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(msgspec.Struct, frozen=True):
     """One model of the list."""
 
     key: str
@@ -42,8 +40,7 @@ class Line:
     to_come: Sequence[Edit]
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
+class Input(msgspec.Struct, frozen=True):
     """One field of an offer's form, with what it holds."""
 
     name: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 import msgspec
@@ -14,8 +13,7 @@ VARIABLE_CHARS_MAX = 100
 _RATIOS = ("16:9", "9:16", "1:1")
 
 
-@dataclass(frozen=True, slots=True)
-class Variable:
+class Variable(msgspec.Struct, frozen=True):
     """Words that a template takes: what they are, and what stands there when none are sent."""
 
     key: str
@@ -23,8 +21,7 @@ class Variable:
     usual: str
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(msgspec.Struct, frozen=True):
     """One effect: how many pictures it takes, and the request for a clip that it stands for.
 
     `prompt` has a place for each variable, `{key}`. With one picture it is image-to-video, with

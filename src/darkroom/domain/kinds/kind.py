@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -85,8 +84,7 @@ class Submit(msgspec.Struct, kw_only=True, omit_defaults=True):
         """Raise `BadParameter` where fields do not fit each other."""
 
 
-@dataclass(frozen=True, slots=True)
-class Files:
+class Files(msgspec.Struct, frozen=True):
     """A field of addresses of input files, one or, where its type is a list, several."""
 
     count_max: int
@@ -106,8 +104,7 @@ class Files:
         return f"only support {media.SPOKEN[self.sort]} type"
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(msgspec.Struct, frozen=True):
     """One kind of generation.
 
     `outputs` is the status field that lists the results; `count_field` the input field that says
@@ -131,7 +128,7 @@ class Kind:
     example: Mapping[str, Any]
     texts: tuple[str, ...] = ()
     count_field: str | None = None
-    files: Mapping[str, Files] = field(default_factory=dict)
+    files: Mapping[str, Files] = msgspec.field(default_factory=dict)
     size: tuple[str, str] | None = None
     is_ratio_open: bool = False
     told: tuple[str, ...] = ()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import msgspec
@@ -22,8 +21,7 @@ TURNS_MAX = 60
 TURN_CHARS_MAX = 2000
 
 
-@dataclass(frozen=True, slots=True)
-class Speaker:
+class Speaker(msgspec.Struct, frozen=True):
     """Who speaks in podcasts: a name, a gender, a language, and the voice of text-to-audio."""
 
     name: str

@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from darkroom.engine.backends.contract import Context
 from darkroom.engine.backends.pictures import Pixels
@@ -285,7 +286,7 @@ def _joined(shots: Sequence[Shot], fps: float) -> list[Shot]:
     for shot in shots:
         last = joined[-1] if joined else None
         if last and last.text == shot.text and shot.start - last.end < _TOGETHER_SECONDS * fps:
-            joined[-1] = msgspec.structs.replace(last, end=shot.end)
+            joined[-1] = replace(last, end=shot.end)
         else:
             joined.append(shot)
     return joined
