@@ -149,6 +149,22 @@ def test_a_darkroom_asks_another_for_a_clip(client, ground, other_ground) -> Non
     _check_books(ground, other_ground)
 
 
+def test_what_another_darkroom_shows_of_a_task_is_shown_on(client) -> None:
+    body = {"model": "HOUSE", "prompt": "waves", "duration": 5, "resolution": "640x360"}
+    answer = client.post("/v1/generation/text-to-video", json=body).json()["data"]
+    status = f"/v1/generation/{answer['task_id']}/status"
+
+    def shown() -> bytes | None:
+        task = client.get(status).json()["data"]
+        assert task["task_status"] in ("PENDING", "PROCESSING"), task
+        found = client.get(task["preview_url"]) if "preview_url" in task else None
+        return found.content if found is not None and found.status_code == 200 else None
+
+    with Image.open(io.BytesIO(wait_until(shown, what="a preview"))) as picture_of_it:
+        assert (picture_of_it.format, picture_of_it.size) == ("JPEG", (512, 288))
+    client.post(f"/v1/generation/{answer['task_id']}/cancel").raise_for_status()
+
+
 @pytest.mark.parametrize("wire", _WIRES)
 def test_a_darkroom_asks_another_by_the_wire_of_others_and_pays_once(
     client, ground, other_ground, wire

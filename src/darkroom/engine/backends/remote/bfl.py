@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qs, urldefrag
 
 from darkroom import errors
-from darkroom.engine.backends.contract import Call, Errand, Input, Output
+from darkroom.engine.backends.contract import Call, Errand, Input, Output, Preview
 from darkroom.engine.backends.remote import answers, core, descriptions, inputs
 from darkroom.engine.backends.remote.fitting import fit
 from darkroom.engine.backends.remote.line import Line, sentence
@@ -42,7 +42,7 @@ class BlackForestLabs:
 
     def run(
         self, given: Input, options: Mapping[str, Any], errand: Errand
-    ) -> AsyncIterator[float | Output]:
+    ) -> AsyncIterator[float | Preview | Output]:
         """Yield the progress and the results of a task."""
         return core.run(self, given, options, errand)
 

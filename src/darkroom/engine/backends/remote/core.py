@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from darkroom import errors
-from darkroom.engine.backends.contract import Call, Canceled, Errand, Input, Output
+from darkroom.engine.backends.contract import Call, Canceled, Errand, Input, Output, Preview
 from darkroom.engine.backends.remote import results
 from darkroom.engine.backends.remote.line import Line, Lost
 from darkroom.engine.backends.remote.options import Options
@@ -32,19 +32,24 @@ _PAUSE_GROWTH = 1.3
 # Times that a request is sent in one attempt, and looks in a row that may fail.
 _SENDS_MAX = 3
 _LOOKS_FAILED_MAX = 8
+_PREVIEW_SECONDS_MAX = 5.0
 _MICRO = 1_000_000
 
 
 async def run(
     upstream: Upstream, given: Input, options: Mapping[str, Any], errand: Errand
-) -> AsyncIterator[float | Output]:
+) -> AsyncIterator[float | Preview | Output]:
     """Yield the progress and the results of a task that an upstream makes."""
     line = line_to(upstream, options, errand)
     call, seen = await begin(upstream, given, line)
     if isinstance(seen, str):
-        remote_id = seen
+        remote_id, shown = seen, ""
         async for seen in _followed(upstream, remote_id, line, call):
             yield seen.progress
+            if seen.preview not in ("", shown):
+                shown = seen.preview
+                if preview := await _preview(shown, line):
+                    yield preview
     assert isinstance(seen, Seen)
     cost_micro = cost_micro_of(seen, line.options)
     try:
@@ -171,6 +176,14 @@ async def _followed(
             await _take_back(upstream, remote_id, line, call)
             raise
         pause = min(pause * _PAUSE_GROWTH, _PAUSE_SECONDS_MAX)
+
+
+async def _preview(path: str, line: Line) -> Preview | None:
+    """What a call looks like so far; None where that is over, or does not come: nobody needs it."""
+    with contextlib.suppress(Lost, errors.TaskError):
+        picture = await line.send("GET", path, seconds_max=_PREVIEW_SECONDS_MAX)
+        return Preview(picture) if isinstance(picture, bytes) else None
+    return None
 
 
 async def _take_back(upstream: Upstream, remote_id: str, line: Line, call: Call) -> None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any, ClassVar
 
 from darkroom import errors
-from darkroom.engine.backends.contract import Call, Errand, Input, Output
+from darkroom.engine.backends.contract import Call, Errand, Input, Output, Preview
 from darkroom.engine.backends.remote import answers, core, descriptions, inputs
 from darkroom.engine.backends.remote.fitting import fit
 from darkroom.engine.backends.remote.line import Line
@@ -57,7 +57,7 @@ class Replicate:
 
     def run(
         self, given: Input, options: Mapping[str, Any], errand: Errand
-    ) -> AsyncIterator[float | Output]:
+    ) -> AsyncIterator[float | Preview | Output]:
         """Yield the progress and the results of a task."""
         return core.run(self, given, options, errand)
 

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any, ClassVar
 
 from darkroom import errors
-from darkroom.engine.backends.contract import Call, Errand, Input, Output
+from darkroom.engine.backends.contract import Call, Errand, Input, Output, Preview
 from darkroom.engine.backends.remote import answers, core, inputs
 from darkroom.engine.backends.remote.fitting import nearest_ratio
 from darkroom.engine.backends.remote.line import Line, Lost, sentence
@@ -62,7 +62,7 @@ class Stability:
 
     def run(
         self, given: Input, options: Mapping[str, Any], errand: Errand
-    ) -> AsyncIterator[float | Output]:
+    ) -> AsyncIterator[float | Preview | Output]:
         """Yield the progress and the results of a task."""
         return core.run(self, given, options, errand)
 

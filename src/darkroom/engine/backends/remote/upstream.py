@@ -29,12 +29,14 @@ class Result:
 class Seen:
     """What a look at a call shows; `results` are there when it is done.
 
+    `preview` is the path of what it looks like so far, another for each new picture.
     `cost_micro` is what it costs in millionths of a US dollar, where the upstream tells. An `error`
     ends it: `is_billed` says whether it costs something all the same, None where nobody knows.
     """
 
     is_begun: bool = True
     progress: float = 0.0
+    preview: str = ""
     results: tuple[Result, ...] = ()
     cost_micro: int | None = None
     error: errors.TaskError | None = None

@@ -11,13 +11,14 @@ import base64
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 import msgspec.structs
 
 from darkroom import errors, media
 from darkroom.domain.kinds.kind import Kind, Submit
 from darkroom.domain.kinds.table import KINDS, defaults
-from darkroom.engine.backends.contract import Call, Errand, Input, Output
+from darkroom.engine.backends.contract import Call, Errand, Input, Output, Preview
 from darkroom.engine.backends.remote import core
 from darkroom.engine.backends.remote.line import Line, Lost, sentence
 from darkroom.engine.backends.remote.options import Options
@@ -76,7 +77,7 @@ class WeryAI(Upstream):
 
     def run(
         self, given: Input, options: Mapping[str, Any], errand: Errand
-    ) -> AsyncIterator[float | Output]:
+    ) -> AsyncIterator[float | Preview | Output]:
         return core.run(self, given, options, errand)
 
     def headers(self, key: str) -> dict[str, str]:
@@ -109,13 +110,18 @@ class WeryAI(Upstream):
             return _done(data, line)
         progress = data.get("progress")
         told = progress / 100 if isinstance(progress, int | float) else 0.0
-        return Seen(is_begun=status not in _WAITING, progress=told)
+        preview = self._preview(remote_id, data)
+        return Seen(is_begun=status not in _WAITING, progress=told, preview=preview)
 
     async def cancel(self, remote_id: str, line: Line) -> bool:
         return False
 
     def explain(self, status: int, body: Any) -> errors.TaskError | None:
         return self._refusal(body) if isinstance(body, dict) and "status" in body else None
+
+    def _preview(self, remote_id: str, data: Mapping[str, Any]) -> str:
+        """The path of what a task looks like so far; the original shows nothing."""
+        return ""
 
     def _more(self, line: Line) -> dict[str, Any]:
         """What a request says beyond the wire of the original."""
@@ -189,6 +195,11 @@ class Darkroom(WeryAI):
             await asyncio.sleep(_STOP_SECONDS)
             data = self._data(await line.send("GET", f"/v1/generation/{remote_id}/status"))
         return _status(data) in _FAILED
+
+    def _preview(self, remote_id: str, data: Mapping[str, Any]) -> str:
+        """It is where it is asked for, whatever address it calls its own."""
+        named = urlsplit(str(data.get("preview_url") or ""))
+        return f"/v1/generation/{remote_id}/preview?{named.query}" if named.path else ""
 
     def _more(self, line: Line) -> dict[str, Any]:
         return {"seed": line.errand.seed}
