@@ -134,5 +134,6 @@ def served(one: Home, workers: int, server_cores: frozenset[int] = frozenset()) 
 
 
 def plain_environment() -> dict[str, str]:
-    """The caller's variables without Darkroom's."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("DARKROOM_")}
+    """The caller's variables without Darkroom's; no balancer waits for notice of an end."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("DARKROOM_")}
+    return kept | {"DARKROOM_NOTICE_SECONDS": "0"}

@@ -73,8 +73,9 @@ class Shell:
 
 
 def shell(folder: Path, **settings: str) -> Shell:
-    """A shell without settings of this machine but those given."""
+    """A shell without settings of this machine but those given; no end is given notice of."""
     kept = {name: value for name, value in os.environ.items() if "DARKROOM" not in name}
+    settings = {"notice_seconds": "0"} | settings
     settings = {f"DARKROOM_{name.upper()}": value for name, value in settings.items()}
     return Shell(folder, {**kept, **settings})
 
