@@ -127,6 +127,17 @@ def test_an_account_is_suspended_and_resumed(darkroom) -> None:
     assert resumed["suspended_at"] is None
 
 
+def test_an_account_is_deleted_by_who_means_it(darkroom) -> None:
+    darkroom("account", "create", "ada@example.com", "--credits", "5")
+    asked = darkroom("account", "delete", "ada@example.com")
+    assert (asked.code, "for good?" in asked.out + asked.err) == (1, True)
+    gone = darkroom("account", "delete", "ada@example.com", "--yes", "--json").json
+    assert gone["balance"] == 5
+    [kept] = darkroom("account", "list", "--json").json
+    assert (kept["account_id"], "ada" in kept["email"]) == (gone["account_id"], False)
+    assert "deleted" in darkroom("account", "resume", kept["email"]).sentence
+
+
 def test_rights_of_an_admin_are_given_and_the_last_keeps_them(darkroom) -> None:
     darkroom("account", "create", "ada@example.com")
     assert darkroom("account", "admin", "ada@example.com", "--json").json["is_admin"] is True

@@ -1,4 +1,4 @@
-"""`darkroom account`: create, list, limit and suspend accounts, and let people in."""
+"""`darkroom account`: create, list, limit, suspend and delete accounts, and let people in."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from darkroom.storage.database import Database
 
 @click.group()
 def account() -> None:
-    """Create, list, limit and suspend accounts, and let people in."""
+    """Create, list, limit, suspend and delete accounts, and let people in."""
 
 
 @account.command()
@@ -174,6 +174,29 @@ def provenance(email: str, off: bool, as_json: bool, **flags: Any) -> None:
     else:
         said = "are signed" if changed.has_provenance else "are not signed"
         click.echo(f"The files that {email} makes {said}.")
+
+
+@account.command()
+@click.argument("email")
+@click.confirmation_option(prompt="Delete the account, its files and its history, for good?")
+@connect.options
+@output.json_option
+def delete(email: str, as_json: bool, **flags: Any) -> None:
+    """Delete the account of EMAIL with all that it made, for good; the books stay."""
+
+    async def story(database: Database) -> Account:
+        async with database.transaction() as tx:
+            found = await connect.find_account(tx, email)
+            await powers.delete_account(tx, acts.CLI, found.id)
+        return found
+
+    gone = connect.run(flags, story)
+    left = ledger.credits_of(gone.available_mill)
+    if as_json:
+        output.document({"account_id": gone.id, "balance": left})
+    else:
+        click.echo(f"Nobody gets into {gone.id} any more; its files and history go within minutes.")
+        click.echo(f"{left} credits were left in it, and stay in the books.")
 
 
 def _tell(one: Suspension, said: str, as_json: bool) -> None:

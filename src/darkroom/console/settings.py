@@ -1,4 +1,4 @@
-"""Settings: an account's address, password and sign-ins, the signing of its files, its sessions."""
+"""Settings: an account's address, password and sign-ins, signing, sessions, and its end."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from darkroom.console import agents, entering, signing_in
 from darkroom.console.visit import Page, Visit
 from darkroom.domain import (
     accounts,
+    erasures,
     identities,
     links,
     passwords,
@@ -38,6 +39,7 @@ async def page(visit: Visit, problem: errors.Refusal | None = None, email: str =
         email=email,
         owner=owner,
         has_provenance=account.has_provenance,
+        available_mill=account.available_mill,
         has_password=owner.password_hash is not None,
         sessions=found,
         readable=agents.readable,
@@ -95,6 +97,19 @@ async def change_provenance(visit: Visit) -> Response:
     return visit.go("/settings#provenance", f"The files that you make from now on {said}.")
 
 
+async def delete(visit: Visit) -> Response:
+    """Delete the account; who asks for it knows its password and writes its address."""
+    try:
+        if (await visit.fields()).get("confirm_email", "").strip() != visit.signed_in.email:
+            raise errors.BadParameter("That is not your e-mail.", field="confirm_email")
+        await entering.prove(visit, "delete_password")
+        async with visit.edge.database.transaction() as tx:
+            await erasures.begin(tx, visit.account_id)
+    except errors.BadParameter as refused:
+        return await page(visit, refused)
+    return visit.go("/login", "Your account is deleted. What you made goes within minutes.")
+
+
 async def close_session(visit: Visit) -> Response:
     """Log one browser out."""
     fields = await visit.fields()
@@ -136,6 +151,7 @@ PAGES = (
     Page("POST", "/settings/email", change_email),
     Page("POST", "/settings/password", change_password),
     Page("POST", "/settings/provenance", change_provenance),
+    Page("POST", "/settings/delete", delete),
     Page("POST", "/settings/sessions/close", close_session),
     Page("POST", "/settings/sessions/close-others", close_others),
 )

@@ -12,6 +12,7 @@ from darkroom.domain import (
     acts,
     api_keys,
     endings,
+    erasures,
     inspections,
     ledger,
     suspensions,
@@ -109,6 +110,12 @@ async def resume(tx: Transaction, actor: Actor, account_id: str) -> Suspension:
     deed = Deed("account.resume", account_id, account_id, _suspended(before), _suspended(after))
     await acts.record(tx, actor, deed)
     return after
+
+
+async def delete_account(tx: Transaction, actor: Actor, account_id: str) -> None:
+    """Delete an account with all that it made; what it paid and what that cost stays."""
+    await erasures.begin(tx, account_id)
+    await acts.record(tx, actor, Deed("account.delete", account_id, account_id))
 
 
 async def revoke_key(tx: Transaction, actor: Actor, named: str) -> list[ApiKey]:

@@ -22,6 +22,8 @@ class Suspension(msgspec.Struct, frozen=True):
     reason: str | None
     # Its waiting tasks are being canceled.
     is_emptying: bool
+    # For ever.
+    is_deleted: bool = False
 
 
 class _Id(msgspec.Struct, frozen=True):
@@ -36,7 +38,7 @@ class _Waiting(msgspec.Struct, frozen=True):
 async def begin(
     tx: Transaction, account_id: str, reason: str, *, cancel_waiting: bool
 ) -> Suspension:
-    """Suspend an account, or change why; an admin's is refused."""
+    """Suspend an account, or change why; an admin's and a deleted one are refused."""
     if not 0 < len(reason.strip()) <= 500:
         raise errors.BadParameter(
             "A suspension needs a reason, in 1 to 500 characters.", field="reason"
@@ -50,14 +52,18 @@ async def begin(
     )
     if found is None:
         raise errors.BadParameter(
-            "An admin's account cannot be suspended: take its admin rights first."
+            "This account cannot be suspended: it is deleted, or an admin's: take its admin rights "
+            "first."
         )
     return found
 
 
 async def end(tx: Transaction, account_id: str) -> Suspension:
     """Let an account ask again; tasks that are still to be canceled are left."""
-    return await tx.one(Suspension, "suspensions.finish", account_id=account_id)
+    ended = await tx.first(Suspension, "suspensions.finish", account_id=account_id)
+    if ended is None:
+        raise errors.BadParameter("This account is deleted: nobody can have it back.")
+    return ended
 
 
 async def get(tx: Transaction, account_id: str) -> Suspension:

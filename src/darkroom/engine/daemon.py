@@ -20,6 +20,7 @@ _SWEEPS: tuple[tuple[float, Callable[[Database], Awaitable[object]]], ...] = (
     (1.0, sweep.expire_tasks),
     (1.0, sweep.fill_lanes),
     (1.0, sweep.empty_suspended),
+    (5.0, sweep.erase_accounts),
     (1.0, reconcile.collect_debts),
     (5.0, sweep.count_usage),
     (30.0, sweep.abandon_calls),

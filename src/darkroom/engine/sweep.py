@@ -19,6 +19,7 @@ from darkroom.domain import (
     call_records,
     deliveries,
     endings,
+    erasures,
     idempotency_keys,
     lanes,
     letters,
@@ -37,6 +38,9 @@ from darkroom.storage.files import Files
 _log = logging.getLogger(__name__)
 # Of rows that are removed or counted, in one transaction.
 _ROWS_MAX = 5_000
+# Of each of an erasure's tables, in one transaction; and such transactions in a row.
+_ROWS_ERASED_MAX = 1_000
+_PARTS_MAX = 10
 _FILES_REMOVED_MAX = 1_000
 _FOLDER_SECONDS_MAX = 86_400.0
 
@@ -78,6 +82,14 @@ async def empty_suspended(database: Database) -> None:
     for account_id, task_id in waiting:
         async with database.transaction() as tx:
             await endings.cancel(tx, account_id, task_id)
+
+
+async def erase_accounts(database: Database) -> None:
+    """Remove what deleted accounts left, a bounded number of rows a transaction."""
+    for _ in range(_PARTS_MAX):
+        async with database.transaction() as tx:
+            if not await erasures.go_on(tx, rows_max=_ROWS_ERASED_MAX):
+                return
 
 
 async def fill_lanes(database: Database) -> None:

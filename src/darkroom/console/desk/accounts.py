@@ -1,4 +1,4 @@
-"""The desk's accounts: found, made, granted credits, limited, suspended, made an admin's."""
+"""The desk's accounts: found, made, granted credits, limited, suspended, deleted, made admins'."""
 
 from __future__ import annotations
 
@@ -156,9 +156,22 @@ async def suspend(visit: Visit) -> Response:
 
 async def resume(visit: Visit) -> Response:
     """End a suspension."""
-    async with visit.edge.database.transaction() as tx:
-        await powers.resume(tx, asking.actor(visit), await _found(tx, visit))
+    try:
+        async with visit.edge.database.transaction() as tx:
+            await powers.resume(tx, asking.actor(visit), await _found(tx, visit))
+    except errors.BadParameter as refused:
+        return await show(visit, refused)
     return _back(visit, "The account may ask again.")
+
+
+async def delete(visit: Visit) -> Response:
+    """Delete an account with all that it made."""
+    try:
+        async with visit.edge.database.transaction() as tx:
+            await powers.delete_account(tx, asking.actor(visit), await _found(tx, visit))
+    except errors.BadParameter as refused:
+        return await show(visit, refused)
+    return _back(visit, "The account is deleted. What it made goes within minutes.")
 
 
 async def set_admin(visit: Visit) -> Response:
@@ -207,6 +220,7 @@ PAGES = (
     Page("POST", f"{_ONE}/limits", limit, "admin"),
     Page("POST", f"{_ONE}/suspend", suspend, "admin"),
     Page("POST", f"{_ONE}/resume", resume, "admin"),
+    Page("POST", f"{_ONE}/delete", delete, "admin"),
     Page("POST", f"{_ONE}/admin", set_admin, "admin"),
     Page("POST", f"{_ONE}/keys/{{key_id}}/revoke", revoke_key, "admin"),
 )

@@ -1,22 +1,25 @@
 -- name: suspensions.begin
--- Suspend an account that is no admin's; since when stays what it was.
+-- Suspend an account that is no admin's and not deleted; since when stays what it was.
 UPDATE accounts SET suspended_at = coalesce(suspended_at, now()), suspended_reason = %(reason)s,
                     emptying_since = CASE WHEN %(cancel_waiting)s::boolean
                                           THEN coalesce(emptying_since, now()) END
  WHERE id = %(account_id)s AND NOT is_admin
+   AND NOT EXISTS (SELECT FROM erasures e WHERE e.account_id = accounts.id)
 RETURNING id AS account_id, suspended_at, suspended_reason AS reason,
           emptying_since IS NOT NULL AS is_emptying;
 
 -- name: suspensions.finish
--- An account may ask again.
+-- An account may ask again, unless it is deleted.
 UPDATE accounts SET suspended_at = NULL, suspended_reason = NULL, emptying_since = NULL
  WHERE id = %(account_id)s
+   AND NOT EXISTS (SELECT FROM erasures e WHERE e.account_id = accounts.id)
 RETURNING id AS account_id, suspended_at, suspended_reason AS reason, false AS is_emptying;
 
 -- name: suspensions.get (caller)
--- Whether an account is suspended.
+-- Whether an account is suspended, or even deleted.
 SELECT id AS account_id, suspended_at, suspended_reason AS reason,
-       emptying_since IS NOT NULL AS is_emptying
+       emptying_since IS NOT NULL AS is_emptying,
+       EXISTS (SELECT FROM erasures e WHERE e.account_id = accounts.id) AS is_deleted
   FROM accounts WHERE id = %(account_id)s;
 
 -- name: suspensions.waiting
