@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import struct
-from dataclasses import dataclass
+
+import msgspec
 
 # What a client says first to be told with each preview whose it is; older ones do not know it.
 GREETING = json.dumps({"type": "feature_flags", "data": {"supports_preview_metadata": True}})
@@ -16,8 +17,7 @@ _WORD = struct.Struct(">I")
 _PLAIN, _TOLD = 1, 4
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(msgspec.Struct, frozen=True):
     """A picture of a prompt that runs, and that prompt's id, if it is said."""
 
     picture: bytes

@@ -7,7 +7,6 @@ import itertools
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,16 +29,14 @@ _PREFIX = "filename_prefix"
 Graph = dict[str, dict[str, Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """An input of a node."""
 
     node: str
     input: str
 
 
-@dataclass(frozen=True, slots=True)
-class Workflow:
+class Workflow(msgspec.Struct, frozen=True):
     """A checked workflow, and where each field goes."""
 
     graph: Graph

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from darkroom import errors
 from darkroom.engine.backends.remote.line import Line, Lost
@@ -16,8 +17,7 @@ _KEPT_MAX = 500
 _DEPTH_MAX = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(msgspec.Struct, frozen=True):
     """What a field takes: JSON types, the values among which to choose, if any, and bounds."""
 
     types: frozenset[str]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from PIL import Image
 
 from darkroom import errors, media
@@ -16,8 +16,7 @@ from darkroom.domain.kinds.image_tools import numbers
 from darkroom.engine.backends.contract import Input
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
+class Picture(msgspec.Struct, frozen=True):
     """A picture to send: its bytes and their type."""
 
     data: bytes

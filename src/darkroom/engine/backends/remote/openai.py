@@ -12,12 +12,12 @@ import base64
 import binascii
 import math
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import httpx
 import msgspec
+from msgspec.structs import replace
 
 from darkroom import errors, media
 from darkroom.engine.backends.contract import Call, Errand, Input, Output, Preview

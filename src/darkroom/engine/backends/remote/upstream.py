@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
+
+import msgspec
 
 from darkroom import errors
 from darkroom.engine.backends.contract import Call, Input
@@ -12,8 +13,7 @@ from darkroom.engine.backends.remote.line import Line
 from darkroom.engine.backends.remote.options import Options
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(msgspec.Struct, frozen=True):
     """One result, at an address or as its bytes; `notes` are worth telling beside it.
 
     Only of a text the media type must be said.
@@ -21,12 +21,11 @@ class Result:
 
     address: str = ""
     data: bytes = b""
-    notes: Mapping[str, Any] = field(default_factory=dict)
+    notes: Mapping[str, Any] = msgspec.field(default_factory=dict)
     media_type: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(msgspec.Struct, frozen=True):
     """What a look at a call shows; `results` are there when it is done.
 
     `preview` is the path of what it looks like so far, another for each new picture.

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 
 from darkroom.engine.backends.synth import backing, harmony, melodies
@@ -33,8 +32,7 @@ _FORCE = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Song:
+class Song(msgspec.Struct, frozen=True):
     """What a song's voice sings: the syllables of each section's lines, and where it may sing."""
 
     syllables: Mapping[str, tuple[int, ...]]
@@ -165,7 +163,7 @@ class _Writer:
         yield Part("lead", lead, tuple(notes), -19.0, 0.06, 0.3)
         if self._players.second:
             doubled = [
-                dataclasses.replace(one, pitch=one.pitch + 12 * (one.pitch <= 76))
+                msgspec.structs.replace(one, pitch=one.pitch + 12 * (one.pitch <= 76))
                 for one in notes
                 if any(s.name == "B'" and _within(one, s, brief.meter) for s in sections)
             ]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
+
+import msgspec
 
 from darkroom.domain.kinds.podcast import SPEAKERS
 from darkroom.engine.backends import pictures, sounds
@@ -139,7 +140,7 @@ def _script(given: Input, context: Context) -> Iterator[Output]:
     turns = podcast.write_script(
         fields["query"], fields["mode"], speakers, context.seed, language=fields["language"]
     )
-    scripts = [dataclasses.asdict(one) for one in turns]
+    scripts = [msgspec.structs.asdict(one) for one in turns]
     path = context.folder / "script.json"
     path.write_text(json.dumps(scripts, ensure_ascii=False, indent=1), encoding="utf-8")
     context.progress(1.0)

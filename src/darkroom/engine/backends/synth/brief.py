@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 
 from darkroom.engine.backends.synth.genres import GENRES, Genre
@@ -71,8 +71,7 @@ _BPM = re.compile(r"\b(\d{2,3})\s*(?:bpm|beats per minute)\b")
 _KEY = re.compile(r"\b(?:in|key of)\s+([A-G])(?:\s*(sharp|flat|#|b|♯|♭))?\s+(major|minor)\b")
 
 
-@dataclass(frozen=True, slots=True)
-class Emotion:
+class Emotion(msgspec.Struct, frozen=True):
     """A mood: its mode, a factor on the tempo, its force and its brightness, 0 to 1."""
 
     mode: str
@@ -97,8 +96,7 @@ EMOTIONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Brief:
+class Brief(msgspec.Struct, frozen=True):
     """What a piece shall be: read from the caller's words, the rest left to the seed."""
 
     genre_name: str

@@ -7,7 +7,7 @@ x begins a tone, - holds it, . rests. Bass lines name a chord's tones: R root, 5
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 Progressions = dict[str, tuple[tuple[str, ...], ...]]
 
@@ -16,8 +16,7 @@ def _bars(*lines: str) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(line.split()) for line in lines)
 
 
-@dataclass(frozen=True, slots=True)
-class Genre:
+class Genre(msgspec.Struct, frozen=True):
     """How a genre goes. `chords` are by section and mode: "A major", "B minor", "bridge major"."""
 
     tempo: int

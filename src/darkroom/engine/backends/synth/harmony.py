@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import itertools
 import re
 from collections.abc import Sequence
+
+import msgspec
 
 from darkroom.engine.backends.synth.score import Chord
 
@@ -67,7 +68,7 @@ def spelled(progression: Sequence[str], tonic: int, beat: float, meter: int) -> 
         length = meter / len(numerals)
         for place, numeral in enumerate(numerals):
             at = beat + number * meter + place * length
-            chords.append(dataclasses.replace(chord(numeral, tonic), beat=at, beats=length))
+            chords.append(msgspec.structs.replace(chord(numeral, tonic), beat=at, beats=length))
     return tuple(chords)
 
 

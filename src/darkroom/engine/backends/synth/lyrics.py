@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from darkroom.engine.backends.synth.phonemes import syllables
 from darkroom.engine.backends.synth.tones import Random
@@ -80,8 +81,7 @@ _DARK_CHORUS = (
 _SPARE = {True: ("sun", "river", "summer", "city"), False: ("night", "winter", "river", "moon")}
 
 
-@dataclass(frozen=True, slots=True)
-class Lyrics:
+class Lyrics(msgspec.Struct, frozen=True):
     """What a song sings: each section's lines, all of it as text, and what found no room."""
 
     lines: Mapping[str, tuple[str, ...]]

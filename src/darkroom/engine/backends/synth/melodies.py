@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from darkroom.engine.backends.synth.harmony import scale_under
 from darkroom.engine.backends.synth.score import Chord, Note, Section
@@ -18,16 +18,14 @@ _PERIODS = {2: "aC", 4: "abaC", 8: "abahabaC"}
 _LEAP_MAX = 9
 
 
-@dataclass(frozen=True, slots=True)
-class Motif:
+class Motif(msgspec.Struct, frozen=True):
     """A bar's figure: when its tones begin, and where they lie, in scale steps from its anchor."""
 
     rhythm: Rhythm
     contour: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
+class Range(msgspec.Struct, frozen=True):
     """Where a melody may go (MIDI pitches), and where a section's centre lies in it, 0 to 1."""
 
     low: int
@@ -253,7 +251,7 @@ def third(note: Note, chords: Sequence[Chord], scale: Sequence[int]) -> Note:
     sounding = chord_at(chords, note.beat)
     classes = sounding.classes[:3] if note.beats >= 0.75 else scale_under(scale, sounding)
     pitch = next(note.pitch + up for up in range(3, 16) if (note.pitch + up) % 12 in classes)
-    return dataclasses.replace(note, pitch=pitch)
+    return msgspec.structs.replace(note, pitch=pitch)
 
 
 def leaps(notes: Sequence[Note]) -> list[float]:

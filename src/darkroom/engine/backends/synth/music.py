@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from darkroom.engine.backends import sounds
@@ -22,8 +21,7 @@ from darkroom.engine.backends.synth.score import Score
 from darkroom.engine.backends.synth.tones import Curve, Random, Wave, count, equalize
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(msgspec.Struct, frozen=True):
     """A finished piece: float32 (samples, 2) at 48 kHz, what it is called, what is told of it."""
 
     sound: Wave
@@ -85,7 +83,7 @@ def _taken_over(brief: Brief, heard: listening.Heard) -> Brief:
         counts = [heard.tempo * times for times in (0.5, 1.0, 2.0)]
         tempo = min(counts, key=lambda one: abs(math.log(one / brief.tempo)))
         tempo = min(max(tempo, briefs.TEMPO_MIN), briefs.TEMPO_MAX)
-    return dataclasses.replace(brief, tempo=tempo, tonic=heard.tonic, mode=mode)
+    return msgspec.structs.replace(brief, tempo=tempo, tonic=heard.tonic, mode=mode)
 
 
 def _told(heard: listening.Heard, taken: Brief) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import re
 import unicodedata
-from dataclasses import dataclass
+
+import msgspec
 
 from darkroom.engine.backends.synth.words import listed
 
@@ -57,8 +58,7 @@ _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?|\d+")
 _OPEN = ("lA", "nu", "mi", "ho", "dA", "lo", "ne", "su")
 
 
-@dataclass(frozen=True, slots=True)
-class Syllable:
+class Syllable(msgspec.Struct, frozen=True):
     """What is sung on one tone: consonants before a vowel, and after it."""
 
     onset: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from darkroom.engine.backends.synth import keys, percussion, plucked, sustained
 from darkroom.engine.backends.synth.brief import Brief
@@ -33,8 +34,7 @@ _SPANS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Players:
+class Players(msgspec.Struct, frozen=True):
     """Who plays what; spans are MIDI pitches, levels dB below full scale."""
 
     lead: str
@@ -44,7 +44,7 @@ class Players:
     comping: str
     second: str = ""
     colour: str = ""
-    drums: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    drums: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     drum_gain: float = 0.0
     comp_level: float = -24.0
     pad_level: float = -27.0

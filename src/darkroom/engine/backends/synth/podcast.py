@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 
 from darkroom.engine.backends import pictures, sounds
@@ -31,16 +30,14 @@ _PLAIN = _ASKING | listed(
 _TOPIC_WORDS_MAX = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Speaker:
+class Speaker(msgspec.Struct, frozen=True):
     """Who takes part: an id of the caller's, and a name to be called by."""
 
     speaker_id: str
     speaker_name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(msgspec.Struct, frozen=True):
     """What one speaker says before the other goes on."""
 
     speaker_id: str
@@ -177,6 +174,6 @@ def voice_script(script: Sequence[Turn], voices_of: Mapping[str, int], context: 
         "duration_seconds": round(len(sound) / sounds.RATE, 2),
         "digital_source_type": pictures.MADE,
         "engine": engine.name,
-        "scripts": [dataclasses.asdict(turn) for turn in script],
+        "scripts": [msgspec.structs.asdict(turn) for turn in script],
     }
     return Output(path, "audio/mpeg", notes=notes)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 _ENGINES = ("espeak-ng", "espeak", "flite")
 _RECOGNIZERS = ("whisper-cli", "whisper-cpp")
@@ -21,8 +22,7 @@ MISSING_RECOGNIZER = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Engine:
+class Engine(msgspec.Struct, frozen=True):
     """A program that speaks, by its name and where it is."""
 
     name: str

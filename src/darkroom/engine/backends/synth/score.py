@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 # The last bars of a piece with `ritard` slow down to this share of the tempo.
 _SLOWEST = 0.78
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(msgspec.Struct, frozen=True):
     """A tone of a MIDI pitch, from a beat on for some beats, from silent 0 to loud 1."""
 
     beat: float
@@ -18,8 +17,7 @@ class Note:
     velocity: float
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(msgspec.Struct, frozen=True):
     """What one instrument plays, and its place in the mix.
 
     `level` is its loudness where it plays, dB below full scale; `pan` -1 left to 1 right; `echo`
@@ -35,8 +33,7 @@ class Part:
     ducked: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Chord:
+class Chord(msgspec.Struct, frozen=True):
     """A chord of a MIDI pitch class and its intervals in semitones, from a beat on."""
 
     root: int
@@ -51,8 +48,7 @@ class Chord:
         return tuple((self.root + one) % 12 for one in self.intervals)
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(msgspec.Struct, frozen=True):
     """A stretch of the form: its letter, its first beat, its bars, its chords, its force."""
 
     name: str
@@ -63,8 +59,7 @@ class Section:
     meter: int = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
+class Clock(msgspec.Struct, frozen=True):
     """Beats as seconds: a steady tempo with swing, slower over the last bars where asked.
 
     `swing` is where the off-beat lies between two grid points, 0.5 straight to 0.67 triplet;
@@ -100,8 +95,7 @@ class Clock:
         return (slow + (played - slow) / mean) * 60 / self.tempo
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
+class Score(msgspec.Struct, frozen=True):
     """A whole piece before it is played.
 
     `tune` is what the leading instrument plays; `sung` each line of a song, a tone a syllable, and

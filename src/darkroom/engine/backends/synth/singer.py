@@ -6,8 +6,8 @@ Vowel formants: Peterson and Barney, JASA 24 (1952); resonances as in Klatt, JAS
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -52,8 +52,7 @@ _SECONDS = {**dict.fromkeys("mnNlr", 0.075), **dict.fromkeys("wy", 0.06),
             **dict.fromkeys("tkp", 0.07), **dict.fromkeys("dgb", 0.055)}  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Voice:
+class Voice(msgspec.Struct, frozen=True):
     """Who sings: a factor on the formants and the lowest and highest pitch (MIDI)."""
 
     name: str
@@ -66,8 +65,7 @@ Line = Sequence[tuple[Note, Syllable]]
 VOICES = {"f": Voice("f", 1.16, 57, 74), "m": Voice("m", 1.0, 46, 63)}
 
 
-@dataclass(frozen=True, slots=True)
-class _Moment:
+class _Moment(msgspec.Struct, frozen=True):
     """One phoneme in time: from when to when (seconds), its formants, the voice's loudness."""
 
     start: float

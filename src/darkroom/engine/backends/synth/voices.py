@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from darkroom.domain.kinds.audio import VOICES
 
 
-@dataclass(frozen=True, slots=True)
-class Manner:
+class Manner(msgspec.Struct, frozen=True):
     """How a voice speaks.
 
     `variant` is eSpeak's voice variant; `pitch` its 0 to 99; `pace` a factor on the speed; `size` a
@@ -49,8 +48,7 @@ MANNERS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Speaker:
+class Speaker(msgspec.Struct, frozen=True):
     """One of the kind's voices: its number, name, language, gender and manner."""
 
     number: int

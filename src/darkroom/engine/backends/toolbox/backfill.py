@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from typing import Any
 
 import cv2
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -28,8 +28,7 @@ _PIECED_DEPTH, _PIECED_EVERY = 0.035, 20  # of the region; frames
 _DISAGREES, _ELSEWHERE = 26.0, 22.0  # levels
 
 
-@dataclass(slots=True)
-class _Glimpse:
+class _Glimpse(msgspec.Struct):
     """A region in one frame: its pixels, what is hidden in it, and its motion since the last."""
 
     pixels: Pixels

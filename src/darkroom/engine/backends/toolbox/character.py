@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import cv2
+import msgspec
 import numpy as np
 
 from darkroom.engine.backends import pictures
@@ -83,8 +83,7 @@ def _on_white(picture: Pixels) -> Pixels:
     return np.asarray(picture[..., :3] * alpha + 255 * (1 - alpha) + 0.5, np.uint8)
 
 
-@dataclass(slots=True)
-class _Place:
+class _Place(msgspec.Struct):
     """Where a cut-out stands: the middle of its foot and its height, as parts of the frame."""
 
     x: float

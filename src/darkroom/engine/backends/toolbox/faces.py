@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 
 import cv2
+import msgspec
 import numpy as np
 
 from darkroom.engine.backends.pictures import Pixels
@@ -21,8 +21,7 @@ _COVERED_MIN = 0.6
 _CONTRAST_MIN = 0.11  # of the light in it, natural logarithms: skin alone is flatter
 
 
-@dataclass(frozen=True, slots=True)
-class Face:
+class Face(msgspec.Struct, frozen=True):
     """Where a face lies, from hairline to chin, pixels; `worth` is how sure that is, 0 to 1."""
 
     left: int

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
+import msgspec
 import numpy as np
 
 from darkroom.engine.backends.pictures import Pixels
@@ -24,8 +23,7 @@ _HOLE_SMALL = 12_000  # pixels; a hole of fewer is cheap
 _ROUNDS_COARSE, _ROUNDS_GUESSED, _ROUNDS_FINE, _ROUNDS_SMALL = 8, 3, 2, 5
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(msgspec.Struct, frozen=True):
     """How a hole is to be filled.
 
     `guess` is a first picture to begin from, RGB uint8 of the whole size, that settles what is

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import cv2
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -27,8 +27,7 @@ SIDE_MAX = 5120
 _COVER_AT = 0.35
 
 
-@dataclass(frozen=True, slots=True)
-class Footage:
+class Footage(msgspec.Struct, frozen=True):
     """An input clip: its even size (width, height) in pixels, its rate, and how many frames."""
 
     path: Path
@@ -132,15 +131,14 @@ class Watch:
         self._context.progress(self._last)
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
+class Cut(msgspec.Struct, frozen=True):
     """A clip to be written: so many frames of a size and rate, beside a sound, and its notes."""
 
     size: Size
     fps: float
     count: int
     sound: Samples | None = None
-    notes: Mapping[str, Any] = field(default_factory=dict)
+    notes: Mapping[str, Any] = msgspec.field(default_factory=dict)
     alpha: bool = False
 
     @classmethod

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
+import msgspec
 import numpy as np
 
 from darkroom.engine.backends.toolbox.salience import Flags, Floats
@@ -13,8 +12,7 @@ _GREEN, _WATER, _SAND = (100.0, 165.0), (200.0, 310.0), (60.0, 100.0)  # hues of
 _PLAIN = 7.0  # Lab; a background that varies less is plain
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(msgspec.Struct, frozen=True):
     """A picture at a small size: Lab (h, w, 3), its chroma and hue in degrees, how much fine detail
     is where, and the part above its horizon that is sky."""
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
+import msgspec
 import numpy as np
 
 from darkroom.engine.backends.pictures import Pixels
@@ -20,8 +19,7 @@ _DARK, _BRIGHT = (20, 20, 20), (255, 214, 64)
 _LIKE = 17.0  # in Lab, how far the rest of a line may be from the colour of its sure letters
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(msgspec.Struct, frozen=True):
     """The box of a line of text, pixels."""
 
     left: int
@@ -30,8 +28,7 @@ class Line:
     foot: int
 
 
-@dataclass(frozen=True, slots=True)
-class Lettering:
+class Lettering(msgspec.Struct, frozen=True):
     """The text of a picture: bool (h, w) of its letters with their rims, and its lines."""
 
     mask: Flags

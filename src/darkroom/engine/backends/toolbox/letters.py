@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -16,8 +15,7 @@ _STROKE_SIDES = (9, 19, 41, 81)  # strokes thinner than these are looked for, on
 _STANDS_MIN = 14.0  # lightness
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
+class Letter(msgspec.Struct, frozen=True):
     """A piece that may be a letter: its pixels and box, its colour in Lab, the width of its stroke,
     how much of its box it fills, and how far in Lab it is from its ground."""
 

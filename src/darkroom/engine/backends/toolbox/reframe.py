@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import cv2
+import msgspec
 import numpy as np
 
 from darkroom.engine.backends.pictures import Pixels
@@ -20,8 +20,7 @@ _SIDE = 450
 _PIXELS_MAX = 4096 * 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Reframed:
+class Reframed(msgspec.Struct, frozen=True):
     """A picture in another shape, `pixels` RGB uint8, and whether a surround was painted on."""
 
     pixels: Pixels

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
+import msgspec
 import numpy as np
 
 from darkroom.engine.backends.pictures import Pixels
@@ -20,8 +19,7 @@ _GRAIN_MIN = 2.2  # standard deviation of grey levels; finer grain is left
 _DEPTH_MIN, _WHITE_MAX, _SPAN_MAX = 50, 220, 190
 
 
-@dataclass(frozen=True, slots=True)
-class Repaired:
+class Repaired(msgspec.Struct, frozen=True):
     """A repaired photo, RGB uint8, and what was done: the share of damaged pixels, the grain in
     grey levels, and whether its fading was undone."""
 

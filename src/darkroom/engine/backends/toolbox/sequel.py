@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import cv2
+import msgspec
 import numpy as np
 
 from darkroom.engine.backends.pictures import Pixels
@@ -37,8 +37,7 @@ _STILL = 0.0006  # of the frame's width, by which a camera that stands still may
 _SPEED_STEPS = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Course:
+class Course(msgspec.Struct, frozen=True):
     """For how many seconds the camera goes on, and where words send it.
 
     Right, down and closer are -1 to 1; still is nowhere at all.

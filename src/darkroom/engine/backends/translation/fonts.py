@@ -6,8 +6,8 @@ Source: fc-match(1), and fontconfig's FcPatternFormat for what it prints.
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 
+import msgspec
 from PIL import ImageFont, features
 
 from darkroom import errors
@@ -22,8 +22,7 @@ _FILES = (".ttf", ".otf", ".ttc", ".otc")
 _SECONDS_MAX = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class Face:
+class Face(msgspec.Struct, frozen=True):
     """A font's file, the number of the font in it, and the characters that it has, as ranges."""
 
     path: str

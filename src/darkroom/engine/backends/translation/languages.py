@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from darkroom.errors import BadInput
 
@@ -103,8 +103,7 @@ _SHAPED_ALSO = frozenset({"te", "th"})
 _EAST_ASIAN = frozenset({"zh", "zh-tw", "ja", "ko"})
 
 
-@dataclass(frozen=True, slots=True)
-class Language:
+class Language(msgspec.Struct, frozen=True):
     """A language: its code, its English name, and letters that a font must have for it."""
 
     code: str

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
+import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from darkroom.engine.backends.pictures import Pixels
 from darkroom.engine.backends.translation import ocr
@@ -24,8 +25,7 @@ _ASIDE = 4.0  # heights of what may belong to a line on both sides of what was s
 _APART = 1.4  # heights between words, beyond which they are texts of their own
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
+class Box(msgspec.Struct, frozen=True):
     """A part of a picture, pixels."""
 
     left: int
@@ -68,8 +68,7 @@ class Box:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(msgspec.Struct, frozen=True):
     """A line of text: its box, that of its letters without what a misread word adds."""
 
     parts: tuple[str, ...]
@@ -150,8 +149,7 @@ def inked_at(picture: Pixels, sign: int, reach: int) -> Pixels:
     return np.asarray(255 - stands.max(axis=2), np.uint8)
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(msgspec.Struct, frozen=True):
     """Where a strip was cut from a page, and by how much it was enlarged."""
 
     left: int

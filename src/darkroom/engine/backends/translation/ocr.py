@@ -8,9 +8,9 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 from PIL import Image
 
 from darkroom import errors
@@ -26,8 +26,7 @@ _LANGUAGES_MAX = 6  # each makes reading slower, and the more the likelier a wro
 _WORD = "5"  # the level of a TSV row that holds one
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(msgspec.Struct, frozen=True):
     """A word as it was read: its box in pixels, how sure it is (0 to 100), and its line's id."""
 
     text: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -66,8 +65,7 @@ class Kept(msgspec.Struct, frozen=True):
     colour: tuple[int, int, int]
 
 
-@dataclass(slots=True)
-class _Seen:
+class _Seen(msgspec.Struct):
     """One subtitle while it is shown: its strokes, and the darkest that each pixel has been.
 
     Letters are bright and stand still, and what moves behind them is dark at some time.
@@ -101,8 +99,7 @@ class _Seen:
         return float(bright[self.marks > 0].mean()) - float(bright[rim].mean())
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
+class _Read(msgspec.Struct, frozen=True):
     """A subtitle that was read, with the sizes and colours of its lines."""
 
     seen: _Seen

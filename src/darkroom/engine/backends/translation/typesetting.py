@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import cv2
+import msgspec
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
@@ -25,8 +25,7 @@ _FAINT = 70.0  # levels between text and ground, below which it gets an outline
 _NOT_FIRST, _NOT_LAST = frozenset("、。，．！？；：」』）】》…ー々ゝっッ"), frozenset("「『（【《")
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(msgspec.Struct, frozen=True):
     """Lines of text at a size, with the distance from one to the next, pixels."""
 
     lines: tuple[str, ...]
@@ -67,8 +66,7 @@ def set_texts(
     return np.asarray(canvas)
 
 
-@dataclass(frozen=True, slots=True)
-class _Room:
+class _Room(msgspec.Struct, frozen=True):
     """The free ground around a block, pixels: how far text may go to each side, and down."""
 
     left: int
