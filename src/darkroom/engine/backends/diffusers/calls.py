@@ -21,7 +21,7 @@ from darkroom.errors import BackendFailed
 # Whether a pipeline takes these is its own affair: nobody asked for them by name.
 _SILENT = {"width", "height", "frame_rate", "fps"}
 # What each of several has for itself.
-_OWN = {"prompt", "negative_prompt", "generator"}
+_OWN = {"prompt", "negative_prompt", "generator", "image", "mask_image"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,8 @@ def call(
 ) -> list[Answer | BackendFailed]:
     """Ask the pipeline for one or several: what came of each, or that it is no picture.
 
-    Raises `Canceled` at a step. Several differ in their words and seeds alone, and all of them
-    have a negative prompt or none.
+    Raises `Canceled` at a step. Several differ in their words, seeds and pictures alone, of which
+    each has one at the most, and all of them have a negative prompt or none.
     """
     given, ignored = parameters(pipe, asked[0], options)
     if len(asked) > 1:
@@ -47,10 +47,12 @@ def call(
     with watched(pipe, context):
         made = pipe(**given)
     frames = made.frames if hasattr(made, "frames") else [[image] for image in made.images]
+    if len(asked) == 1:
+        frames = frames[:1]  # of several, any other number than theirs is an error
     withheld = getattr(made, "nsfw_content_detected", None) or [False] * len(asked)
     return [
         _answer(found, is_withheld, (*one.ignored, *ignored))
-        for found, is_withheld, one in zip(frames[: len(asked)], withheld, asked, strict=True)
+        for found, is_withheld, one in zip(frames, withheld, asked, strict=True)
     ]
 
 
