@@ -159,10 +159,10 @@ def test_pictures_from_pictures_share_a_call_too(house: House) -> None:
     with house.server.client() as client:
         assert ended(client, edit(10))["notes"].get("together") is None
         [busy] = submit(client, model="SLOW")
+        wait_until(lambda: status(client, busy).get("progress"), seconds_max=_SECONDS_MAX)
         ids = [edit(side) for side in (64, 200, 255)]
-        for one in (busy, *ids):
-            assert ended(client, one)["task_status"] == "SUCCESS"
-        done = [status(client, one) for one in ids]
+        assert client.post(f"/v1/generation/{busy}/cancel").status_code == 200
+        done = [ended(client, one) for one in ids]
         assert [one["notes"].get("together") for one in done] == [3, 3, 3]
         assert len({httpx.get(one["images"][0]).content for one in done}) == 3
 
@@ -190,6 +190,9 @@ def test_a_running_task_is_canceled_at_its_next_step(house: House) -> None:
             lambda: 0 < (status(client, slow).get("progress") or 0) < 100, seconds_max=_SECONDS_MAX
         )
         assert running
+        address = wait_until(lambda: status(client, slow).get("preview_url"), what="a preview")
+        preview = client.get(address)
+        assert (preview.status_code, preview.headers["content-type"]) == (200, "image/jpeg")
         child = house.child()
         assert client.post(f"/v1/generation/{slow}/cancel").status_code == 200
         assert ended(client, slow)["task_status"] == "FAILED"

@@ -55,7 +55,7 @@ class Diffusers:
         loaded = self._shelf.take(own)
         pipe = loaded.pipe_for(given.kind)
         asked = requests.read(given, context.seed, pipe, own)
-        [answer] = self._ask(loaded, pipe, [asked], context)
+        [answer] = self._ask(loaded, pipe, [asked], [context])
         context.progress(_ANSWERED)
         yield from self._written(pipe, asked, answer, context)
         context.progress(1.0)
@@ -87,7 +87,8 @@ class Diffusers:
             else:
                 alike.setdefault(_likeness(asked), []).append((place, asked))
         for group in alike.values():
-            answers = self._ask(loaded, pipe, [asked for _, asked in group], contexts[0])
+            sharing = [contexts[place] for place, _ in group]
+            answers = self._ask(loaded, pipe, [asked for _, asked in group], sharing)
             for (place, asked), answer in zip(group, answers, strict=True):
                 try:
                     notes = {"together": len(group)} if len(group) > 1 else {}
@@ -98,17 +99,17 @@ class Diffusers:
                     yield place, BackendFailed(str(failed))
 
     def _ask(
-        self, loaded: Loaded, pipe: Any, asked: Sequence[Request], context: Context
+        self, loaded: Loaded, pipe: Any, asked: Sequence[Request], contexts: Sequence[Context]
     ) -> list[calls.Answer | BackendFailed]:
         """One call; for one that runs out of memory, once more without the other models."""
         own = self._own
         loras.apply(pipe, asked[0].loras, own.loras, allow_pickle=own.allow_pickle)
         try:
-            return calls.call(pipe, asked, own, context)
+            return calls.call(pipe, asked, own, contexts)
         except torch.OutOfMemoryError:
             if len(asked) > 1 or not self._shelf.keep_only(loaded):
                 raise
-        return calls.call(pipe, asked, own, context)
+        return calls.call(pipe, asked, own, contexts)
 
     def _written(
         self,
