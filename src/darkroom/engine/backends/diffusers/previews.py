@@ -17,9 +17,9 @@ from darkroom.engine.backends.diffusers import pipelines
 from darkroom.engine.backends.diffusers.options import Options
 from darkroom.engine.backends.diffusers.requests import Size
 
-# Latents a side that are decoded at most, on the processor and elsewhere: a small part of a step's
-# work. Of memory the result itself, which is still to come, needs as much and more.
-_CELLS_OF_CPU, _CELLS = 16, 32
+# Pixels a side at most, on the processor and elsewhere: a small part of a step's work. Of memory
+# the result itself, which is still to come, needs as much and more.
+_SIDE_ON_CPU, _SIDE = 128, 256
 # VAEs that decode latents by themselves: of a picture, and of a clip its first frame alone.
 _OF_PICTURES = (diffusers.AutoencoderKL, diffusers.AutoencoderDC)
 _OF_CLIPS = (diffusers.AutoencoderKLQwenImage, diffusers.AutoencoderKLWan)
@@ -39,7 +39,7 @@ def can_show(pipe: Any, options: Options) -> bool:
         return False
     if any("safety" in name for name, part in pipe.components.items() if part is not None):
         return False
-    vae = getattr(pipe, "vae", None) if "scheduler" in pipe.components else None
+    vae = getattr(pipe, "vae", None) if getattr(pipe, "scheduler", None) else None
     if isinstance(vae, diffusers.AutoencoderKL) and vae.dtype == torch.float16:
         return not vae.config.force_upcast  # else its numbers overflow
     return isinstance(vae, (*_OF_PICTURES, *_OF_CLIPS))
@@ -101,9 +101,9 @@ class Viewer:
         """The picture of one task's latents, shrunk to few."""
         vae = self._pipe.vae
         latents = self._clean(latents, before)[place : place + 1]
-        cells = _CELLS_OF_CPU if vae.device.type == "cpu" else _CELLS
-        by = -(-max(latents.shape[2:]) // cells)
-        few = torch.nn.functional.avg_pool2d(latents.float(), by, ceil_mode=True)
+        by = -(-max(self._size) // (_SIDE_ON_CPU if vae.device.type == "cpu" else _SIDE))
+        shape = [-(-side // by) for side in latents.shape[2:]]
+        few = torch.nn.functional.adaptive_avg_pool2d(latents.float(), shape)
         few = _unscaled(few, vae.config).to(vae.device, vae.dtype)
         if isinstance(vae, _OF_CLIPS):
             few = few[:, :, None]
@@ -124,6 +124,5 @@ def _unscaled(latents: Any, config: Any) -> Any:
     if mean is None or deviation is None:
         return latents + (config.get("shift_factor") or 0.0)
     shape = (1, -1, 1, 1)
-    return latents * latents.new_tensor(deviation).view(shape) + latents.new_tensor(mean).view(
-        shape
-    )
+    mean, deviation = (latents.new_tensor(one).view(shape) for one in (mean, deviation))
+    return latents * deviation + mean
