@@ -65,6 +65,25 @@ def test_what_differs_in_more_than_its_words_is_left(ground, unlike: dict[str, A
     assert _story(ground, told) == []
 
 
+def test_their_files_may_differ_and_not_how_many_they_are(ground):
+    account = ground.account()
+
+    def held(**files: Any) -> dict[str, Any]:
+        return {"fields": FIELDS | {"prompt": str(files)}, "files": files}
+
+    async def told(queue: Queue):
+        await queue.submit(account.id, input=held(images=["file:a"]))
+        for files in (
+            *({"images": ["file:b"]}, {"images": ["file:a", "file:b"]}, {"image": ["file:a"]}),
+            *({}, {"images": ["https://example.com/a.png"]}),
+        ):
+            await queue.submit(account.id, input=held(**files))
+        [lead] = await queue.claim()
+        return [one.input["files"]["images"] for one in await queue.claim_alike(lead)]
+
+    assert _story(ground, told) == [["file:b"], ["https://example.com/a.png"]]
+
+
 def test_what_was_tried_before_runs_alone(ground):
     account = ground.account()
 

@@ -15,8 +15,11 @@ from probe_backend import MARKS
 
 import probes
 from darkroom import errors
+from darkroom.config import Config
+from darkroom.domain.leases import Claim
 from darkroom.engine import protocol
 from darkroom.engine.backends.contract import Canceled
+from darkroom.engine.children import Children
 from darkroom.engine.process import Process
 from darkroom.engine.sharing import Seat, Shared
 
@@ -28,6 +31,8 @@ class Call:
     process: Process
     shared: Shared
     folder: Path
+    # Set when nobody needs the child any more.
+    freed: asyncio.Event
     heard: list[list[Any]] = field(default_factory=list)
     news: asyncio.Event = field(default_factory=asyncio.Event)
     runs: list[asyncio.Task[str]] = field(default_factory=list)
@@ -79,7 +84,7 @@ def story(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]
         async def whole() -> Any:
             process = await Process.start()
             freed = asyncio.Event()
-            call = Call(process, Shared(process, seats, freed.set), tmp_path)
+            call = Call(process, Shared(process, seats, freed.set), tmp_path, freed)
             try:
                 found = await told(call)
                 if call.shared.is_begun:
@@ -118,6 +123,60 @@ def test_it_begins_without_who_leaves_before(story) -> None:
         return call.notes(0)["together"]
 
     assert story(told) == 2
+
+
+def test_whose_inputs_take_long_holds_up_no_other_and_has_a_call_after_theirs(story) -> None:
+    async def told(call: Call) -> Any:
+        seats = [*call.shared.seats]
+        call.begin("plain", "plain")
+        assert await call.ended() == ["made"] * 2
+        await asyncio.wait_for(call.freed.wait(), 60)
+        rest = call.shared.rest
+        assert rest is seats[2].shared
+        late = asyncio.create_task(call._run(seats[2], "plain", 2, call.heard[0]))
+        await asyncio.sleep(0)
+        assert not rest.is_begun, "the child was not its own yet"
+        rest.follow()
+        assert await late == "made"
+        assert rest.is_whole
+        return [seat.count for seat in seats]
+
+    assert story(told) == [2, 2, 1]
+
+
+def test_the_child_is_free_again_when_the_last_of_them_has_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = probes.install(tmp_path)
+    for name in ("PYTHONPATH", MARKS):
+        monkeypatch.setenv(name, environment[name])
+
+    async def idle(children: Children, freed: asyncio.Event) -> int:
+        await asyncio.wait_for(freed.wait(), 60)
+        idle = await children.start()
+        freed.clear()
+        return idle
+
+    async def told() -> list[int]:
+        freed = asyncio.Event()
+        children = Children(Config(workers=1), freed.set)
+        found = [await children.start()]
+        usual = {"attempt": 1, "strikes": 0, "account_id": "a", "seed": 1, "price_mill": 1}
+        usual |= {"size": 0, "kind": "text-to-image", "model": "CHOIR", "input": {}}
+        claimed = [Claim(id=f"task{number}", **usual) for number in range(3)]
+        first, _, late = children.lend("choir", claimed)
+        assert isinstance(first, Seat)
+        assert isinstance(late, Seat)
+        call = Call(first.shared.process, first.shared, tmp_path, freed)
+        call.begin("plain", "plain")
+        assert await call.ended() == ["made"] * 2
+        found.append(await idle(children, freed))
+        assert await call._run(late, "plain", 2, []) == "made"
+        found.append(await idle(children, freed))
+        await children.close()
+        return found
+
+    assert asyncio.run(told()) == [1, 0, 1]
 
 
 def test_when_all_leave_before_the_child_is_free_at_once(story) -> None:

@@ -46,9 +46,12 @@ class Claim(msgspec.Struct, frozen=True):
     has_provenance: bool = True
 
 
-# What tasks that run in one call may differ in: their words and seeds, how many pictures a request
-# asked for, and how it told the size that `width` and `height` have.
-_OWN = ("prompt", "negative_prompt", "seed", "image_number", "aspect_ratio", "resolution")
+# What tasks that run in one call may differ in, beside their files: their words and seeds, how many
+# results a request asked for, and how it told the size that `width` and `height` have.
+_OWN = (
+    *("prompt", "negative_prompt", "seed", "image_number", "video_number"),
+    *("aspect_ratio", "resolution"),
+)
 
 
 class _Kept(msgspec.Struct, frozen=True):
@@ -86,8 +89,8 @@ async def claim_alike(
 ) -> list[Claim]:
     """Lease up to `tasks_max` more tasks that can run in one call with one just claimed.
 
-    Of the same model, kind and size, from the first of the queue and in its order; none that was
-    tried before, which runs alone.
+    Of the same model, kind and size, with as many files, from the first of the queue and in its
+    order; none that was tried before, which runs alone.
     """
     return await tx.all(
         Claim,

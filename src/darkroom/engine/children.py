@@ -110,7 +110,11 @@ class Children:
             if not shared.is_over:
                 continue
             del self._shared[shared]
-            self._idle.append(shared.process)
+            if shared.rest is None:
+                self._idle.append(shared.process)
+            else:
+                self._shared[shared.rest] = lead
+                shared.rest.follow()
             count = len(shared.aboard)
             if shared.is_apart or shared.is_full:
                 self.gains.refuse(shared.process.backend or "", lead, count)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 
-from darkroom import errors
+from darkroom import config, errors
 from darkroom.engine import protocol
 from darkroom.engine.backends import contract
 from darkroom.engine.process import Process, error_of
@@ -14,8 +14,9 @@ from darkroom.engine.process import Process, error_of
 class Shared:
     """One call of a child's for several attempts, each of which has a seat.
 
-    It begins when every seat has its task or was left. One that is left, whatever for, holds up
-    no other; when all that go on are to stop, so is the child.
+    It begins when every seat has its task or was left, or a while after the first has: those whose
+    inputs are still on their way have a call of their own then, `rest`, once this one is over. One
+    that is left, whatever for, holds up no other; when all that go on are to stop, so is the child.
     """
 
     def __init__(self, process: Process, seats: int, freed: Callable[[], None]) -> None:
@@ -25,7 +26,11 @@ class Shared:
         self.aboard: list[Seat] = []
         # Whether they could not run in one call, and whether memory ran out.
         self.is_apart = self.is_full = False
+        self.rest: Shared | None = None
         self._call: asyncio.Task[None] | None = None
+        self._waits: asyncio.TimerHandle | None = None
+        # Whether the child is still another call's.
+        self._is_held = False
         self._freed = freed
 
     @property
@@ -44,12 +49,35 @@ class Shared:
 
     def begin(self) -> None:
         """Have the child begin, unless it has or a task is still to come."""
-        if self.is_begun or any(one.is_awaited for one in self.seats):
+        if self.is_begun or self._is_held:
             return
-        self.aboard = [one for one in self.seats if not one.has_ended]
+        ready = [one for one in self.seats if not (one.has_ended or one.is_awaited)]
+        if any(one.is_awaited for one in self.seats):
+            if ready and self._waits is None:
+                loop = asyncio.get_running_loop()
+                self._waits = loop.call_later(config.SEATS_SECONDS_MAX, self._part)
+            return
+        self.aboard = ready
         if self.aboard:
             self._call = asyncio.create_task(self._run())
             self._call.add_done_callback(lambda _: self._freed())
+
+    def _part(self) -> None:
+        """Begin without those that are still to come."""
+        late = [one for one in self.seats if one.is_awaited]
+        if late and not self.is_begun:
+            self.rest = Shared(self.process, 0, self._freed)
+            self.rest.seats, self.rest._is_held = late, True
+            for one in late:
+                self.seats.remove(one)
+                one.shared = self.rest
+        self.begin()
+
+    def follow(self) -> None:
+        """Have the child, which the call before this one is done with."""
+        self._is_held = False
+        self.begin()
+        self._freed()
 
     async def _run(self) -> None:
         error: errors.TaskError = errors.BackendCrashed()

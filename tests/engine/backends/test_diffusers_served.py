@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+from PIL import Image
 
 from darkroom.domain import workers
 from darkroom.storage.database import Database
@@ -43,6 +45,8 @@ name = "Up to four pictures a call"
 backends = ["diffusers"]
 options.diffusers = {{ model = "{folder}", steps = 2, together = 4 }}
 [JOINED.kinds.text-to-image]
+credits = 1
+[JOINED.kinds.image-to-image]
 credits = 1
 
 [SLOW]
@@ -143,6 +147,26 @@ def test_pictures_that_wait_alike_come_of_one_call(house: House) -> None:
         assert len({httpx.get(one["images"][0]).content for one in done}) == 4
 
 
+def test_pictures_from_pictures_share_a_call_too(house: House) -> None:
+    """Each starts from its own: uploads of other bytes and sizes, in tasks of their own."""
+
+    def edit(side: int) -> str:
+        held = io.BytesIO()
+        Image.new("RGB", (side, 64), (side, 80, 200)).save(held, "PNG")
+        given = f"data:image/png;base64,{base64.b64encode(held.getvalue()).decode()}"
+        return submit(client, "image-to-image", model="JOINED", images=[given])[0]
+
+    with house.server.client() as client:
+        assert ended(client, edit(10))["notes"].get("together") is None
+        [busy] = submit(client, model="SLOW")
+        wait_until(lambda: status(client, busy).get("progress"), seconds_max=_SECONDS_MAX)
+        ids = [edit(side) for side in (64, 200, 255)]
+        assert client.post(f"/v1/generation/{busy}/cancel").status_code == 200
+        done = [ended(client, one) for one in ids]
+        assert [one["notes"].get("together") for one in done] == [3, 3, 3]
+        assert len({httpx.get(one["images"][0]).content for one in done}) == 3
+
+
 def test_models_stay_loaded_while_others_are_at_work(house: House) -> None:
     async def loaded(database: Database) -> list[str]:
         async with database.transaction() as tx:
@@ -166,6 +190,9 @@ def test_a_running_task_is_canceled_at_its_next_step(house: House) -> None:
             lambda: 0 < (status(client, slow).get("progress") or 0) < 100, seconds_max=_SECONDS_MAX
         )
         assert running
+        address = wait_until(lambda: status(client, slow).get("preview_url"), what="a preview")
+        preview = client.get(address)
+        assert (preview.status_code, preview.headers["content-type"]) == (200, "image/jpeg")
         child = house.child()
         assert client.post(f"/v1/generation/{slow}/cancel").status_code == 200
         assert ended(client, slow)["task_status"] == "FAILED"

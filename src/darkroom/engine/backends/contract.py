@@ -107,8 +107,8 @@ class Keeper(Backend, Protocol):
 class Joiner(Backend, Protocol):
     """A backend that can run several alike tasks in one call, where that is faster.
 
-    They are of one model and kind, with the same files, and the same fields but for `prompt`,
-    `negative_prompt`, `seed`, `image_number`, `aspect_ratio` and `resolution`.
+    They are of one model and kind, with as many files each and the same fields but for `prompt`,
+    `negative_prompt`, `seed`, `image_number`, `video_number`, `aspect_ratio` and `resolution`.
     """
 
     def together_max(self, kind: str) -> int:

@@ -207,14 +207,16 @@ SELECT c.id, c.attempt, c.strikes, c.crashes, c.account_id, c.seed, c.price_mill
   FROM claimed c JOIN batches b ON b.id = c.batch_id ORDER BY c.start_tag, c.id;
 
 -- name: tasks.claim_alike
--- Lease to a worker, beside a task that it has just claimed, more that may run in one call with it:
--- of its model and kind, with an input that differs in what is each task's own at the most, and
--- that nobody has tried before. They are looked for among the first of the queue, in its order.
+-- Lease to a worker, beside a task that it has just claimed, more that may run in one call with
+-- it: of its model and kind, with an input that differs in what is each task's own and in which
+-- files it names, never how many, and that nobody has tried before. They are looked for among the
+-- first of the queue, in its order.
 -- The virtual time stays where the task that leads took it, so that nobody who comes now is put
 -- behind what went ahead.
 WITH lead AS MATERIALIZED (
-    SELECT t.model, b.kind, b.input->'files' AS files,
-           (b.input->'fields') - %(own)s::text[] AS fields
+    SELECT t.model, b.kind, (b.input->'fields') - %(own)s::text[] AS fields,
+           (SELECT jsonb_object_agg(key, jsonb_array_length(value))
+              FROM jsonb_each(b.input->'files')) AS files
       FROM tasks t JOIN batches b ON b.id = t.batch_id WHERE t.id = %(task_id)s
 ), first AS MATERIALIZED (
     SELECT id, batch_id, model, attempt, not_before, deadline_at, start_tag FROM tasks
@@ -223,8 +225,10 @@ WITH lead AS MATERIALIZED (
 ), alike AS MATERIALIZED (
     SELECT id FROM batches
      WHERE id = ANY(ARRAY(SELECT batch_id FROM first WHERE model = (SELECT model FROM lead)))
-       AND kind = (SELECT kind FROM lead) AND input->'files' = (SELECT files FROM lead)
+       AND kind = (SELECT kind FROM lead)
        AND (input->'fields') - %(own)s::text[] = (SELECT fields FROM lead)
+       AND (SELECT jsonb_object_agg(key, jsonb_array_length(value)) FROM jsonb_each(input->'files'))
+           IS NOT DISTINCT FROM (SELECT files FROM lead)
 ), wanted AS MATERIALIZED (
     SELECT id FROM first
      WHERE batch_id IN (SELECT id FROM alike) AND attempt = 0 AND not_before <= now()

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import torch
 
 from darkroom.engine.backends.contract import Context, Input, Output
-from darkroom.engine.backends.diffusers import calls, loras, requests, results
+from darkroom.engine.backends.diffusers import calls, loras, pipelines, requests, results
 from darkroom.engine.backends.diffusers.loading import device_of
 from darkroom.engine.backends.diffusers.options import Options, read
 from darkroom.engine.backends.diffusers.requests import Request
@@ -18,8 +18,9 @@ from darkroom.errors import BackendFailed, TaskError
 
 # The picture is there; what is left is to write it.
 _ANSWERED = 0.95
-# How many pictures a call makes on a GPU: most of the gain, and memory for it in most cases.
-_TOGETHER = 4
+# How many pictures or clips a call makes on a GPU: most of the gain, and memory for it in most
+# cases. A clip takes the memory of many pictures.
+_PICTURES, _CLIPS = 4, 2
 
 
 class Diffusers:
@@ -54,25 +55,27 @@ class Diffusers:
         loaded = self._shelf.take(own)
         pipe = loaded.pipe_for(given.kind)
         asked = requests.read(given, context.seed, pipe, own)
-        [answer] = self._ask(loaded, pipe, [asked], context)
+        [answer] = self._ask(loaded, pipe, [asked], [context])
         context.progress(_ANSWERED)
         yield from self._written(pipe, asked, answer, context)
         context.progress(1.0)
 
     def together_max(self, kind: str) -> int:
-        """How many pictures one call makes; unless the options say, more than one on a GPU only.
+        """How many results one call makes; unless the options say, more than one on a GPU only.
 
         What is compiled is compiled for each number anew, which takes minutes.
         """
         own = self._own
-        if kind != "text-to-image":
+        made = pipelines.sibling(type(self._shelf.take(own).pipe), kind)
+        if made is None or not pipelines.takes_several(made, kind):
             return 1
-        return own.together or (1 if own.compile or device_of(own) == "cpu" else _TOGETHER)
+        usual = _CLIPS if kind.endswith("-to-video") else _PICTURES
+        return own.together or (1 if own.compile or device_of(own) == "cpu" else usual)
 
     def run_together(
         self, given: Sequence[Input], contexts: Sequence[Context]
     ) -> Iterator[tuple[int, Output | TaskError]]:
-        """Yields each picture with its place; those that cannot share a call have their own."""
+        """Yields each output with its place; those that cannot share a call have their own."""
         loaded = self._shelf.take(self._own)
         pipe = loaded.pipe_for(given[0].kind)
         alike: dict[Any, list[tuple[int, Request]]] = {}
@@ -84,7 +87,8 @@ class Diffusers:
             else:
                 alike.setdefault(_likeness(asked), []).append((place, asked))
         for group in alike.values():
-            answers = self._ask(loaded, pipe, [asked for _, asked in group], contexts[0])
+            sharing = [contexts[place] for place, _ in group]
+            answers = self._ask(loaded, pipe, [asked for _, asked in group], sharing)
             for (place, asked), answer in zip(group, answers, strict=True):
                 try:
                     notes = {"together": len(group)} if len(group) > 1 else {}
@@ -95,17 +99,17 @@ class Diffusers:
                     yield place, BackendFailed(str(failed))
 
     def _ask(
-        self, loaded: Loaded, pipe: Any, asked: Sequence[Request], context: Context
+        self, loaded: Loaded, pipe: Any, asked: Sequence[Request], contexts: Sequence[Context]
     ) -> list[calls.Answer | BackendFailed]:
         """One call; for one that runs out of memory, once more without the other models."""
         own = self._own
         loras.apply(pipe, asked[0].loras, own.loras, allow_pickle=own.allow_pickle)
         try:
-            return calls.call(pipe, asked, own, context)
+            return calls.call(pipe, asked, own, contexts)
         except torch.OutOfMemoryError:
             if len(asked) > 1 or not self._shelf.keep_only(loaded):
                 raise
-        return calls.call(pipe, asked, own, context)
+        return calls.call(pipe, asked, own, contexts)
 
     def _written(
         self,
@@ -124,4 +128,4 @@ class Diffusers:
 
 def _likeness(asked: Request) -> tuple[Any, ...]:
     """What must be the same in one call; no negative prompt may mean something else than none."""
-    return asked.size, tuple(sorted(asked.loras.items())), bool(asked.negative_prompt)
+    return asked.size, asked.frames, tuple(sorted(asked.loras.items())), bool(asked.negative_prompt)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 
 from darkroom.engine.backends.contract import Context
-from darkroom.engine.backends.diffusers import pipelines, requests
+from darkroom.engine.backends.diffusers import pipelines, previews, requests
 from darkroom.engine.backends.diffusers.options import Options
 from darkroom.engine.backends.diffusers.requests import Request
 from darkroom.engine.backends.diffusers.steps import watched
@@ -21,7 +21,7 @@ from darkroom.errors import BackendFailed
 # Whether a pipeline takes these is its own affair: nobody asked for them by name.
 _SILENT = {"width", "height", "frame_rate", "fps"}
 # What each of several has for itself.
-_OWN = {"prompt", "negative_prompt", "generator"}
+_OWN = {"prompt", "negative_prompt", "generator", "image", "mask_image"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,24 +33,30 @@ class Answer:
 
 
 def call(
-    pipe: Any, asked: Sequence[Request], options: Options, context: Context
+    pipe: Any, asked: Sequence[Request], options: Options, contexts: Sequence[Context]
 ) -> list[Answer | BackendFailed]:
     """Ask the pipeline for one or several: what came of each, or that it is no picture.
 
-    Raises `Canceled` at a step. Several differ in their words and seeds alone, and all of them
-    have a negative prompt or none.
+    Meanwhile each is shown what it looks like so far, where that can be. Raises `Canceled` at a
+    step. Several differ in their words, seeds and pictures alone, of which each has one at the
+    most, and all of them have a negative prompt or none.
     """
     given, ignored = parameters(pipe, asked[0], options)
     if len(asked) > 1:
         each = [parameters(pipe, one, options)[0] for one in asked]
         given |= {name: [one[name] for one in each] for name in _OWN & given.keys()}
-    with watched(pipe, context):
+    if previews.can_show(pipe, options):
+        viewer = previews.Viewer(pipe, asked[0].size, contexts)
+        given["callback_on_step_end"] = viewer.see
+    with watched(pipe, contexts[0]):
         made = pipe(**given)
     frames = made.frames if hasattr(made, "frames") else [[image] for image in made.images]
+    if len(asked) == 1:
+        frames = frames[:1]  # of several, any other number than theirs is an error
     withheld = getattr(made, "nsfw_content_detected", None) or [False] * len(asked)
     return [
         _answer(found, is_withheld, (*one.ignored, *ignored))
-        for found, is_withheld, one in zip(frames[: len(asked)], withheld, asked, strict=True)
+        for found, is_withheld, one in zip(frames, withheld, asked, strict=True)
     ]
 
 

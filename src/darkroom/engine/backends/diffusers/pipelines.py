@@ -33,6 +33,10 @@ _TIMES = (
     "vae_temporal_compression_ratio",
     "vae_scale_factor_temporal_compression",
 )
+# What a call takes that starts from a picture or fills a part of it.
+_BEGINS = {"strength", "mask_image"}
+# With these a result may have several pictures, so that a list of them may be one result's.
+_SEVERAL = {"last_image", "conditions", "frame_index", "video", "image_reference"}
 # Latents that are so small are not cut into patches of two by two as well.
 _SCALE_UNPATCHED = 32
 
@@ -40,6 +44,23 @@ _SCALE_UNPATCHED = 32
 def takes(made: type) -> Mapping[str, inspect.Parameter]:
     """The parameters of the class's call."""
     return inspect.signature(made.__call__).parameters
+
+
+def takes_several(made: type, kind: str) -> bool:
+    """Whether one call makes several results of a kind, each from its own words, seed and picture.
+
+    The class must say that it takes lists of these. A list of pictures is one for each result where
+    a result starts from its picture, fills it or enlarges it, and where a clip begins with it. To
+    what edits by words alone it means several views for one result.
+    """
+    known, own = takes(made), {"prompt", "generator"}
+    if kind not in _BASES:
+        own |= {"image", "mask_image"}
+        begins = kind in ("image-upscale", "image-to-video") or known.keys() & _BEGINS
+        if not begins or known.keys() & _SEVERAL:
+            return False
+    lists = {name for name, one in known.items() if "list[" in str(one.annotation).lower()}
+    return "generator" in known and own & known.keys() <= lists
 
 
 def kinds(made: type) -> frozenset[str]:
