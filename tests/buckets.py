@@ -18,8 +18,12 @@ import httpx
 
 from ground import wait_until
 
+# The address of another server that the tests shall use, with its credentials in the environment.
+OTHER = os.environ.get("DARKROOM_TEST_S3", "")
 # The customary variables, which the library reads by itself.
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "of-the-tests", "AWS_SECRET_ACCESS_KEY": "secret-of-the-tests"}
+if OTHER:
+    CREDENTIALS = {name: os.environ[name] for name in CREDENTIALS}
 REGION = "us-east-1"
 _numbers = itertools.count(1)
 

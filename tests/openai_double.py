@@ -45,6 +45,7 @@ class OpenAIWire(Wire):
         self.videos: dict[str, dict[str, Any]] = {}
         self.deleted: list[str] = []
         self.video_fault = ""
+        self.template_tokens = 0
         self._numbers = itertools.count(1)
 
     def refusal(self, fault: str) -> Answer:
@@ -110,7 +111,10 @@ class OpenAIWire(Wire):
         return self.take(make)
 
     def _chat(self, asked: dict[str, Any]) -> Answer:
-        """An answer of three words to each that is asked for; a word is a token."""
+        """An answer of three words to each that is asked for; a word is a token.
+
+        So are `template_tokens`, which the model's chat template says by itself.
+        """
         unknown = "max_tokens" if asked["model"] == "gpt-5" else "max_completion_tokens"
         if unknown in asked:
             return _bad(f"Unsupported parameter: '{unknown}' is not supported with this model.")
@@ -129,7 +133,8 @@ class OpenAIWire(Wire):
                 }
                 for number in range(asked.get("n", 1))
             ]
-            read, answered = sum(len(one.split()) for one in said), 3 * len(choices)
+            read = sum(len(one.split()) for one in said) + self.template_tokens
+            answered = 3 * len(choices)
             usage = {
                 "prompt_tokens": read,
                 "completion_tokens": answered,

@@ -113,7 +113,7 @@ class Wire:
                 """Says nothing."""
 
         # The server looks for each verb under such a name.
-        for verb in ("GET", "POST", "DELETE"):
+        for verb in ("GET", "POST", "PUT", "DELETE"):
             setattr(Connection, f"do_{verb}", Connection._all)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Connection)
         self.url = f"http://127.0.0.1:{self._server.server_port}"

@@ -131,6 +131,17 @@ def test_the_official_client_talks_and_pays_for_the_tokens_it_used(house: House,
     assert task["cost_mill"] == 3  # 5 read and 3 answered are 2.55 mill
 
 
+def test_what_a_template_says_by_itself_is_paid_for(house: House, wire) -> None:
+    client = house.client()
+    wire.template_tokens = 981
+    body = {"model": "TALKER", "messages": _HELLO, "max_tokens": 3}
+    answer = client.post("/v1/chat/completions", json=body).json()
+    assert answer["usage"]["prompt_tokens"] == 986
+    # 986 read at 150 credits a million and 3 answered at 600 are 149.7 mill.
+    assert answer["cost_mill"] == 150
+    assert _balance_mill(client) == 1_000_000 - 150
+
+
 def test_what_cannot_be_answered_costs_nothing(house: House, wire) -> None:
     client = house.client()
     talker = _talker(client)

@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Iterator
+from email.utils import formatdate
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,6 +18,7 @@ from darkroom import config, errors
 from darkroom.storage import bucket
 from darkroom.storage.bucket import Bucket
 from lines import RESET, SILENT, Line, line_to
+from wire_double import Answer, Request, Wire
 
 BIG = os.urandom(2**20) * 23
 
@@ -60,7 +62,23 @@ def test_an_endpoint_that_nobody_listens_at_is_named(s3: S3) -> None:
         taken.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{taken.getsockname()[1]}"
         said = refusal(s3, s3_endpoint=address)
-    assert f"at {address} cannot be reached. Check DARKROOM_S3_ENDPOINT" in said
+    assert f"at {address} cannot be reached, or does not" in said
+    assert "Check DARKROOM_S3_ENDPOINT" in said
+
+
+class Rangeless(Wire):
+    """A server that answers a range of bytes by status 200, as `rclone serve s3` does."""
+
+    def answer(self, request: Request) -> Answer:
+        headers = {"ETag": '"1"', "Content-Range": "bytes 0-1/18", "Last-Modified": formatdate()}
+        return Answer(b"Da" if request.method == "GET" else b"", headers=headers)
+
+
+def test_a_server_that_does_not_answer_as_s3_does_is_told_so(s3: S3) -> None:
+    with Rangeless() as wire:
+        said = refusal(s3, s3_endpoint=wire.url)
+    assert "or does not answer as S3 does." in said
+    assert "non-partial response when range requested" in said
 
 
 def test_credentials_that_are_refused_are_named(s3: S3) -> None:
@@ -69,6 +87,7 @@ def test_credentials_that_are_refused_are_named(s3: S3) -> None:
         said = refusal(strict.with_bucket())
     assert "refuses these credentials. Check AWS_ACCESS_KEY_ID" in said
     assert "s3:ListBucket" in said
+    assert "(InvalidAccessKeyId: The AWS Access Key Id you provided does not exist" in said
 
 
 def test_credentials_that_are_missing_are_named(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:

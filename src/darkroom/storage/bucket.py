@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from datetime import timedelta
@@ -188,8 +189,8 @@ class Bucket:
             ) from exc
         except (BaseError, TimeoutError) as exc:
             raise errors.FilesUnavailable(
-                f"The bucket {self.name} at {self._where} cannot be reached. Check "
-                "DARKROOM_S3_ENDPOINT, the network, and that AWS_ACCESS_KEY_ID and "
+                f"The bucket {self.name} at {self._where} cannot be reached, or does not answer as "
+                "S3 does. Check DARKROOM_S3_ENDPOINT, the network, and that AWS_ACCESS_KEY_ID and "
                 f"AWS_SECRET_ACCESS_KEY are set. ({_reason(exc)})"
             ) from exc
 
@@ -212,5 +213,8 @@ def _is_plain(endpoint: str | None) -> bool:
 
 
 def _reason(exc: Exception) -> str:
-    """The library's own words, without its insides."""
-    return str(exc).partition("\n")[0][:300] or "no answer in time"
+    """The server's own words if it has some, or the library's, without its insides."""
+    text = str(exc)
+    found = (re.search(f"<{tag}>(.+?)</{tag}>", text) for tag in ("Code", "Message"))
+    told = ": ".join(one[1] for one in found if one) or text.partition("\n")[0]
+    return told[:300] or "no answer in time"

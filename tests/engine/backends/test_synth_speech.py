@@ -198,12 +198,27 @@ def test_recognition_runs_whisper_on_a_wave_of_16_khz(
     assert text.startswith("Heard in zh. (16000, 1, 2, 16")
     assert output.path.read_text(encoding="utf-8") == text + "\n"
     assert [path.name for path in work.iterdir()] == ["speech.txt"]
-    with pytest.raises(BadInput, match="language"):
+    with pytest.raises(BadInput, match="language is a code"):
         _heard(tone, work, "en -of /etc/passwd")
+    with pytest.raises(BadInput, match="knows no language xx"):
+        _heard(tone, work, "xx")
     broken = tmp_path / "broken.mp3"
     broken.write_bytes(b"nothing")
     with pytest.raises(BadInput, match="send an mp3"):
         _heard(broken, work)
+
+
+def test_a_model_of_english_alone_hears_no_other_language(
+    tone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _program(tmp_path / "bin", "whisper-cli", whisper_double.PROGRAM)
+    (tmp_path / "model.en.bin").write_bytes(b"english")
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.setenv("WHISPER_MODEL", str(tmp_path / "model.en.bin"))
+    for language in ("en", "auto"):
+        assert _heard(tone, tmp_path, language).notes["speech_text"].startswith("Heard in en.")
+    with pytest.raises(BadInput, match="English alone, not zh"):
+        _heard(tone, tmp_path, "zh")
 
 
 def test_without_recognition_it_says_so(

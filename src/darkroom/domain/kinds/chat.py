@@ -12,8 +12,10 @@ from darkroom.domain.kinds.kind import TOKENS, Kind, ModelKey, Submit
 MESSAGES_MAX = 50
 CONTENT_CHARS_MAX = 200_000
 STOPS_MAX = 4
-# What a chat's template adds to a message, at the most that templates in use add.
+# What a chat's template adds to a message, and says by itself, such as a date or a system message:
+# by the longest of 24 templates that come with llama.cpp, GigaChat 3's, one word is 981 tokens.
 _MESSAGE_TOKENS = 16
+_TEMPLATE_TOKENS = 1024
 
 Penalty = Annotated[float, msgspec.Meta(ge=-2, le=2)]
 
@@ -75,7 +77,8 @@ class Chat(Submit, kw_only=True):
     @property
     def input_tokens_max(self) -> int:
         """More tokens than what was said can be: no token has less than a byte."""
-        return sum(len(one.content.encode()) + _MESSAGE_TOKENS for one in self.messages)
+        said = sum(len(one.content.encode()) + _MESSAGE_TOKENS for one in self.messages)
+        return said + _TEMPLATE_TOKENS
 
     def check(self) -> None:
         if self.stream:

@@ -16,8 +16,8 @@ def run(
     *,
     seconds_max: float,
     progress: Callable[[], None] = lambda: None,
-) -> bytes:
-    """Returns what a program says when it is given this.
+) -> tuple[bytes, str]:
+    """Returns what a program says when it is given this, and what it tells of its work beside it.
 
     `progress` is called while it works, and ends it by what it raises. Raises `BackendFailed` where
     the program fails or takes too long, and `FileNotFoundError` where there is none.
@@ -42,7 +42,8 @@ def run(
                         raise BackendFailed(f"{name} took over {seconds_max:g} seconds.") from None
         finally:
             program.kill()
+    beside = told.decode("utf-8", "replace").strip()
     if program.returncode:
-        lines = told.decode("utf-8", "replace").strip().splitlines()
+        lines = beside.splitlines()
         raise BackendFailed(f"{name} failed: {lines[-1][:300] if lines else program.returncode}")
-    return said
+    return said, beside

@@ -41,7 +41,8 @@ def recognize(path: Path, language: str, folder: Path, progress: Callable[[], No
         write_wave(sounds.read(path), wave)
         progress()
         command = [program, "-m", model, "-f", str(wave), "-l", match[1], "-otxt", "-of", str(out)]
-        run(command, seconds_max=_SECONDS_MAX, progress=progress)
+        _, told = run(command, seconds_max=_SECONDS_MAX, progress=progress)
+        _check(match[1], told)
         if not text.is_file():
             raise BackendFailed("whisper-cli wrote no text.")
         lines = text.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -49,6 +50,14 @@ def recognize(path: Path, language: str, folder: Path, progress: Callable[[], No
         wave.unlink(missing_ok=True)
         text.unlink(missing_ok=True)
     return " ".join(line.strip() for line in lines if line.strip())
+
+
+def _check(language: str, told: str) -> None:
+    """Raise `BadInput` for a language that was not heard: whisper-cli ends well all the same."""
+    if "error: unknown language" in told:
+        raise BadInput(f"whisper.cpp knows no language {language}: send en, zh or such, or auto.")
+    if "model is not multilingual" in told and language not in ("en", "auto"):
+        raise BadInput(f"The speech model of this server hears English alone, not {language}.")
 
 
 def write_wave(samples: Samples, path: Path) -> None:

@@ -67,8 +67,9 @@ def _faces(language: Language, *, is_bold: bool) -> list[Face]:
     """The fonts that have the letters of a language, the best first."""
     weight = "bold" if is_bold else "regular"
     pattern = f"{_FAMILIES}:weight={weight}:slant=roman:lang={language.code}"
+    command = [FONTS, "-s", "--format", _FORMAT, pattern]
     try:
-        said = programs.run([FONTS, "-s", "--format", _FORMAT, pattern], seconds_max=_SECONDS_MAX)
+        said, _ = programs.run(command, seconds_max=_SECONDS_MAX)
     except (OSError, errors.BackendFailed) as exc:
         raise errors.Hindered(f"fontconfig does not tell this machine's fonts: {exc}") from exc
     found = [_face(line) for line in said.decode().splitlines()]

@@ -80,7 +80,7 @@ def read(
 
 def _run(command: Sequence[str]) -> str:
     try:
-        return programs.run(command, seconds_max=_SECONDS_MAX).decode()
+        return programs.run(command, seconds_max=_SECONDS_MAX)[0].decode()
     except FileNotFoundError as exc:
         raise errors.Hindered("Tesseract is not installed on this machine.") from exc
 
