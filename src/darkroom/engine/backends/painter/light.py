@@ -7,6 +7,7 @@ import numpy as np
 
 from darkroom.engine.backends.painter.noise import FloatArray
 from darkroom.engine.backends.painter.scene import Scene
+from darkroom.engine.backends.painter.view import Part
 
 LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
@@ -30,29 +31,35 @@ def to_scene(display: FloatArray) -> FloatArray:
 
 
 _CURVE_MAX = 6.0
-_CURVE_X = np.linspace(0.0, _CURVE_MAX**0.5, 4096, dtype=np.float32)
-_CURVE_LINEAR = -np.expm1(-(_CURVE_X**2))
-_CURVE = encoded(_CURVE_LINEAR)
+# The curve over the root of the light, so fine that the nearest entry is off by less than 1e-4.
+_CURVE_LAST = 65535
+_CURVE = encoded(-np.expm1(-(np.linspace(0.0, _CURVE_MAX**0.5, _CURVE_LAST + 1) ** 2)))
 
 
 def to_display(light: FloatArray) -> FloatArray:
     """Returns display RGB 0..1 of scene light (H, W, 3): an exponential film curve, then sRGB."""
     flat = np.ascontiguousarray(light.reshape(light.shape[0], -1), np.float32)
-    position = cv2.sqrt(np.clip(flat, 0.0, _CURVE_MAX)) * np.float32(4095 / _CURVE_MAX**0.5)
-    shown = cv2.remap(_CURVE[None], position, np.zeros_like(position), cv2.INTER_LINEAR)
+    place = np.asarray(cv2.sqrt(np.clip(flat, 0.0, _CURVE_MAX)), np.float32)
+    place *= np.float32(_CURVE_LAST / _CURVE_MAX**0.5)
+    shown = cv2.LUT(np.asarray(place + np.float32(0.5), np.uint16), _CURVE)
     return np.asarray(shown, np.float32).reshape(light.shape)
 
 
-def grade(rgb: FloatArray, scene: Scene) -> FloatArray:
+def grade(rgb: FloatArray, scene: Scene, part: Part | None = None) -> FloatArray:
     """Returns the picture (H, W, 3; 0..1) with the scene's contrast, colour, bloom and vignette.
 
-    Called once by `compose.paint` after the subject is painted and before its style.
+    Called once by `compose.paint` after the subject is painted and before its style. A `part` of a
+    picture gets the vignette of its place.
     """
     height, width = rgb.shape[:2]
+    part = part or Part.whole(width, height)
     small = cv2.resize(rgb, (max(8, width // 8), max(8, height // 8)), interpolation=cv2.INTER_AREA)
-    halo = cv2.GaussianBlur(np.maximum(small - 0.72, 0.0), (0, 0), max(1.0, small.shape[1] * 0.02))
-    halo = cv2.resize(halo, (width, height), interpolation=cv2.INTER_LINEAR)
-    out = rgb + halo * (0.55 if scene.mood == "dreamy" else 0.3) * (1.0 - rgb)
+    soft = max(1.0, max(8, part.size[0] // 8) * 0.02)
+    halo = cv2.GaussianBlur(np.maximum(small - 0.72, 0.0), (0, 0), soft)
+    out = cv2.resize(halo, (width, height), interpolation=cv2.INTER_LINEAR)
+    out *= np.float32(0.55 if scene.mood == "dreamy" else 0.3)
+    out *= 1.0 - rgb
+    out += rgb
     contrast = {"dramatic": 0.34, "dark": 0.3, "dreamy": -0.12, "calm": 0.08}.get(scene.mood, 0.22)
     curve = out * out
     curve *= 3.0 - 2.0 * out
@@ -62,9 +69,16 @@ def grade(rgb: FloatArray, scene: Scene) -> FloatArray:
     saturation = np.float32(0.72 + 0.62 * scene.vividness)
     towards_grey = saturation * np.eye(3, dtype=np.float32) + (1 - saturation) * LUMA[None]
     out = np.asarray(cv2.transform(out, towards_grey), np.float32)
-    y = np.linspace(-1.0, 1.0, height, dtype=np.float32)[:, None]
-    x = np.linspace(-1.0, 1.0, width, dtype=np.float32)[None, :]
+    # One plane for each colour: numpy is slow where it repeats one along the last axis.
+    out *= cv2.merge([_vignette(scene, part)] * 3)
+    return np.clip(out, 0.0, 1.0, out=out)
+
+
+def _vignette(scene: Scene, part: Part) -> FloatArray:
+    """Returns how much of the light is left (rows, columns) towards a picture's corners."""
+    across, down = (np.linspace(-1.0, 1.0, count, dtype=np.float32) for count in part.size)
+    x, y = across[None, part.columns], down[part.rows, None]
+    away = np.minimum((x * x + y * y) * np.float32(0.5), 1.0)
     depth = {"dark": 0.34, "dramatic": 0.24}.get(scene.mood, 0.13)
-    fall = 1.0 - np.float32(depth) * np.clip((x * x + y * y) * 0.5, 0.0, 1.0) ** 1.5
-    gain = 0.8 if scene.mood == "dark" else 1.0
-    return np.clip(out * (fall * np.float32(gain))[..., None], 0.0, 1.0)
+    gain = np.float32(0.8 if scene.mood == "dark" else 1.0)
+    return gain - gain * np.float32(depth) * (away * np.sqrt(away))
