@@ -99,7 +99,8 @@ class Lights:
         pixels = np.asarray(np.clip(shown * 255 + 0.5, 0, 255), np.uint8)
         self.height = last
         self.is_dark = not pixels.any()
-        grey = pixels.max(axis=2)
+        red, green, blue = cv2.split(pixels)
+        grey = cv2.max(cv2.max(red, green), blue)
         # Where anything shines (left, top, width, height): often the sun alone.
         self.box = cv2.boundingRect(grey)
         core = cv2.morphologyEx(grey, cv2.MORPH_OPEN, np.ones((7, 7), np.uint8))

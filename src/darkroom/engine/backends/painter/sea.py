@@ -10,7 +10,7 @@ import numpy as np
 from darkroom.engine.backends.painter import light, noise, ocean, relief
 from darkroom.engine.backends.painter.beach import add_beach
 from darkroom.engine.backends.painter.figures import add_figures
-from darkroom.engine.backends.painter.noise import FloatArray
+from darkroom.engine.backends.painter.noise import FloatArray, Numbers
 from darkroom.engine.backends.painter.scene import Progress, Scene
 from darkroom.engine.backends.painter.sky import Sky, sky
 from darkroom.engine.backends.painter.survey import Survey
@@ -193,7 +193,7 @@ def _shaded(
     slope_x, slope_z, lift, hidden = _slopes(seed, x, depth, water, foot)
     rows = np.arange(top, part.rows.stop, dtype=np.float32)[:, None] + 0.5
     down = np.minimum(np.float32(view.horizon) - rows, -0.3) / np.float32(view.focal)
-    dz = np.asarray(1.0 / np.sqrt(1.0 + right * right + down * down), np.float32)
+    dz = 1.0 / np.sqrt(1.0 + right * right + down * down)
     dx, dy = right * dz, down * dz
     size = 1.0 / np.sqrt(1.0 + slope_x * slope_x + slope_z * slope_z)
     facing = np.maximum((dx * slope_x - dy + dz * slope_z) * size, 0.02)
@@ -227,7 +227,7 @@ def _fresnel(facing: FloatArray) -> FloatArray:
     return np.float32(0.02) + np.float32(0.98) * (twice * twice * bare)
 
 
-def _mirrored(view: View, above: Sky, right: FloatArray, up: FloatArray) -> FloatArray:
+def _mirrored(view: View, above: Sky, right: Numbers, up: Numbers) -> FloatArray:
     """Returns the sky's light along directions, from a small soft copy of the sky."""
     limit = max(1, int(view.horizon))
     upper = np.minimum(above.linear[:limit], 3.0)
@@ -247,7 +247,7 @@ def _mirrored(view: View, above: Sky, right: FloatArray, up: FloatArray) -> Floa
 
 def _glitter(
     above: Sky,
-    ray: tuple[FloatArray, FloatArray, FloatArray],
+    ray: tuple[Numbers, Numbers, Numbers],
     slope: tuple[FloatArray, FloatArray],
     hidden: FloatArray,
     facing: FloatArray,
