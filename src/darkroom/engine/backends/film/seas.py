@@ -28,7 +28,8 @@ from darkroom.engine.backends.pictures import Pixels
 # A frame is painted with at most so many pixels, and enlarged; fewer where waves hide each other.
 _PIXELS_MAX, _STORM_PIXELS_MAX = 290_000, 230_000
 _KEYS_A_SECOND = 3
-_STANDING = frozenset({"island", "hills", "boat", "lighthouse", "cabin", "palm"})
+_STANDING = frozenset({"island", "hills", "lighthouse", "cabin"})
+_MOVING = frozenset({"boat", "palm"})
 # How far the camera goes over the water, metres, where the nearest thing would cross the picture.
 _REACH = 40.0
 
@@ -126,25 +127,24 @@ class SeaShot:
 
 
 class _Figures:
-    """What stands in the sea, drawn a few times a second and blended in between: it moves slowly.
-
-    Drawn on black and on white, a figure tells both its light and how much it hides.
-    """
+    """What stands in the sea; what moves is drawn a few times a second and blended in between: it
+    moves slowly."""
 
     def __init__(self, scene: Scene, view: View, above: Sky) -> None:
         self.scene, self.view, self.above = scene, view, above
-        self.is_empty = not scene.extras & _STANDING
-        self._keys: dict[int, tuple[FloatArray, FloatArray]] = {}
+        self.is_empty = not scene.extras & (_STANDING | _MOVING)
+        self.moves = bool(scene.extras & _MOVING)
+        self._keys: dict[int, FloatArray] = {}
 
-    def _key(self, number: int) -> tuple[FloatArray, FloatArray]:
+    def _key(self, number: int) -> FloatArray:
+        """Returns the figures' light (h, w, 4), and how much of what lies behind they leave."""
         if number not in self._keys:
             scene = replace(self.scene, moment=number / _KEYS_A_SECOND)
-            shape = (self.view.height, self.view.width, 3)
-            black, white = np.zeros(shape, np.float32), np.ones(shape, np.float32)
-            for canvas in (black, white):
-                add_figures(canvas, self.view, self.above, scene)
-            kept = {k: v for k, v in self._keys.items() if k >= number - 1}
-            self._keys = {**kept, number: (black, np.asarray(white - black, np.float32))}
+            drawn = np.zeros((self.view.height, self.view.width, 4), np.float32)
+            drawn[..., 3] = 1.0
+            add_figures(drawn, self.view, self.above, scene)
+            self._keys = {k: v for k, v in self._keys.items() if k >= number - 1}
+            self._keys[number] = drawn
         return self._keys[number]
 
     def lay(self, picture: FloatArray, seconds: float, part: Part) -> None:
@@ -153,10 +153,10 @@ class _Figures:
             return
         here = (part.rows, part.columns)
         number, share = int(seconds * _KEYS_A_SECOND), seconds * _KEYS_A_SECOND % 1.0
-        (light_a, open_a), (light_b, open_b) = self._key(number), self._key(number + 1)
-        light_, open_ = (
-            cv2.addWeighted(a[here], 1 - share, b[here], share, 0)
-            for a, b in ((light_a, light_b), (open_a, open_b))
-        )
-        picture[here] *= open_
-        picture[here] += light_
+        if self.moves:
+            now, then = self._key(number)[here], self._key(number + 1)[here]
+            drawn = cv2.addWeighted(now, 1 - share, then, share, 0)
+        else:
+            drawn = self._key(0)[here]
+        picture[here] *= cv2.cvtColor(cv2.extractChannel(drawn, 3), cv2.COLOR_GRAY2RGB)
+        picture[here] += warps.narrowed(drawn)

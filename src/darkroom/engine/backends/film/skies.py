@@ -99,6 +99,8 @@ class Lights:
         pixels = np.asarray(np.clip(shown * 255 + 0.5, 0, 255), np.uint8)
         self.height = last
         self.is_dark = not pixels.any()
+        if self.is_dark:
+            return
         red, green, blue = cv2.split(pixels)
         grey = cv2.max(cv2.max(red, green), blue)
         # Where anything shines (left, top, width, height): often the sun alone.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import cv2
 import numpy as np
 
@@ -31,17 +33,17 @@ def to_scene(display: FloatArray) -> FloatArray:
 
 
 _CURVE_MAX = 6.0
-# The curve over the root of the light, so fine that the nearest entry is off by less than 1e-4.
-_CURVE_LAST = 65535
-_CURVE = encoded(-np.expm1(-(np.linspace(0.0, _CURVE_MAX**0.5, _CURVE_LAST + 1) ** 2)))
+_CURVE_X = np.linspace(0.0, _CURVE_MAX**0.5, 4096, dtype=np.float32)
+# Twice below each other: OpenCV is slow at a picture's edge, and of one row all is edge.
+_CURVE = np.stack([encoded(-np.expm1(-(_CURVE_X**2)))] * 2)
 
 
 def to_display(light: FloatArray) -> FloatArray:
     """Returns display RGB 0..1 of scene light (H, W, 3): an exponential film curve, then sRGB."""
     flat = np.ascontiguousarray(light.reshape(light.shape[0], -1), np.float32)
     place = np.asarray(cv2.sqrt(np.clip(flat, 0.0, _CURVE_MAX)), np.float32)
-    place *= np.float32(_CURVE_LAST / _CURVE_MAX**0.5)
-    shown = cv2.LUT(np.asarray(place + np.float32(0.5), np.uint16), _CURVE)
+    place *= np.float32(4095 / _CURVE_MAX**0.5)
+    shown = cv2.remap(_CURVE, place, np.zeros_like(place), cv2.INTER_LINEAR)
     return np.asarray(shown, np.float32).reshape(light.shape)
 
 
@@ -69,16 +71,18 @@ def grade(rgb: FloatArray, scene: Scene, part: Part | None = None) -> FloatArray
     saturation = np.float32(0.72 + 0.62 * scene.vividness)
     towards_grey = saturation * np.eye(3, dtype=np.float32) + (1 - saturation) * LUMA[None]
     out = np.asarray(cv2.transform(out, towards_grey), np.float32)
+    depth = {"dark": 0.34, "dramatic": 0.24}.get(scene.mood, 0.13)
+    fall = _vignette(part.size, depth, 0.8 if scene.mood == "dark" else 1.0)
     # One plane for each colour: numpy is slow where it repeats one along the last axis.
-    out *= cv2.merge([_vignette(scene, part)] * 3)
+    out *= cv2.merge([fall[part.rows, part.columns]] * 3)
     return np.clip(out, 0.0, 1.0, out=out)
 
 
-def _vignette(scene: Scene, part: Part) -> FloatArray:
-    """Returns how much of the light is left (rows, columns) towards a picture's corners."""
-    across, down = (np.linspace(-1.0, 1.0, count, dtype=np.float32) for count in part.size)
-    x, y = across[None, part.columns], down[part.rows, None]
-    away = np.minimum((x * x + y * y) * np.float32(0.5), 1.0)
-    depth = {"dark": 0.34, "dramatic": 0.24}.get(scene.mood, 0.13)
-    gain = np.float32(0.8 if scene.mood == "dark" else 1.0)
-    return gain - gain * np.float32(depth) * (away * np.sqrt(away))
+# A film grades hundreds of frames alike.
+@functools.lru_cache(maxsize=1)
+def _vignette(size: tuple[int, int], depth: float, gain: float) -> FloatArray:
+    """Returns how much of the light is left (height, width): less towards a picture's corners."""
+    across, down = (np.linspace(-1.0, 1.0, count, dtype=np.float32) for count in size)
+    x, y = across[None, :], down[:, None]
+    fall = 1.0 - np.float32(depth) * np.clip((x * x + y * y) * 0.5, 0.0, 1.0) ** 1.5
+    return fall * np.float32(gain)
