@@ -125,7 +125,7 @@ _TO_YUV = np.array(
 )
 
 
-def _planes(rgb: Pixels) -> Pixels:
+def planes(rgb: Pixels) -> Pixels:
     """Returns RGB (height, width, 3) as planes of YUV 4:2:0 (height * 3 / 2, width).
 
     OpenCV takes less than half of the time that FFmpeg's scaler takes.
@@ -188,7 +188,7 @@ class Writer:
                 dst_color_range="MPEG",
             )
         else:
-            turned = av.VideoFrame.from_ndarray(_planes(pixels), format="yuv420p")
+            turned = av.VideoFrame.from_ndarray(planes(pixels), format="yuv420p")
         turned.pts, turned.time_base = self._count, 1 / self._rate
         self._count += 1
         self._container.mux(self._video.encode(turned))

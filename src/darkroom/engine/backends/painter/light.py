@@ -85,4 +85,4 @@ def _vignette(size: tuple[int, int], depth: float, gain: float) -> FloatArray:
     across, down = (np.linspace(-1.0, 1.0, count, dtype=np.float32) for count in size)
     x, y = across[None, :], down[:, None]
     fall = 1.0 - np.float32(depth) * np.clip((x * x + y * y) * 0.5, 0.0, 1.0) ** 1.5
-    return fall * np.float32(gain)
+    return np.asarray(fall * np.float32(gain), np.float32)
