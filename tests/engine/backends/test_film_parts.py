@@ -13,7 +13,7 @@ from darkroom.engine.backends import sounds
 from darkroom.engine.backends.film import ambience, camera, depths, montages, plates
 from darkroom.engine.backends.film.camera import Pose
 from darkroom.engine.backends.film.skies import carried
-from darkroom.engine.backends.film.stage import Frame, Plate, lay
+from darkroom.engine.backends.film.stage import Frame, Plate, lay, look
 from darkroom.engine.backends.film.windows import Windows
 from darkroom.engine.backends.painter import sky, words
 from darkroom.engine.backends.painter.compose import paint, paint_scene
@@ -74,7 +74,8 @@ def test_near_things_pass_far_ones_and_nothing_tears() -> None:
 
     def columns(pose: Pose) -> tuple[float, float]:
         frame = np.full((90, 160, 3), (255, 0, 255), np.uint8)
-        lay(frame, land, cut, pose, 0.0)
+        seen, _ = look(land, cut, pose, 0.0)
+        lay(frame, seen)
         assert not ((frame[..., 0] > 230) & (frame[..., 2] > 230)).any()
         red = (frame[..., 0] > 150) & (frame[..., 1] < 80)
         yellow = (frame[..., 0] > 180) & (frame[..., 1] > 160)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from darkroom.engine.backends.film import warps
 from darkroom.engine.backends.film.camera import Move
 from darkroom.engine.backends.film.stage import Frame
 from darkroom.engine.backends.painter import noise
@@ -23,7 +24,7 @@ class FlowShot:
 
     def __init__(self, pixels: Pixels, size: tuple[int, int], move: Move, seed: int) -> None:
         height, width = pixels.shape[:2]
-        self.pixels, self.move = pixels, move
+        self.wide, self.move = warps.widened(pixels), move
         self.cut = Frame(size, (width, height), height / 2, 1.0)
         self.tile = noise.bands((256, 256), seed + 81, (6, 6))
         self.fine = noise.bands((256, 256), seed + 82, (10, 10))
@@ -50,12 +51,8 @@ class FlowShot:
                 ]
                 for one in (x - flow_x * gone, y - flow_y * gone)
             )
-            part = cv2.remap(
-                self.pixels, at_x, at_y,
-                cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101,
-            )  # fmt: skip
-            parts.append(part)
-        return np.asarray(cv2.addWeighted(parts[0], 1 - weight, parts[1], weight, 0), np.uint8)
+            parts.append(warps.mapped(self.wide, at_x, at_y, cv2.BORDER_REFLECT_101))
+        return warps.narrowed(cv2.addWeighted(parts[0], 1 - weight, parts[1], weight, 0))
 
     def _flow(
         self, x: noise.FloatArray, y: noise.FloatArray, seconds: float

@@ -53,13 +53,15 @@ def _goes_on(own: Mask, hidden: Mask) -> Mask:
     height, width = own.shape
     size = (max(2, width // 4), max(2, height // 4))
     mine, seen = (
-        np.asarray(cv2.resize(one.astype(np.float32), size, interpolation=cv2.INTER_AREA))
+        np.asarray(
+            cv2.resize(one.astype(np.float32), size, interpolation=cv2.INTER_AREA), np.float32
+        )
         for one in (own, ~hidden)
     )
     share = np.where(seen > 0.5, mine / np.maximum(seen, 1e-6), -1.0)
     for sigma in (1.5, 4.0, 12.0, 40.0, 120.0):
-        weight = cv2.GaussianBlur(seen, (0, 0), sigma)
-        mean = cv2.GaussianBlur(mine, (0, 0), sigma) / np.maximum(weight, 1e-6)
+        weight = _blurred(seen, sigma)
+        mean = _blurred(mine, sigma) / np.maximum(weight, 1e-6)
         fresh = (share < 0) & (weight > 0.02)
         share[fresh] = mean[fresh]
     large = cv2.resize(share.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
@@ -106,8 +108,9 @@ def filled(rgb: Pixels, own: Mask, hidden: Mask) -> Pixels:
         return rgb
     soft_fill = _softly_filled(rgb, gap)
     mirrored = _mirrored(rgb, soft_fill, gap)
-    soft = cv2.GaussianBlur(wide * 255, (0, 0), max(0.8, reach / 3))[..., None].astype(np.uint16)
-    mixed = (rgb.astype(np.uint16) * (255 - soft) + mirrored * soft + 127) // 255
+    soft = cv2.GaussianBlur(wide * 255, (0, 0), max(0.8, reach / 3))
+    share = cv2.merge([soft] * 3).astype(np.uint16)
+    mixed = (rgb * (255 - share) + mirrored * share + np.uint16(127)) // np.uint16(255)
     return np.asarray(mixed, np.uint8)
 
 
@@ -127,22 +130,27 @@ def _mirrored(rgb: Pixels, beyond: Pixels, gap: Pixels) -> Pixels:
     away, label = cv2.distanceTransformWithLabels(
         gap, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
-    rows, columns = np.nonzero(gap == 0)
-    row_of, column_of = (np.zeros(int(label.max()) + 1, np.int32) for _ in range(2))
-    row_of[label[rows, columns]], column_of[label[rows, columns]] = rows, columns
-    reach = _REACH * width
-    y, x = np.nonzero((gap > 0) & (away < reach))
-    place = label[y, x]
-    at_y = np.clip(2 * row_of[place] - y, 0, height - 1)
-    at_x = np.clip(2 * column_of[place] - x, 0, width - 1)
-    there = gap[at_y, at_x] == 0
-    at_y, at_x = np.where(there, at_y, row_of[place]), np.where(there, at_x, column_of[place])
-    share = np.clip(1.6 - 1.6 * away[y, x] / reach, 0, 1) * np.where(there, 1.0, 0.35)
-    out = beyond.copy()
-    found = rgb[at_y, at_x].astype(np.float32)
-    behind = beyond[y, x].astype(np.float32)
-    out[y, x] = (behind + (found - behind) * share[:, None]).astype(np.uint8)
-    return out
+    # What the nearest own pixel of each pixel is: labels count the own pixels row by row.
+    own = np.flatnonzero(gap.ravel() == 0).astype(np.int32)
+    place_of = np.zeros(int(label.max()) + 1, np.int32)
+    place_of[label.ravel()[own]] = own
+    row, column = np.divmod(place_of, np.int32(width))
+    edge_x, edge_y = (one.astype(np.float32)[label] for one in (column, row))
+    at_x = np.clip(2 * edge_x - np.arange(width, dtype=np.float32), 0, width - 1)
+    at_y = np.clip(2 * edge_y - np.arange(height, dtype=np.float32)[:, None], 0, height - 1)
+    there = cv2.remap(gap, at_x, at_y, cv2.INTER_NEAREST) == 0
+    at_x, at_y = np.where(there, at_x, edge_x), np.where(there, at_y, edge_y)
+    found = cv2.remap(rgb, at_x, at_y, cv2.INTER_NEAREST)
+    reach = np.float32(_REACH * width)
+    share = np.clip(1.6 - 1.6 * away / reach, 0, 1) * np.where(
+        there, np.float32(1), np.float32(0.35)
+    )
+    share[(gap == 0) | (away >= reach)] = 0.0
+    mixed = found.astype(np.float32)
+    mixed -= beyond
+    mixed *= cv2.merge([share] * 3)
+    mixed += beyond
+    return mixed.astype(np.uint8)
 
 
 def _primed(small: Pixels, gap: Pixels) -> Pixels:
@@ -151,8 +159,8 @@ def _primed(small: Pixels, gap: Pixels) -> Pixels:
     known = (1 - gap).astype(np.float32)
     total, weight = out * known[..., None], known.copy()
     for sigma in (4.0, 16.0, 64.0):
-        soft = cv2.GaussianBlur(weight, (0, 0), sigma)[..., None]
-        mean = cv2.GaussianBlur(total, (0, 0), sigma) / np.maximum(soft, 1e-4)
+        soft = _blurred(weight, sigma)[..., None]
+        mean = _blurred(total, sigma) / np.maximum(soft, 1e-4)
         fresh = (weight < 0.5) & (soft[..., 0] > 0.02)
         total[fresh], weight[fresh] = mean[fresh], 1.0
     return np.asarray(np.clip(total, 0, 255), np.uint8)
@@ -166,9 +174,19 @@ def _spread(near: FloatArray, own: Mask) -> FloatArray:
     value = cv2.resize(near * own, size, interpolation=cv2.INTER_AREA)
     total, weight = value.astype(np.float32), share.astype(np.float32)
     for sigma in (2.0, 8.0, 32.0, 128.0):
-        soft = cv2.GaussianBlur(weight, (0, 0), sigma)
-        mean = cv2.GaussianBlur(total, (0, 0), sigma) / np.maximum(soft, 1e-6)
+        soft = _blurred(weight, sigma)
+        mean = _blurred(total, sigma) / np.maximum(soft, 1e-6)
         fresh = (weight < 0.3) & (soft > 0.01)
         total[fresh], weight[fresh] = mean[fresh], 1.0
     depth = total / np.maximum(weight, 1e-6)
     return np.asarray(cv2.GaussianBlur(depth, (0, 0), 1.2), np.float32)
+
+
+def _blurred(values: FloatArray, sigma: float) -> FloatArray:
+    """Returns values (h, w) or (h, w, 3), blurred; on a smaller grid where that is not seen."""
+    height, width = values.shape[:2]
+    scale = max(1.0, sigma / 4)
+    size = (max(2, round(width / scale)), max(2, round(height / scale)))
+    small = cv2.resize(values, size, interpolation=cv2.INTER_AREA)
+    soft = cv2.GaussianBlur(small, (0, 0), sigma / scale)
+    return np.asarray(cv2.resize(soft, (width, height)), np.float32)

@@ -12,7 +12,7 @@ from darkroom.engine.backends.film.camera import Move
 from darkroom.engine.backends.film.framing import covering
 from darkroom.engine.backends.film.shots import StageShot, StillSky, sky_end
 from darkroom.engine.backends.film.stage import Frame
-from darkroom.engine.backends.film.winds import Ripples
+from darkroom.engine.backends.film.winds import Ripples, set_rippling
 from darkroom.engine.backends.painter import noise
 from darkroom.engine.backends.painter.scene import Progress
 from darkroom.engine.backends.pictures import Pixels
@@ -48,9 +48,7 @@ def portray(
     backdrop, land = plates.cut(filled, seen.near, 3, lambda part: progress(0.5 + 0.5 * part))
     if seen.water is not None:
         tile = noise.bands((256, 256), seed + 77, (8, 8))
-        ripples = Ripples(canvas, seen.line * canvas[1], seen.water, tile, 0.55)
-        for plate in land:
-            plate.sway, plate.grid = ripples, 2
+        set_rippling(land, Ripples(canvas, seen.line * canvas[1], seen.water, tile, 0.55))
     gentle = replace(move, first=move.first.milder(_CARE), last=move.last.milder(_CARE))
     pace = 0.014 * (1.0 if seed % 2 else -1.0) if seen.is_sky else 0.0
     shot = StageShot(

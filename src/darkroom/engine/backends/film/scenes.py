@@ -8,14 +8,15 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from darkroom.engine.backends.film import airs, flows, plates
+from darkroom.engine.backends.film import airs, flows, plates, warps
 from darkroom.engine.backends.film.camera import Move
 from darkroom.engine.backends.film.seas import SeaShot
 from darkroom.engine.backends.film.shots import Shade, Shot, StageShot, StillSky, sky_end
 from darkroom.engine.backends.film.skies import Lights, Skies
 from darkroom.engine.backends.film.stage import Frame, Plate
+from darkroom.engine.backends.film.warps import Canvas
 from darkroom.engine.backends.film.windows import Windows
-from darkroom.engine.backends.film.winds import Breeze, Ripples
+from darkroom.engine.backends.film.winds import Breeze, Ripples, set_rippling
 from darkroom.engine.backends.painter import light, noise
 from darkroom.engine.backends.painter.compose import paint_scene
 from darkroom.engine.backends.painter.noise import FloatArray
@@ -133,7 +134,9 @@ def _scaled(near: FloatArray, canvas: tuple[int, int]) -> FloatArray:
     """
     if near.shape != canvas[::-1]:
         near = np.asarray(cv2.resize(near, canvas, interpolation=cv2.INTER_NEAREST), np.float32)
-    top = float(np.quantile(near[near > 0], 0.995)) if (near > 0).any() else 1.0
+    land = near[near > 0]
+    most = int(0.995 * land.size)
+    top = float(np.partition(land, most)[most]) if land.size else 1.0
     return np.asarray(np.minimum(near / max(top, 1e-9), 1.0) ** 0.55, np.float32)
 
 
@@ -146,9 +149,7 @@ def _set_moving(land: list[Plate], scene: Scene, survey: Survey, near: FloatArra
         size = (max(2, width // 4), max(2, height // 4))
         mask = np.asarray(cv2.resize(survey.water, size, interpolation=cv2.INTER_AREA), np.float32)
         rough = {"storm": 1.8, "rain": 1.3}.get(scene.weather, 0.8 if scene.mood == "calm" else 1.0)
-        ripples = Ripples((width, height), line, mask, tile, rough)
-        for plate in land:
-            plate.sway, plate.grid = ripples, 2
+        set_rippling(land, Ripples((width, height), line, mask, tile, rough))
         return
     gusty = {"storm": 2.2, "rain": 1.5, "fog": 0.5}.get(scene.weather, 1.0)
     for number, plate in enumerate(land):
@@ -174,7 +175,7 @@ def _shade(scene: Scene, near: FloatArray) -> Shade | None:
     return None
 
 
-def _spilt(backdrop: Pixels, near: FloatArray, skies: Skies, lights: Lights) -> Pixels:
+def _spilt(backdrop: Pixels, near: FloatArray, skies: Skies, lights: Lights) -> Canvas:
     """Returns the light in the still's sky that is neither sky nor stars: what lamps spill."""
     size = (skies.size[0] // 2, skies.size[1] // 2)
     scale = size[0] / backdrop.shape[1]
@@ -183,7 +184,7 @@ def _spilt(backdrop: Pixels, near: FloatArray, skies: Skies, lights: Lights) -> 
     lights.add(plain, matrix, 0.0)
     still = cv2.resize(backdrop, size, interpolation=cv2.INTER_AREA)
     more = cv2.medianBlur(cv2.subtract(still, plain), 5)
-    return np.asarray(cv2.GaussianBlur(more, (0, 0), 3.0), np.uint8)
+    return warps.widened(cv2.GaussianBlur(more, (0, 0), 3.0))
 
 
 def airs_of(scene: Scene, film: Film) -> list[airs.Air]:

@@ -9,14 +9,16 @@ from typing import Protocol
 import cv2
 import numpy as np
 
+from darkroom.engine.backends.film import warps
 from darkroom.engine.backends.film.airs import Air
 from darkroom.engine.backends.film.camera import Move, Pose
 from darkroom.engine.backends.film.skies import Lights, carried
-from darkroom.engine.backends.film.stage import Frame, Plate, lay, seen_places
+from darkroom.engine.backends.film.stage import Frame, Plate, lay, look, seen_places
+from darkroom.engine.backends.film.warps import Canvas
 from darkroom.engine.backends.film.windows import Windows
 from darkroom.engine.backends.film.winds import sampled
 from darkroom.engine.backends.painter import noise
-from darkroom.engine.backends.painter.noise import FloatArray, Numbers
+from darkroom.engine.backends.painter.noise import FloatArray
 from darkroom.engine.backends.painter.view import View
 from darkroom.engine.backends.pictures import Pixels
 
@@ -44,31 +46,23 @@ class StillSky:
     """
 
     def __init__(self, pixels: Pixels, line: float, pace: float) -> None:
-        self.pixels, self.pace = pixels, pace
+        self.wide, self.pace = warps.widened(pixels), pace
         self.view = View(pixels.shape[1], pixels.shape[0], line * pixels.shape[0])
 
     def seen(self, matrix: FloatArray, size: tuple[int, int], seconds: float) -> Pixels:
         """Returns the drifting sky."""
         if not self.pace:
-            return self._moved(np.eye(3), matrix, size)
+            return warps.narrowed(warps.affine(self.wide, matrix, size))
         turn = 9.0
         parts, weight = [], 0.0
         for start in (0.5, 0.0):
             phase = (seconds / turn + start) % 1.0
             weight = 1.0 - abs(2.0 * phase - 1.0)
             gone = (phase - 0.5) * turn * self.pace
-            part = self._moved(carried(self.view, (gone, -0.3 * abs(self.pace) / self.pace * gone)),
-                               matrix, size)  # fmt: skip
-            parts.append(part)
-        return np.asarray(cv2.addWeighted(parts[0], 1 - weight, parts[1], weight, 0), np.uint8)
-
-    def _moved(self, away: Numbers, matrix: FloatArray, size: tuple[int, int]) -> Pixels:
-        whole = away @ np.vstack([matrix, (0, 0, 1)])
-        seen = cv2.warpPerspective(
-            self.pixels, whole, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_REFLECT_101,
-        )  # fmt: skip
-        return np.asarray(seen, np.uint8)
+            away = carried(self.view, (gone, -0.3 * abs(self.pace) / self.pace * gone))
+            whole = away @ np.vstack([matrix, (0, 0, 1)])
+            parts.append(warps.perspective(self.wide, whole, size))
+        return warps.narrowed(cv2.addWeighted(parts[0], 1 - weight, parts[1], weight, 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +109,7 @@ class StageShot:
     lights: Lights | None = None
     shade: Shade | None = None
     airs: Sequence[Air] = ()
-    glow: Pixels | None = None
+    glow: Canvas | None = None  # (h, w, 4)
     windows: Windows | None = None
     sky_end: float | None = None  # the canvas row below which no sky shows
 
@@ -124,29 +118,32 @@ class StageShot:
         pose = self.move.pose(share)
         if self.windows is not None:
             self.windows.switch(seconds)
-        frame = self._sky(pose, seconds)
-        if self.glow is not None:
+        seen, end = look(self.plates, self.cut, pose, seconds)
+        frame = self._sky(pose, seconds, end)
+        if self.glow is not None and end:
             scale = self.glow.shape[1] / self.cut.canvas[0]
-            spill = cv2.warpAffine(
-                self.glow, self.cut.matrix(pose, scale), self.cut.size,
-                flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE,
-            )  # fmt: skip
-            frame = np.asarray(cv2.add(frame, spill), np.uint8)
+            size = (self.cut.size[0], end)
+            spill = warps.affine(
+                self.glow, self.cut.matrix(pose, scale), size, cv2.BORDER_REPLICATE
+            )
+            frame[:end] = cv2.add(frame[:end], warps.narrowed(spill))
         gain = self.shade.gain(self.cut, pose, seconds) if self.shade else None
-        lay(frame, self.plates, self.cut, pose, seconds, gain)
+        lay(frame, seen, gain)
         for air in self.airs:
             air(frame, seconds)
         return frame
 
-    def _sky(self, pose: Pose, seconds: float) -> Pixels:
-        """Returns a frame of the sky and its lights; where land hides it, its lowest row."""
+    def _sky(self, pose: Pose, seconds: float, end: int) -> Pixels:
+        """Returns a frame of the sky and its lights, up to the row `end`; where land hides it, its
+        lowest row."""
         width, height = self.cut.size
-        rows = height
+        rows = end
         if self.sky_end is not None:
             step, _, top = self.cut.far(pose)
             # Land moves a little against the sky.
-            end = self.sky_end + 0.07 * self.cut.canvas[1]
-            rows = int(np.clip((end - top) / step, min(8, height), height))
+            low = self.sky_end + 0.07 * self.cut.canvas[1]
+            rows = min(end, int((low - top) / step))
+        rows = max(rows, min(8, height))
         matrix = self.cut.matrix(pose, self.sky_scale)
         seen = np.asarray(self.sky.seen(matrix, (width, rows), seconds), np.uint8)
         if self.lights is not None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 
+from darkroom.engine.backends.film import warps
 from darkroom.engine.backends.film.camera import Pose
 from darkroom.engine.backends.painter.noise import FloatArray
 from darkroom.engine.backends.pictures import Pixels
 
-# The warp is worked out on a grid this coarse and enlarged: depth changes slowly within a plate.
+# Depth is looked up on a grid this coarse and enlarged: within a plate it changes slowly.
 _GRID = 4
 # Takes canvas places (x, y; both (rows, columns), pixels) and seconds; returns how far to look
 # aside from there.
@@ -21,13 +22,19 @@ Sway = Callable[[FloatArray, FloatArray, float], tuple[FloatArray, FloatArray]]
 
 @dataclass(slots=True)
 class Plate:
-    """One layer of a stage: `rgba` uint8 (H, W, 4), colours multiplied by cover; `near` (h, w) is
-    its inverse distance 0..1, coarser than the canvas; `sway` moves what is on it."""
+    """One layer of a stage: `rgba` uint8 (H, W, 4), colours multiplied by cover, which never
+    changes; `near` (h, w) is its inverse distance 0..1, coarser than the canvas; `sway` moves what
+    is on it, worked out on a `grid` of 4 pixels or of 2."""
 
     rgba: Pixels
     near: FloatArray
     sway: Sway | None = None
     grid: int = _GRID
+    used: tuple[int, int] | None = field(init=False)  # its first row and its last; none: empty
+
+    def __post_init__(self) -> None:
+        rows = np.flatnonzero(self.rgba[..., 3].any(axis=1))
+        self.used = (int(rows[0]), int(rows[-1])) if rows.size else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,60 +78,84 @@ class Frame:
         )
 
 
-def lay(
-    frame: Pixels,
-    plates: list[Plate],
-    cut: Frame,
-    pose: Pose,
-    seconds: float,
-    gain: Pixels | None = None,
-) -> None:
-    """Lay plates, far to near, as the pose sees them, over a frame (height, width, 3), in place.
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a frame shows of a plate: `pixels` (count, width, 4) in some of its rows, which from the
+    row `solid` on hide all that lies behind."""
+
+    rows: slice
+    pixels: Pixels
+    solid: int
+
+
+def look(plates: list[Plate], cut: Frame, pose: Pose, seconds: float) -> tuple[list[Seen], int]:
+    """Returns what a pose sees of plates, far to near, and the frame's row from which on nothing
+    shows that lies behind them; nor is it worked out what of a plate nearer ones hide there."""
+    seen, end = [], cut.size[1]
+    for plate in reversed(plates):
+        warp = _warp(plate, cut, pose, seconds, end)
+        if warp is None:
+            continue
+        rows, at_x, at_y = warp
+        pixels = warps.mapped(plate.rgba, at_x, at_y, cv2.BORDER_REFLECT)
+        open_lines = np.flatnonzero(cv2.extractChannel(pixels, 3).min(axis=1) < 255)
+        solid = rows.start + (int(open_lines[-1]) + 1 if len(open_lines) else 0)
+        seen.append(Seen(rows, pixels, solid))
+        if rows.stop >= end:
+            end = solid
+    return seen[::-1], end
+
+
+def lay(frame: Pixels, seen: list[Seen], gain: Pixels | None = None) -> None:
+    """Lay what is seen of plates, far to near, over a frame (height, width, 3), in place.
 
     `gain` (height, width, 3) is the light on them, in 200ths.
     """
-    for plate in plates:
-        rows, at_x, at_y = _warp(plate, cut, pose, seconds)
-        if rows.start >= rows.stop:
-            continue
-        seen = cv2.remap(plate.rgba, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
-        part = frame[rows]
-        open_share = cv2.bitwise_not(seen[..., 3])
-        behind = cv2.multiply(part, cv2.merge([open_share] * 3), scale=1 / 255)
-        colour = cv2.cvtColor(seen, cv2.COLOR_RGBA2RGB)
+    for one in seen:
+        colour = warps.narrowed(one.pixels)
         if gain is not None:
-            colour = cv2.multiply(colour, gain[rows], scale=1 / 200)
-        part[:] = cv2.add(behind, colour)
+            colour = cv2.multiply(colour, gain[one.rows], scale=1 / 200)
+        count = one.solid - one.rows.start
+        if count:
+            part = frame[one.rows.start : one.solid]
+            open_share = cv2.bitwise_not(cv2.extractChannel(one.pixels[:count], 3))
+            behind = cv2.multiply(part, cv2.cvtColor(open_share, cv2.COLOR_GRAY2RGB), scale=1 / 255)
+            part[:] = cv2.add(behind, colour[:count])
+        frame[one.solid : one.rows.stop] = colour[count:]
 
 
 def _warp(
-    plate: Plate, cut: Frame, pose: Pose, seconds: float
-) -> tuple[slice, FloatArray, FloatArray]:
-    """Returns the frame's rows that may show the plate, and where on the plate they look."""
-    grid = plate.grid
-    x, y = cut.places(pose, grid)
-    at_x, at_y = seen_places(plate.near, cut, pose, (x, y))
-    used = np.flatnonzero(plate.rgba[:, ::8, 3].any(axis=1))
-    if not len(used):
-        return slice(0, 0), at_x, at_y
+    plate: Plate, cut: Frame, pose: Pose, seconds: float, end: int
+) -> tuple[slice, FloatArray, FloatArray] | None:
+    """Returns the frame's rows before `end` that may show the plate, and where they look."""
+    if plate.used is None:
+        return None
+    top, bottom = plate.used
+    x, y = cut.places(pose, _GRID)
+    at_x, at_y = seen_places(plate.near, cut, pose, (x, y[: -(-end // _GRID) + 1]))
     # Beyond the canvas the plate is mirrored: there it has no end.
-    last_row = plate.rgba.shape[0] - 1
-    end = np.inf if used[-1] == last_row else used[-1] + 2 * grid
-    lines = np.flatnonzero(((at_y >= used[0] - 2 * grid) & (at_y <= end)).any(axis=1))
+    low = np.inf if bottom == plate.rgba.shape[0] - 1 else bottom + 2 * _GRID
+    lines = np.flatnonzero(((at_y >= top - 2 * _GRID) & (at_y <= low)).any(axis=1))
     if not len(lines):
-        return slice(0, 0), at_x, at_y
+        return None
     first, last = max(0, int(lines[0]) - 1), min(len(at_y), int(lines[-1]) + 2)
+    rows = slice(first * _GRID, min(last * _GRID, end))
+    if rows.start >= rows.stop:
+        return None
     at_x, at_y = at_x[first:last], at_y[first:last]
     if plate.sway is not None:
+        at_x, at_y = (_enlarged(one, _GRID // plate.grid) for one in (at_x, at_y))
         aside_x, aside_y = plate.sway(at_x, at_y, seconds)
         at_x, at_y = at_x + aside_x, at_y + aside_y
-    rows = slice(first * grid, min(last * grid, cut.size[1]))
+    scale = plate.grid if plate.sway is not None else _GRID
     count, columns = rows.stop - rows.start, cut.size[0]
-    large_x, large_y = (_enlarged(one, grid)[:count, :columns] for one in (at_x, at_y))
+    large_x, large_y = (_enlarged(one, scale)[:count, :columns] for one in (at_x, at_y))
     return rows, large_x, large_y
 
 
 def _enlarged(coarse: FloatArray, grid: int) -> FloatArray:
+    if grid == 1:
+        return coarse
     size = (coarse.shape[1] * grid, coarse.shape[0] * grid)
     return np.asarray(cv2.resize(coarse, size, interpolation=cv2.INTER_LINEAR), np.float32)
 

@@ -45,7 +45,8 @@ class Windows:
 
 def _lit(plate: Plate, horizon: float, rng: np.random.Generator) -> list[_Window]:
     rgba = plate.rgba[: int(horizon)]
-    grey = rgba[..., :3].max(axis=2)
+    red, green, blue, _ = cv2.split(rgba)
+    grey = cv2.max(cv2.max(red, green), blue)
     around = cv2.blur(grey, (15, 15))
     bright = ((grey > 120) & (grey.astype(int) > around.astype(int) + 22)).astype(np.uint8)
     _count, label, stats, _ = cv2.connectedComponentsWithStats(bright, connectivity=4)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
+from darkroom.engine.backends.film.stage import Plate
 from darkroom.engine.backends.painter import noise
 from darkroom.engine.backends.painter.noise import FloatArray
 
@@ -47,6 +49,18 @@ class Ripples:
         lifted[rows] = (wave + 0.6 * fine) * tall
         aside[rows] = lifted[rows] * np.float32(0.35)
         return aside, lifted
+
+
+def set_rippling(plates: Sequence[Plate], ripples: Ripples) -> None:
+    """Give plates their water's ripples, each those that it shows."""
+    size = ripples.mask.shape[::-1]
+    reach = np.ones((9, 9), np.uint8)  # ripples look aside, but not farther
+    for plate in plates:
+        cover = cv2.resize(plate.rgba[..., 3], size, interpolation=cv2.INTER_AREA)
+        shown = (cv2.dilate(cover, reach) > 0) & (ripples.mask > 0.01)
+        if shown.any():
+            plate.sway = replace(ripples, mask=np.where(shown, ripples.mask, np.float32(0)))
+            plate.grid = 2
 
 
 def _crossing(

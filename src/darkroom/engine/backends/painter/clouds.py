@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -100,6 +101,43 @@ def _thickness(layer: Layer, seed: int) -> _Thickness:
 
     It also takes how large a pixel is there, in texels: what is finer fades.
     """
+    coarse, lumps = _tiles(seed)
+    offset = np.float32((layer.cover - 0.5) * 3.4)
+    # As it drifts, a cloud's lumps well up through it: it changes shape.
+    roll = np.float32(0.3 * layer.size * (abs(layer.drift[0]) + abs(layer.drift[1])))
+
+    def thickness(x: Numbers, z: Numbers, rise: Numbers, foot: Numbers, fine: bool) -> FloatArray:
+        u = (x - np.float32(layer.drift[0])) * np.float32(layer.size)
+        v = (z - np.float32(layer.drift[1])) * np.float32(layer.size)
+        lift = np.float32(0.16 * layer.depth) * rise
+        n = noise.sample(coarse, u + lift * 0.3, v) * np.float32(0.85) + offset
+        keep = np.clip(1.6 - 0.5 * foot, 0.0, 1.0)
+        for part in _kept(keep):
+            turned = lift[part] + roll
+            lumpy = noise.sample(lumps, u[part] * 1.6 + turned, v[part] * 1.6 - turned * 0.7)
+            n[part] += lumpy * keep[part] * np.float32(0.5)
+        keep = np.clip(1.6 - 1.6 * foot, 0.0, 1.0)
+        for part in _kept(keep) if fine else ():
+            raised = lift[part]
+            edged = noise.sample(lumps, u[part] * 6.3 - raised * 4.0, v[part] * 6.3 + raised * 3.0)
+            n[part] += edged * keep[part] * np.float32(0.24)
+        return np.asarray(
+            n - 1.7 * rise * rise - 0.3 * cv2.exp(rise * np.float32(-9.0)), np.float32
+        )
+
+    return thickness
+
+
+def _kept(keep: Numbers) -> Sequence[slice]:
+    """Returns the rows where detail is not too far off to be seen: one run of them, or none."""
+    rows = np.flatnonzero(keep.any(axis=1))
+    return [slice(int(rows[0]), int(rows[-1]) + 1)] if rows.size else []
+
+
+# A film paints the same clouds every second or two.
+@functools.lru_cache(maxsize=1)
+def _tiles(seed: int) -> tuple[FloatArray, FloatArray]:
+    """Returns the noise of clouds: how they lie, and their lumps."""
     coarse = sum(
         (
             0.55**octave * noise.bands((512, 512), seed + octave, (8 << octave, 8 << octave))
@@ -113,29 +151,7 @@ def _thickness(layer: Layer, seed: int) -> _Thickness:
             0.8
             - np.abs(noise.bands((1024, 1024), seed + 40 + octave, (16 << octave, 16 << octave)))
         )
-    offset = np.float32((layer.cover - 0.5) * 3.4)
-    # As it drifts, a cloud's lumps well up through it: it changes shape.
-    roll = np.float32(0.3 * layer.size * (abs(layer.drift[0]) + abs(layer.drift[1])))
-
-    def thickness(x: Numbers, z: Numbers, rise: Numbers, foot: Numbers, fine: bool) -> FloatArray:
-        u = (x - np.float32(layer.drift[0])) * np.float32(layer.size)
-        v = (z - np.float32(layer.drift[1])) * np.float32(layer.size)
-        lift = np.float32(0.16 * layer.depth) * rise
-        n = noise.sample(coarse, u + lift * 0.3, v) * np.float32(0.85) + offset
-        turned = lift + roll
-        keep = np.clip(1.6 - 0.5 * foot, 0.0, 1.0)
-        n += noise.sample(lumps, u * 1.6 + turned, v * 1.6 - turned * 0.7) * keep * np.float32(0.5)
-        if fine:
-            n += (
-                noise.sample(lumps, u * 6.3 - lift * 4.0, v * 6.3 + lift * 3.0)
-                * np.clip(1.6 - 1.6 * foot, 0.0, 1.0)
-                * np.float32(0.24)
-            )
-        return np.asarray(
-            n - 1.7 * rise * rise - 0.3 * cv2.exp(rise * np.float32(-9.0)), np.float32
-        )
-
-    return thickness
+    return coarse, lumps
 
 
 def cirrus(

@@ -25,7 +25,13 @@ def _filled(shape: tuple[int, ...], polygons: list[Points]) -> FloatArray:
 
 
 def _lay(picture: FloatArray, mask: FloatArray, colour: FloatArray) -> None:
-    picture += (colour - picture) * mask[..., None]
+    """Lay a colour, for all pixels or for each, over a picture where a mask (rows, columns) is."""
+    left, top, width, height = cv2.boundingRect((mask > 0).astype(np.uint8))
+    here = np.s_[top : top + height, left : left + width]
+    cover, part = mask[here][..., None], picture[here]
+    tone = np.broadcast_to(colour, (*picture.shape[:2], 3))[here]
+    part[..., :3] += (tone - part[..., :3]) * cover
+    part[..., 3:] *= 1 - cover
 
 
 def _dark(above: Sky, amount: float) -> FloatArray:
@@ -34,7 +40,10 @@ def _dark(above: Sky, amount: float) -> FloatArray:
 
 
 def add_figures(picture: FloatArray, view: View, above: Sky, scene: Scene) -> None:
-    """Draws the scene's asked-for figures into `picture` (scene light), in place."""
+    """Draws the scene's asked-for figures into `picture` (scene light), in place.
+
+    A fourth value of its pixels is lowered to the share of what lies behind that is still seen.
+    """
     if {"island", "hills"} & scene.extras and scene.subject == "sea":
         _far_land(picture, view, above, scene)
     if "boat" in scene.extras and scene.subject in ("sea", "lake"):
@@ -134,7 +143,7 @@ def _lighthouse(picture: FloatArray, view: View, above: Sky, scene: Scene) -> No
     yy, xx = np.ogrid[:rows, :columns]
     away = np.hypot(xx - x, yy - (y - 0.82 * size)).astype(np.float32)
     glow = (0.25 if bright else 0.9) * np.exp(-away / np.float32(0.10 * size))
-    picture += glow[..., None] * np.array((1.0, 0.75, 0.4), np.float32)
+    picture[..., :3] += glow[..., None] * np.array((1.0, 0.75, 0.4), np.float32)
 
 
 def _headland(picture: FloatArray, view: View, above: Sky, scene: Scene) -> tuple[float, float]:
@@ -210,7 +219,7 @@ def _cabin(picture: FloatArray, view: View, above: Sky, scene: Scene) -> None:
     yy, xx = np.ogrid[:rows, :columns]
     away = np.hypot(xx - x, yy - (y - 0.15 * size)).astype(np.float32)
     if scene.time not in ("day", "golden"):
-        picture += (0.30 * np.exp(-away / (0.55 * size)))[..., None] * np.array(
+        picture[..., :3] += (0.30 * np.exp(-away / (0.55 * size)))[..., None] * np.array(
             (1.0, 0.6, 0.22), np.float32
         )
 

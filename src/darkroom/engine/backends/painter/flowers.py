@@ -83,7 +83,7 @@ def flowers(
         before = canvas.copy() if survey else canvas
         _row(canvas, eye, z, bed, rng, close)
         if survey:
-            near[cv2.absdiff(canvas, before).max(axis=2) > 24] = 1 / z
+            near[cv2.inRange(cv2.absdiff(canvas, before), (0, 0, 0), (24, 24, 24)) == 0] = 1 / z
         after = blurs[k + 1] if k + 1 < len(_ROWS) and z > _FOCUS else blurs[k]
         rest = np.sqrt(max(0.0, blurs[k] ** 2 - after**2))
         if rest > 0.4:

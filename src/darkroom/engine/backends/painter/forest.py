@@ -82,7 +82,7 @@ def forest(
             )
         draw_undergrowth(canvas, eye, floor, light, (after, z), rng)
         if survey:
-            near[cv2.absdiff(canvas, before).max(axis=2) > 40] = 1 / z
+            near[cv2.inRange(cv2.absdiff(canvas, before), (0, 0, 0), (40, 40, 40)) == 0] = 1 / z
         progress(0.2 + 0.7 * (k + 1) / len(_ROWS))
     if survey:
         survey.line, survey.near = eye.horizon / height, np.maximum(near, _ground(eye, 74.0))
@@ -207,8 +207,8 @@ def _veiled(canvas: NDArray[np.uint8], eye: Eye, light: Lighting, share: float) 
     low = np.exp(-np.maximum(y - eye.horizon, 0) / (0.16 * eye.height))[..., None]
     air = light.air + (light.glow - light.air) * near * 0.8
     thick = share * (0.7 + 0.7 * near) * (0.25 + 0.75 * low)
-    veil = cv2.resize(np.concatenate([air * thick * 255, thick], 2), (eye.width, eye.height))
-    canvas[:] = canvas * (1 - veil[..., 3:]) + veil[..., :3]
+    veil, cover = (cv2.resize(one, (eye.width, eye.height)) for one in (air * thick * 255, thick))
+    canvas[:] = canvas * cv2.merge([1 - cover] * 3) + veil
 
 
 def _shafts(rgb: FloatArray, light: Lighting, scene: Scene) -> FloatArray:

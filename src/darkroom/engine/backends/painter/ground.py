@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
+import cv2
 import numpy as np
 
 from darkroom.engine.backends.painter import noise
@@ -41,12 +42,12 @@ def step(low: float, high: float, value: Numbers) -> FloatArray:
 # A view is chosen from many that share their noise.
 @lru_cache(maxsize=2)
 def gradient_tile(seed: int, cells: int = 8, size: int = 512) -> FloatArray:
-    """Returns (size, size, 3): seamless noise of deviation 1 and its slopes per tile."""
+    """Returns (size, size, 4): seamless noise of deviation 1, its slopes per tile, and nothing."""
     tile = noise.bands((size, size), seed, (cells, cells))
     padded = np.pad(tile, 1, mode="wrap")
     slope_x = (padded[1:-1, 2:] - padded[1:-1, :-2]) * np.float32(size / 2)
     slope_z = (padded[2:, 1:-1] - padded[:-2, 1:-1]) * np.float32(size / 2)
-    return np.ascontiguousarray(np.stack([tile, slope_x, slope_z], axis=2))
+    return np.ascontiguousarray(np.stack([tile, slope_x, slope_z, np.zeros_like(tile)], 2))
 
 
 def mountains(kind: Range, seed: int) -> Surface:
@@ -66,9 +67,8 @@ def mountains(kind: Range, seed: int) -> Surface:
             wave = noise.sample(
                 tile, (u * cos - v * sin) * scale + octave * 0.37, (u * sin + v * cos) * scale
             )
-            n: Numbers = wave[..., 0]
-            gu: Numbers = wave[..., 1]
-            gv: Numbers = wave[..., 2]
+            parts: list[Numbers] = [np.asarray(one) for one in cv2.split(wave)]
+            n, gu, gv, _ = parts
             if octave < 4:
                 ridge = np.float32(kind.sharpness * (1.0, 0.95, 0.8, 0.5)[octave])
                 fold = 1.0 - ridge - ridge * np.sign(n)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from darkroom.engine.backends.painter import light, noise, relief
+from darkroom.engine.backends.painter import light, noise, ocean, relief
 from darkroom.engine.backends.painter.beach import add_beach
 from darkroom.engine.backends.painter.figures import add_figures
-from darkroom.engine.backends.painter.noise import FloatArray
+from darkroom.engine.backends.painter.noise import FloatArray, Numbers
 from darkroom.engine.backends.painter.scene import Progress, Scene
 from darkroom.engine.backends.painter.sky import Sky, sky
 from darkroom.engine.backends.painter.survey import Survey
-from darkroom.engine.backends.painter.view import View
+from darkroom.engine.backends.painter.view import Part, View
 from darkroom.engine.backends.painter.weather import add_weather
 
 # Scales (metres a tile spans) and turns of the wave layers; each is the same tile seen anew.
@@ -103,92 +102,44 @@ def water_of(scene: Scene, above: Sky) -> Water:
     return Water(0.16 * calm * rough, body, foam, eye, moment=scene.moment or 0.0)
 
 
-@functools.lru_cache(maxsize=2)
-def ocean_tile(seed: int, count: int = 512) -> FloatArray:
-    """Returns a seamless tile (count, count, 3): wave height, deviation 1, and its two slopes.
-
-    A directional wind-sea spectrum summed by inverse FFT, its crests sharpened by drawing the
-    water towards them: J. Tessendorf, "Simulating Ocean Water", 2001.
-    """
-    rng = np.random.default_rng(seed + 71)
-    k = np.fft.fftfreq(count, 1.0 / count)
-    kx, kz = np.meshgrid(k, k)
-    size = np.hypot(kx, kz)
-    size[0, 0] = 1.0
-    wind = rng.uniform(1.2, 1.9)
-    along = (kx * np.cos(wind) + kz * np.sin(wind)) / size
-    power = (
-        np.exp(-((4.5 / size) ** 2)) / size**3.9 * (0.03 + along**6) * np.exp(-((size / 150) ** 2))
-    )
-    power[0, 0] = 0.0
-    spectrum = np.sqrt(power) * (
-        rng.standard_normal((count, count)) + 1j * rng.standard_normal((count, count))
-    )
-    height = np.real(np.fft.ifft2(spectrum))
-    scale = 1.0 / height.std()
-    pull_x = np.real(np.fft.ifft2(1j * kx / size * spectrum)) * scale
-    pull_z = np.real(np.fft.ifft2(1j * kz / size * spectrum)) * scale
-    grid = np.arange(count, dtype=np.float32) / count
-    u, v = np.meshgrid(grid, grid)
-    reach = 0.014
-    sharp = noise.sample(
-        (height * scale).astype(np.float32),
-        (u + reach * pull_x).astype(np.float32),
-        (v + reach * pull_z).astype(np.float32),
-    )
-    padded = np.pad(sharp, 1, mode="wrap")
-    slope_x = (padded[1:-1, 2:] - padded[1:-1, :-2]) * (count / 2)
-    slope_z = (padded[2:, 1:-1] - padded[:-2, 1:-1]) * (count / 2)
-    return np.ascontiguousarray(np.stack([sharp, slope_x, slope_z], axis=2).astype(np.float32))
-
-
-@functools.lru_cache(maxsize=2)
-def ocean_levels(seed: int) -> tuple[list[FloatArray], list[float]]:
-    """Returns the tile at ever half its size, down to nothing, and the power of each's slopes."""
-    levels = [ocean_tile(seed)]
-    while levels[-1].shape[0] > 16:
-        soft = cv2.GaussianBlur(
-            cv2.copyMakeBorder(levels[-1], 4, 4, 4, 4, cv2.BORDER_WRAP), (0, 0), 0.9
-        )
-        levels.append(np.ascontiguousarray(soft[4:-4:2, 4:-4:2]))
-    power = [float((level[..., 1:] ** 2).mean()) for level in levels] + [0.0]
-    return [*levels, np.zeros((2, 2, 3), np.float32)], power
-
-
-def paint_water(picture: FloatArray, view: View, above: Sky, water: Water, seed: int) -> None:
-    """Paints the sea into `picture` (scene light, in place) from the horizon down."""
-    right, _ = view.rays()
-    seen, first, skyline = _seen(ocean_tile(seed), view, water)
-    rows = view.height - max(first, int(view.horizon) - 1)
-    depth = seen[-rows:]
-    top = view.height - rows
-    plane = (
-        view.focal * water.eye / np.maximum(np.arange(top, view.height) + 0.5 - view.horizon, 0.12)
-    )
-    depth = np.where(np.isfinite(depth), depth, plane[:, None].astype(np.float32))
+def paint_water(
+    picture: FloatArray, view: View, above: Sky, water: Water, seed: int, part: Part | None = None
+) -> None:
+    """Paints the sea into `picture` (scene light, in place) from the horizon down; where a `part`
+    is given, into that alone."""
+    part = part or Part.whole(view.width, view.height)
+    right = view.rays()[0][:, part.columns]
+    hits = None if water.is_flat else _seen(ocean.tile(seed), right, view, water)
+    top = max(hits.top if hits else 0, int(view.horizon) - 1, part.rows.start)
+    if top >= part.rows.stop:
+        return
+    lines = np.arange(top, part.rows.stop, dtype=np.float32)[:, None]
+    depth = np.float32(view.focal * water.eye) / np.maximum(lines + 0.5 - view.horizon, 0.12)
+    cover = np.clip(lines + 1.0 - view.horizon, 0, 1)
+    if hits:
+        seen = hits.depth[top - hits.top : part.rows.stop - hits.top]
+        depth = np.where(np.isfinite(seen), seen, depth)
+        cover = np.maximum(cover, np.clip(lines + 1.0 - hits.skyline[None], 0, 1))
     depth = np.minimum(depth, np.float32(40000.0))
-    shaded = _shaded(seed, view, above, water, (depth, top, right))
-    cover = np.clip(np.arange(top, view.height) + 1.0 - view.horizon, 0, 1)[:, None]
-    cover = np.maximum(
-        cover, np.clip(np.arange(top, view.height)[:, None] + 1.0 - skyline[None], 0, 1)
-    )
-    cover = cover[..., None].astype(np.float32)
-    picture[top:] = picture[top:] * (1 - cover) + shaded * cover
+    seen_water = (np.asarray(depth, np.float32), top, right)
+    shaded = _shaded(seed, view, above, water, seen_water, part)
+    painted = picture[top : part.rows.stop, part.columns]
+    # Only about the horizon does what lies behind show.
+    edge = np.flatnonzero(cover.min(axis=1) < 1)
+    count = int(edge[-1]) + 1 if edge.size else 0
+    painted[count:] = shaded[count:]
+    painted[:count] += (shaded[:count] - painted[:count]) * cover[:count, :, None]
 
 
-def _seen(tile: FloatArray, view: View, water: Water) -> tuple[FloatArray, int, FloatArray]:
-    """Returns how far off (rows, columns) the water is that pixels see, inf where none, the row
-    that this begins at, and the skyline (columns,)."""
-    if water.is_flat:
-        top = min(view.height - 1, max(0, int(view.horizon) - 1))
-        skyline = np.full(view.width, view.horizon, np.float32)
-        return np.full((view.height - top, view.width), np.inf, np.float32), top, skyline
+def _seen(tile: FloatArray, right: FloatArray, view: View, water: Water) -> relief.Hits:
+    """Returns what of waves that hide each other is seen in columns of slopes `right` (1, n)."""
     depths = relief.slices(water.eye * 0.9, 900.0, 420)
-    coarse, _ = view.rays(max(1.0, view.width / 960))
-    ahead = np.repeat(depths[:, None], coarse.shape[1], 1)
-    lifted = cv2.resize(_heights(tile, coarse * ahead, ahead, water), (view.width, len(depths)))
-    hits = relief.march(view, np.asarray(lifted, np.float32), depths, water.eye)
-    return hits.depth, hits.top, hits.skyline
+    count = max(1, round(right.shape[1] / max(1.0, view.width / 960)))
+    coarse = cv2.resize(right, (count, 1), interpolation=cv2.INTER_AREA)
+    ahead = np.repeat(depths[:, None], count, 1)
+    lifted = _heights(tile, coarse * ahead, ahead, water)
+    whole = cv2.resize(lifted, (right.shape[1], len(depths)))
+    return relief.march(view, np.asarray(whole, np.float32), depths, water.eye)
 
 
 def _heights(tile: FloatArray, x: FloatArray, z: FloatArray, water: Water) -> FloatArray:
@@ -203,76 +154,80 @@ def _heights(tile: FloatArray, x: FloatArray, z: FloatArray, water: Water) -> Fl
 def _slopes(
     seed: int, x: FloatArray, z: FloatArray, water: Water, foot: FloatArray
 ) -> tuple[FloatArray, ...]:
-    """Returns slopes right and ahead, the height, and the variance of slope too fine to see."""
-    slope_x, slope_z, lift, hidden = (np.zeros(x.shape, np.float32) for _ in range(4))
-    levels, power = ocean_levels(seed)
+    """Returns slopes right and ahead, the height, and the variance of slope too fine to see (by
+    row)."""
+    slope_x, slope_z, lift = (np.zeros(x.shape, np.float32) for _ in range(3))
+    hidden = np.zeros((len(x), 1), np.float32)
+    levels = ocean.levels(seed)
     for layer in _LAYERS:
         span, _, weight = layer
         u, v, c, s = water.placed(x, z, layer)
-        amount = np.float32(water.wave * weight / 74.0)
-        wanted = np.log2(np.maximum(foot.mean(axis=1) * (len(levels[0]) / span), 1.0))
-        wave, lost = _levelled(levels, power, u, v, np.minimum(wanted, len(levels) - 1.0))
-        slope_x += (wave[..., 1] * np.float32(c) - wave[..., 2] * np.float32(s)) * amount
-        slope_z += (wave[..., 1] * np.float32(s) + wave[..., 2] * np.float32(c)) * amount
+        amount = water.wave * weight / 74.0
+        wanted = np.log2(np.maximum(foot.mean(axis=1) * (levels.size[0] / span), 1.0))
+        (raised, wave_x, wave_z), lost = levels.sampled(u, v, wanted)
+        across, along = np.float32(c * amount), np.float32(s * amount)
+        slope_x += wave_x * across
+        slope_x -= wave_z * along
+        slope_z += wave_x * along
+        slope_z += wave_z * across
         if span > 20:
-            lift += wave[..., 0] * np.float32(span) * amount
-        hidden += (lost * amount * amount)[:, None]
+            raised *= np.float32(span * amount)
+            lift += raised
+        hidden += lost * np.float32(amount * amount)
     return slope_x, slope_z, lift, hidden
 
 
-def _levelled(
-    levels: list[FloatArray], power: list[float], u: FloatArray, v: FloatArray, wanted: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Returns the tile at (u, v), rows from two levels about `wanted`, and the power lost."""
-    out = np.empty((*u.shape, 3), np.float32)
-    lost = np.empty(len(wanted), np.float32)
-    floor = np.minimum(np.floor(wanted).astype(int), len(levels) - 2)
-    for level in np.unique(floor):
-        rows = np.flatnonzero(floor == level)
-        part = slice(rows[0], rows[-1] + 1)
-        share = (wanted[part] - level).astype(np.float32)
-        fine, coarse = (noise.sample(levels[at], u[part], v[part]) for at in (level, level + 1))
-        out[part] = fine + (coarse - fine) * share[:, None, None]
-        kept = power[level] * (1 - share) + power[level + 1] * share
-        lost[part] = power[0] - kept
-    return out, lost
-
-
 def _shaded(
-    seed: int, view: View, above: Sky, water: Water, seen: tuple[FloatArray, int, FloatArray]
+    seed: int,
+    view: View,
+    above: Sky,
+    water: Water,
+    seen: tuple[FloatArray, int, FloatArray],
+    part: Part,
 ) -> FloatArray:
-    """Returns scene light (rows, columns, 3) of the water that pixels see."""
+    """Returns scene light (rows, columns, 3) of the water that pixels see: `seen` is how far off
+    it is (rows, columns or 1), its first row, and the columns' slopes."""
     depth, top, right = seen
     x = right * depth
     foot = depth * depth / np.float32(view.focal * water.eye) * 0.3 + depth / np.float32(view.focal)
     slope_x, slope_z, lift, hidden = _slopes(seed, x, depth, water, foot)
-    rows = np.arange(top, view.height, dtype=np.float32)[:, None] + 0.5
+    rows = np.arange(top, part.rows.stop, dtype=np.float32)[:, None] + 0.5
     down = np.minimum(np.float32(view.horizon) - rows, -0.3) / np.float32(view.focal)
-    length = np.sqrt(1.0 + right * right + down * down)
-    dx, dy, dz = right / length, down / length, 1.0 / length
+    dz = 1.0 / np.sqrt(1.0 + right * right + down * down)
+    dx, dy = right * dz, down * dz
     size = 1.0 / np.sqrt(1.0 + slope_x * slope_x + slope_z * slope_z)
-    facing = -(dx * -slope_x + dy - dz * slope_z) * size
-    facing = np.maximum(facing, 0.02)
+    facing = np.maximum((dx * slope_x - dy + dz * slope_z) * size, 0.02)
     # Unresolved waves lean towards the eye: the far sea mirrors the higher sky.
     lean = np.sqrt(hidden + 0.0008)
-    rx = dx - 2 * facing * slope_x * size
-    ry = np.abs(dy + 2 * facing * size) + lean * 0.9
-    rz = np.maximum(dz - 2 * facing * slope_z * size, 0.12)
-    mirror = _mirrored(view, above, rx / rz, ry / rz)
-    bare = 1.0 - np.minimum(facing + lean * 0.55, 1.0)
-    fresnel = (0.02 + 0.98 * bare**5)[..., None]
+    twice = 2 * facing * size
+    ahead = 1.0 / np.maximum(dz - twice * slope_z, 0.12)
+    upward = np.abs(dy + twice) + lean * 0.9
+    mirror = _mirrored(view, above, (dx - twice * slope_x) * ahead, upward * ahead)
+    fresnel = _fresnel(np.minimum(facing + lean * 0.55, 1.0))
     crest = np.clip(lift / max(water.wave, 0.01) - 0.4, 0, 2.0) * np.clip(1.2 - depth / 60.0, 0, 1)
-    body = water.body * (1.0 + 0.7 * crest)[..., None]
-    out = mirror * fresnel + body * (1 - fresnel)
-    out += _glitter(above, (dx, dy, dz), (slope_x, slope_z), hidden, facing)
+    body = (1.0 + 0.7 * crest) * (1.0 - fresnel)
+    spark = _glitter(above, (dx, dy, dz), (slope_x, slope_z), hidden, facing)
+    sun = above.sun_light * np.array((1.0, 0.82, 0.54), np.float32)
+    out = mirror * cv2.merge([fresnel] * 3)
+    out += cv2.merge([body * b + spark * s for b, s in zip(water.body, sun, strict=True)])
     if water.foam:
-        out = _foamed(out, above, water, (lift, x, depth), ocean_tile(seed))
-    haze = np.clip(np.exp(-130.0 * (-down) ** 0.9) * 0.8, 0, 1)[..., None]
-    line = above.linear[min(max(int(view.horizon) - 2, 0), view.height - 1)][None]
-    return np.asarray(out * (1 - haze) + line * haze, np.float32)
+        out = _foamed(out, above, water, (lift, x, depth), ocean.tile(seed))
+    haze = np.clip(np.exp(-130.0 * (-down) ** 0.9) * 0.8, 0, 1)
+    count = int(np.count_nonzero(haze > 1e-5))
+    line = above.linear[min(max(int(view.horizon) - 2, 0), view.height - 1), part.columns]
+    out[:count] += (line - out[:count]) * haze[:count, :, None]
+    return np.asarray(out, np.float32)
 
 
-def _mirrored(view: View, above: Sky, right: FloatArray, up: FloatArray) -> FloatArray:
+def _fresnel(facing: FloatArray) -> FloatArray:
+    """Returns the share of light that water mirrors, by the cosine of the light's angle: Schlick's
+    approximation."""
+    bare = 1.0 - facing
+    twice = bare * bare
+    return np.float32(0.02) + np.float32(0.98) * (twice * twice * bare)
+
+
+def _mirrored(view: View, above: Sky, right: Numbers, up: Numbers) -> FloatArray:
     """Returns the sky's light along directions, from a small soft copy of the sky."""
     limit = max(1, int(view.horizon))
     upper = np.minimum(above.linear[:limit], 3.0)
@@ -280,46 +235,42 @@ def _mirrored(view: View, above: Sky, right: FloatArray, up: FloatArray) -> Floa
         upper, (max(2, view.width // 4), max(2, limit // 4)), interpolation=cv2.INTER_AREA
     )
     small = cv2.GaussianBlur(small, (0, 0), 1.0 + 0.012 * small.shape[1])
-    x = (right * np.float32(view.focal) + np.float32(view.width / 2)) * np.float32(
-        small.shape[1] / view.width
-    ) - 0.5
-    y = (np.float32(view.horizon) - up * np.float32(view.focal)) * np.float32(
-        small.shape[0] / limit
-    ) - 0.5
-    y = np.maximum(y, 0.0).astype(np.float32)
-    return np.asarray(
-        cv2.remap(
-            small, x.astype(np.float32), y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
-        )
-    )
+    scale_x, scale_y = small.shape[1] / view.width, small.shape[0] / limit
+    x = right * np.float32(view.focal * scale_x) + np.float32(view.width / 2 * scale_x - 0.5)
+    y = np.float32(view.horizon * scale_y - 0.5) - up * np.float32(view.focal * scale_y)
+    y = np.maximum(y, 0.0)
+    # A fourth value makes the look-up quicker.
+    wide = cv2.cvtColor(small, cv2.COLOR_RGB2RGBA)
+    found = cv2.remap(wide, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    return np.asarray(cv2.cvtColor(found, cv2.COLOR_RGBA2RGB))
 
 
 def _glitter(
     above: Sky,
-    ray: tuple[FloatArray, FloatArray, FloatArray],
+    ray: tuple[Numbers, Numbers, Numbers],
     slope: tuple[FloatArray, FloatArray],
     hidden: FloatArray,
     facing: FloatArray,
 ) -> FloatArray:
-    """Returns the sun's light off the waves: how many facets of a pixel's share stand just right.
+    """Returns the sun's share that waves send here: how many facets of a pixel stand just right.
 
     Slopes are normally distributed: C. Cox and W. Munk, "Measurement of the roughness of the sea
     surface from photographs of the sun's glitter", 1954.
     """
-    lx, ly, lz = above.sun_direction
-    ly = max(ly, 0.02)
+    lx, ly, lz = (np.float32(one) for one in above.sun_direction)
+    ly = max(ly, np.float32(0.02))
     hx, hy, hz = lx - ray[0], ly - ray[1], lz - ray[2]
-    need_x, need_z = -hx / hy, -hz / hy
-    off = (slope[0] - need_x) ** 2 + (slope[1] - need_z) ** 2 * 0.6
+    high = 1.0 / hy
+    off_x, off_z = slope[0] + hx * high, slope[1] + hz * high
+    off = off_x * off_x + off_z * off_z * np.float32(0.6)
     chance = np.zeros(off.shape, np.float32)
     # Sharp sparks, and the broad shimmer of ripples finer than any layer.
     for ripple, weight in ((0.0012, 0.6), (0.012, 0.8)):
         spread = hidden + np.float32(ripple)
-        chance += cv2.exp(-off / (2 * spread)) / spread * np.float32(weight / (2 * np.pi))
-    bare = 1.0 - np.clip((lx * hx + ly * hy + lz * hz) / np.sqrt(hx * hx + hy * hy + hz * hz), 0, 1)
-    fresnel = 0.02 + 0.98 * bare**5
-    amount = np.minimum(chance * fresnel / (4 * facing + 0.08) * np.float32(0.8), 5.0)
-    return amount[..., None] * (above.sun_light * np.array((1.0, 0.82, 0.54), np.float32))
+        chance += cv2.exp(off * (-0.5 / spread)) * (np.float32(weight / (2 * np.pi)) / spread)
+    facet = (lx * hx + ly * hy + lz * hz) / np.sqrt(hx * hx + hy * hy + hz * hz)
+    fresnel = _fresnel(np.clip(facet, 0, 1))
+    return np.minimum(chance * fresnel / (4 * facing + 0.08) * np.float32(0.8), 5.0)
 
 
 def _foamed(

@@ -10,6 +10,20 @@ from darkroom.engine.backends.painter.noise import FloatArray
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """The part of a canvas, `size` (width, height), that is worked on: some rows and columns."""
+
+    rows: slice
+    columns: slice
+    size: tuple[int, int]
+
+    @classmethod
+    def whole(cls, width: int, height: int) -> Part:
+        """Returns all of a canvas."""
+        return cls(slice(0, height), slice(0, width), (width, height))
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """A pinhole camera: x right, y up, z ahead; `horizon` in pixels from the top."""
 

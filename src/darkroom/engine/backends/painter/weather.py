@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import cv2
 import numpy as np
 
@@ -15,9 +17,11 @@ from darkroom.engine.backends.painter.view import View
 def add_weather(picture: FloatArray, view: View, above: Sky, scene: Scene) -> None:
     """Lays the scene's weather over `picture` (scene light), in place."""
     if "rainbow" in scene.extras:
-        _rainbow(picture, view, scene)
+        picture += _rainbow(view, scene.seed)
     if scene.weather == "fog" and scene.subject == "sea":
-        _mist(picture, view, above, scene)
+        veil = _mist(view, scene.seed)
+        picture *= 1 - veil
+        picture += np.minimum(above.haze, 1.6) * veil
     if scene.moment is not None:
         return
     if "lightning" in scene.extras:
@@ -28,22 +32,27 @@ def add_weather(picture: FloatArray, view: View, above: Sky, scene: Scene) -> No
         _snow(picture, above, scene)
 
 
-def _rainbow(picture: FloatArray, view: View, scene: Scene) -> None:
-    rows, columns = picture.shape[:2]
+# A film of the sea lays the same rainbow and mist over each of its frames.
+@functools.lru_cache(maxsize=1)
+def _rainbow(view: View, seed: int) -> FloatArray:
+    """Returns the light (rows, columns, 3) of a rainbow and of the sky inside it."""
+    rows, columns = view.height, view.width
     unit = min(rows, columns * 0.7)
-    centre = (columns * (0.36 if scene.seed % 2 else 0.64), view.horizon + 0.16 * unit)
+    centre = (columns * (0.36 if seed % 2 else 0.64), view.horizon + 0.16 * unit)
     yy, xx = np.ogrid[:rows, :columns]
     away = np.hypot(xx - centre[0], yy - centre[1]).astype(np.float32) / np.float32(unit)
     low = np.clip((np.float32(view.horizon) - yy + 0.02 * unit) / (0.10 * unit), 0, 1).astype(
         np.float32
     )
+    light = np.zeros((rows, columns, 3), np.float32)
     for radius, width, strength, turned in ((0.62, 0.045, 0.34, False), (0.76, 0.06, 0.10, True)):
         t = (away - np.float32(radius)) / np.float32(width) + 0.5
         t = 1.0 - t if turned else t
         bell = np.stack([np.exp(-(((t - at) / 0.20) ** 2)) for at in (0.82, 0.5, 0.18)], axis=2)
-        picture += bell * (low * np.float32(strength))[..., None]
+        light += bell * (low * np.float32(strength))[..., None]
     inside = np.clip((np.float32(0.60) - away) / 0.1, 0, 1) * low
-    picture += (inside * 0.05)[..., None]
+    light += (inside * 0.05)[..., None]
+    return light
 
 
 def _lightning(picture: FloatArray, view: View, scene: Scene) -> None:
@@ -73,14 +82,16 @@ def _lightning(picture: FloatArray, view: View, scene: Scene) -> None:
     picture += np.asarray(glow, np.float32)[..., None] * np.array((0.75, 0.8, 1.0), np.float32)
 
 
-def _mist(picture: FloatArray, view: View, above: Sky, scene: Scene) -> None:
-    rows, columns = picture.shape[:2]
-    soft = noise.fractal((256, 512), scene.seed + 251, 5, (6, 3))
+@functools.lru_cache(maxsize=1)
+def _mist(view: View, seed: int) -> FloatArray:
+    """Returns how much mist hides (rows, columns, 3)."""
+    rows, columns = view.height, view.width
+    soft = noise.fractal((256, 512), seed + 251, 5, (6, 3))
     soft = np.asarray(cv2.resize(soft, (columns, rows), interpolation=cv2.INTER_CUBIC), np.float32)
     y = np.arange(rows, dtype=np.float32)[:, None]
     near = np.exp(-np.abs(y - np.float32(view.horizon)) / np.float32(0.16 * rows))
-    veil = np.clip(near * (0.65 + 0.6 * soft) + 0.12, 0, 0.95)[..., None]
-    picture += (np.minimum(above.haze, 1.6) - picture) * veil
+    veil = np.clip(near * (0.65 + 0.6 * soft) + 0.12, 0, 0.95)
+    return np.asarray(cv2.merge([veil] * 3), np.float32)
 
 
 def _rain(picture: FloatArray, above: Sky, scene: Scene) -> None:
