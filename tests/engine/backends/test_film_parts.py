@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from darkroom.engine.backends import sounds
 from darkroom.engine.backends.film import ambience, camera, depths, montages, plates

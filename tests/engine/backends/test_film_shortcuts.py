@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import av
 import cv2
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from darkroom.engine.backends.clips import planes
 from darkroom.engine.backends.film import plates

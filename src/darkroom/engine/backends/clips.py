@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +12,7 @@ from typing import Any, Self
 import av
 import av.error
 import cv2
+import msgspec
 import numpy as np
 
 from darkroom.engine.backends import sounds
@@ -30,8 +30,7 @@ _H264 = {"preset": "veryfast", "crf": "20", "tune": "film", "subq": "1", "b_stra
 _VP9 = {"deadline": "realtime", "cpu-used": "6", "crf": "30", "b": "0", "auto-alt-ref": "0"}
 
 
-@dataclass(frozen=True, slots=True)
-class Clip:
+class Clip(msgspec.Struct, frozen=True):
     """What a file says of itself: upright pixels, frames and seconds."""
 
     width: int

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -24,8 +24,7 @@ _SILENT = {"width", "height", "frame_rate", "fps"}
 _OWN = {"prompt", "negative_prompt", "generator", "image", "mask_image"}
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What came of a request: frames, of a picture one, and what the pipeline did not take."""
 
     frames: Sequence[Pixels]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from darkroom.engine.backends.diffusers import pipelines
 from darkroom.errors import ConfigInvalid
@@ -19,8 +20,7 @@ _SECONDS = {"CogVideoX": 6, "Mochi": 3}
 _CLIP_SECONDS = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """What can be offered: the kinds, the pictures' usual side in pixels, a clip's seconds."""
 
     source: str

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from PIL import Image, ImageOps
 
 from darkroom.domain.kinds.image_tools import numbers
@@ -24,8 +24,7 @@ _SEVERAL = ("Flux2", "QwenImageEditPlus")
 Size = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """One task for one pipeline; sizes are (width, height), `size` what the pipeline is asked."""
 
     kind: str
@@ -37,7 +36,7 @@ class Request:
     frames: int | None = None
     images: tuple[Image.Image, ...] = ()
     mask: Image.Image | None = None
-    loras: Mapping[str, float] = field(default_factory=dict)
+    loras: Mapping[str, float] = msgspec.field(default_factory=dict)
     # Where a given picture lies in the result: it stays as it is.
     kept: tuple[Image.Image, Size] | None = None
     ignored: tuple[str, ...] = ()

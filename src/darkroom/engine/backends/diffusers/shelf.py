@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from darkroom.engine.backends.diffusers import loading, memory, pipelines
 from darkroom.engine.backends.diffusers.options import Options
@@ -18,15 +19,14 @@ _WORK_PART = 0.25
 Weights = tuple[Any, ...]
 
 
-@dataclass(slots=True)
-class Loaded:
+class Loaded(msgspec.Struct):
     """Weights in memory, with the pipelines of each class that share them."""
 
     pipe: Any
     options: Options
     # How long they took to load.
     seconds: float = 0.0
-    siblings: dict[type, Any] = field(default_factory=dict)
+    siblings: dict[type, Any] = msgspec.field(default_factory=dict)
     # The last pipeline that was placed: its hooks are on the modules.
     placed: Any = None
 

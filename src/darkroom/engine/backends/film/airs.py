@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import cv2
+import msgspec
 import numpy as np
 
 from darkroom.engine.backends.painter.noise import FloatArray
@@ -106,8 +106,7 @@ class Snow:
         frame[:] = cv2.add(part, cv2.multiply(veil, np.full(4, white), scale=1 / 255))
 
 
-@dataclass(frozen=True, slots=True)
-class _Floaters:
+class _Floaters(msgspec.Struct, frozen=True):
     """Things that drift: where they start (n, 2) 0..1, how fast, how they sway, how large."""
 
     start: FloatArray

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 
+import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 
-@dataclass(frozen=True, slots=True)
-class Pose:
+class Pose(msgspec.Struct, frozen=True):
     """Where the camera stands and looks, from its first place.
 
     `right`, `up`: how far it went, in picture widths that the nearest thing shifts by; `ahead`: the
@@ -30,8 +30,7 @@ class Pose:
         return replace(self, right=self.right * share, up=self.up * share, ahead=self.ahead * share)
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(msgspec.Struct, frozen=True):
     """A camera move from one pose to another, eased at both ends; `names` is how it is told."""
 
     names: tuple[str, ...]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -15,8 +14,7 @@ _WIDTH = 320  # the picture is looked at this small
 Mask = npt.NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True)
-class Depths:
+class Depths(msgspec.Struct, frozen=True):
     """What was found: `near` (H, W) 0..1, 0 for the sky; the horizon's row as a share of the
     height; `water` (h, w) 0..1 or None; whether there is a sky and whether a
     subject stands out."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
 
 import cv2
+import msgspec
 import numpy as np
 
 from darkroom.engine.backends.film.shots import Shot
@@ -17,8 +17,7 @@ _FLOW_WIDTH = 320
 _LAP_SECONDS_MAX = 1.2
 
 
-@dataclass(frozen=True, slots=True)
-class Take:
+class Take(msgspec.Struct, frozen=True):
     """A shot from `start` to `end` seconds of the film; it overlaps the next one's start."""
 
     shot: Shot
@@ -51,12 +50,11 @@ class _Crossing(Protocol):
         """Returns the picture `part` (0..1) of the way."""
 
 
-@dataclass(slots=True)
-class Montage:
+class Montage(msgspec.Struct):
     """A shot made of takes, in order; `kinds` tells how each went over into the next."""
 
     takes: list[Take]
-    kinds: list[str] = field(default_factory=list)
+    kinds: list[str] = msgspec.field(default_factory=list)
     _crossing: _Crossing | None = None
 
     def frame(self, seconds: float, share: float) -> Pixels:
@@ -80,8 +78,7 @@ class Montage:
         return self._crossing.between(before, after, eased)
 
 
-@dataclass(frozen=True, slots=True)
-class _Morph:
+class _Morph(msgspec.Struct, frozen=True):
     """Two pictures of much the same thing: each is bent towards the other along the flow."""
 
     flow: FloatArray  # (h, w, 2): from the first to the second, in frame pixels
@@ -101,8 +98,7 @@ class _Morph:
         return np.asarray(cv2.addWeighted(bent[0], 1 - part, bent[1], part, 0), np.uint8)
 
 
-@dataclass(frozen=True, slots=True)
-class _Dissolve:
+class _Dissolve(msgspec.Struct, frozen=True):
     """One picture lets the next through, here earlier, there later: `order` (h, w) 0..1."""
 
     order: FloatArray

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from darkroom.engine.backends.film.shots import Shot
 from darkroom.engine.backends.sounds import Samples
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """What the backend makes: `seconds` of `shot` at `size` (width, height).
 
     `mix` names the sources of a sound to synthesise when one is asked for; `sound` is one that is
@@ -23,5 +23,5 @@ class Plan:
     seconds: int
     mix: Mapping[str, float]
     source: str
-    notes: Mapping[str, Any] = field(default_factory=dict)
+    notes: Mapping[str, Any] = msgspec.field(default_factory=dict)
     sound: Samples | None = None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
+import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from darkroom.engine.backends.film import depths, plates
 from darkroom.engine.backends.film.airs import Air
@@ -23,8 +23,7 @@ _SPAN = 1.09
 _CARE = 0.62
 
 
-@dataclass(frozen=True, slots=True)
-class Portrait:
+class Portrait(msgspec.Struct, frozen=True):
     """A shot of a picture, and what was found in it: sky that drifts, water that ripples, a
     subject that stands out."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from darkroom.engine.backends import clips, sounds
@@ -20,8 +20,7 @@ _FADE_SECONDS = 0.35
 _PEAK = 0.92
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(msgspec.Struct, frozen=True):
     """A clip to refer to."""
 
     path: Path

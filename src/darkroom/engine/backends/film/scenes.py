@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 import cv2
+import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from darkroom.engine.backends.film import airs, flows, plates, warps
 from darkroom.engine.backends.film.camera import Move
@@ -29,8 +30,7 @@ SPAN = 1.16
 _SKY_PIXELS_MAX = 200_000
 
 
-@dataclass(frozen=True, slots=True)
-class Film:
+class Film(msgspec.Struct, frozen=True):
     """What all shots of one film share."""
 
     size: tuple[int, int]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 
 from darkroom.engine.backends import pictures, sounds
 from darkroom.engine.backends.contract import Context, Input

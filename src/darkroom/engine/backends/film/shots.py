@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import cv2
+import msgspec
 import numpy as np
 
 from darkroom.engine.backends.film import warps
@@ -65,8 +65,7 @@ class StillSky:
         return warps.narrowed(cv2.addWeighted(parts[0], 1 - weight, parts[1], weight, 0))
 
 
-@dataclass(frozen=True, slots=True)
-class Shade:
+class Shade(msgspec.Struct, frozen=True):
     """Light that goes over the land: cloud shadows, or gusts over grass.
 
     `near` (h, w) is the whole canvas's inverse distance; `scale` is how many tiles lie in one unit
@@ -97,8 +96,7 @@ class Shade:
         return np.asarray(cv2.merge([large[: cut.size[1], : cut.size[0]]] * 3), np.uint8)
 
 
-@dataclass(slots=True)
-class StageShot:
+class StageShot(msgspec.Struct):
     """A moving sky, lights in it, plates of land before it, shadows over them, and the air."""
 
     cut: Frame

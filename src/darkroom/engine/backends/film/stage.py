@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import cv2
+import msgspec
 import numpy as np
 
 from darkroom.engine.backends.film import warps
@@ -20,8 +20,7 @@ _GRID = 4
 Sway = Callable[[FloatArray, FloatArray, float], tuple[FloatArray, FloatArray]]
 
 
-@dataclass(slots=True)
-class Plate:
+class Plate(msgspec.Struct):
     """One layer of a stage: `rgba` uint8 (H, W, 4), colours multiplied by cover, which never
     changes; `near` (h, w) is its inverse distance 0..1, coarser than the canvas; `sway` moves what
     is on it, worked out on a `grid` of 4 pixels or of 2."""
@@ -30,15 +29,14 @@ class Plate:
     near: FloatArray
     sway: Sway | None = None
     grid: int = _GRID
-    used: tuple[int, int] | None = field(init=False)  # its first row and its last; none: empty
+    used: tuple[int, int] | None = None  # found out: its first row and its last; none: empty
 
     def __post_init__(self) -> None:
         rows = np.flatnonzero(self.rgba[..., 3].any(axis=1))
         self.used = (int(rows[0]), int(rows[-1])) if rows.size else None
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(msgspec.Struct, frozen=True):
     """How a frame is cut from a canvas: both sizes (width, height), the horizon's row on the
     canvas, and how many canvas pixels a frame's pixel spans before any zoom."""
 
@@ -78,8 +76,7 @@ class Frame:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(msgspec.Struct, frozen=True):
     """What a frame shows of a plate: `pixels` (count, width, 4) in some of its rows, which from the
     row `solid` on hide all that lies behind."""
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
+import msgspec
 import numpy as np
 
 from darkroom.engine.backends.film.stage import Plate
@@ -13,8 +12,7 @@ from darkroom.engine.backends.pictures import Pixels
 _COUNT_MAX = 260
 
 
-@dataclass(slots=True)
-class _Window:
+class _Window(msgspec.Struct):
     plate: Plate
     place: tuple[slice, slice]
     lit: Pixels

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 import cv2
+import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from darkroom.engine.backends.film.stage import Plate
 from darkroom.engine.backends.painter import noise
 from darkroom.engine.backends.painter.noise import FloatArray
 
 
-@dataclass(frozen=True, slots=True)
-class Ripples:
+class Ripples(msgspec.Struct, frozen=True):
     """Water on a canvas (width, height): waves that shake its mirror image, larger nearer by.
 
     `mask` (h, w) 0..1 says where, coarser than the canvas; `line` is the horizon's row; `size` 1
@@ -83,8 +83,7 @@ def sampled(mask: FloatArray, canvas: tuple[int, int], x: FloatArray, y: FloatAr
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Breeze:
+class Breeze(msgspec.Struct, frozen=True):
     """Plants on a plate that sway: not at `foot` (a row of the canvas), fully `tall` rows above.
 
     `reach` is how far, pixels; gusts go across the canvas, `width` pixels wide; `phase` sets one

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+import msgspec
 import numpy as np
 
 from darkroom.engine.backends.painter.mottle import FloatArray
@@ -44,8 +43,7 @@ _TO_LAB = np.array(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Harmony:
+class Harmony(msgspec.Struct, frozen=True):
     """Colours that belong together, RGB 0..1: the ground to paint on and (n, 3) colours on it."""
 
     ground: FloatArray

@@ -3,9 +3,8 @@ night."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -41,8 +40,7 @@ _NEON = np.array(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
+class _Seen(msgspec.Struct, frozen=True):
     """The pixels that show walls: their place in metres on the wall, distance, face and house."""
 
     place: NDArray[np.int64]

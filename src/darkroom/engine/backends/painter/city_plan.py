@@ -3,9 +3,9 @@ them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeVar
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,8 +16,7 @@ Metres = TypeVar("Metres", float, NDArray[np.float64])
 _BOXES_MAX = 9000
 
 
-@dataclass(frozen=True, slots=True)
-class Eye:
+class Eye(msgspec.Struct, frozen=True):
     """A pinhole camera: canvas in pixels, the horizon's row, focal length in pixels, height in
     metres."""
 
@@ -33,8 +32,7 @@ class Eye:
         return self.width / 2 + x * scale, self.horizon - (y - self.above) * scale
 
 
-@dataclass(frozen=True, slots=True)
-class Boxes:
+class Boxes(msgspec.Struct, frozen=True):
     """Boxes in drawing order: (n, 6) left, right, near, far, foot, top in metres; house and crown
     of each.
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import cv2
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,8 +20,7 @@ _SEEN_MIN = 1e-3
 _Thickness = Callable[[Numbers, Numbers, Numbers, Numbers, bool], FloatArray]
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
+class Layer(msgspec.Struct, frozen=True):
     """How much cloud there is and how it is lit; altitudes are 1 at the layer's base."""
 
     cover: float  # 0 none … 1 closed

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import cv2
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -42,8 +42,7 @@ _SUBJECTS: Mapping[str, Subject] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Painting:
+class Painting(msgspec.Struct, frozen=True):
     """A finished picture: `pixels` is RGB uint8 (height, width, 3), `scene` what was read."""
 
     pixels: npt.NDArray[np.uint8]

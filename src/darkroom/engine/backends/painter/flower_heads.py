@@ -4,18 +4,18 @@ petal throws."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 
 import cv2
+import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from darkroom.engine.backends.painter.mottle import FloatArray
 
 Colour = tuple[float, float, float]
 
 
-@dataclass(frozen=True, slots=True)
-class Petal:
+class Petal(msgspec.Struct, frozen=True):
     """One petal's form: length and width in head radii, where it is widest (0..1), how pointed,
     frilled, ribbed."""
 
@@ -27,8 +27,7 @@ class Petal:
     ribs: float
 
 
-@dataclass(slots=True)
-class Head:
+class Head(msgspec.Struct):
     """A head being built: RGB 0..1 and cover 0..1, square."""
 
     rgb: FloatArray

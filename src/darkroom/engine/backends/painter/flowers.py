@@ -4,9 +4,9 @@ and behind."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import cv2
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -44,8 +44,7 @@ _HOURS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class _Bed:
+class _Bed(msgspec.Struct, frozen=True):
     """What grows: heads of each species (RGB with cover), their size and stem height in metres."""
 
     heads: list[tuple[FloatArray, float, float, bool]]

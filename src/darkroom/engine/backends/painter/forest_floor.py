@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,8 +21,7 @@ _EARTH = {
 _GREENS = np.array([[0.24, 0.40, 0.10], [0.32, 0.48, 0.13], [0.18, 0.32, 0.09]], np.float32)
 
 
-@dataclass(frozen=True, slots=True)
-class Floor:
+class Floor(msgspec.Struct, frozen=True):
     """The season on the ground, its path's bend and half width in metres (0: none)."""
 
     season: str

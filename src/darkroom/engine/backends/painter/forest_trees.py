@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,8 +21,7 @@ LEAVES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Lighting:
+class Lighting(msgspec.Struct, frozen=True):
     """The light under the trees: display colours of the glow, the air and the sun; where it
     stands in pixels."""
 
@@ -35,8 +33,7 @@ class Lighting:
     reach: float
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(msgspec.Struct, frozen=True):
     """What grows here: leaf colours, needles or leaves, the bark, and whether crowns are bare or
     snowed on."""
 
@@ -47,8 +44,7 @@ class Kind:
     snow: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Tree:
+class Tree(msgspec.Struct, frozen=True):
     """A tree on the canvas, in pixels: its foot, trunk width, metres' size, lean and height in
     metres."""
 

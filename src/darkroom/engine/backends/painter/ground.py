@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 
 import cv2
+import msgspec
 import numpy as np
 
 from darkroom.engine.backends.painter import noise
@@ -18,8 +18,7 @@ Surface = Callable[[Numbers, Numbers, Numbers], tuple[FloatArray, FloatArray, Fl
 _TURN_COS, _TURN_SIN = np.float32(0.8), np.float32(0.6)
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
+class Range(msgspec.Struct, frozen=True):
     """A mountain range: `rise` km, where it begins and is whole (km ahead), how sharp."""
 
     rise: float

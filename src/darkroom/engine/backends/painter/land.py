@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
+import msgspec
 import numpy as np
 
 from darkroom.engine.backends.painter.ground import Surface
@@ -18,8 +17,7 @@ from darkroom.engine.backends.painter.view import View
 FAR = 16.0
 
 
-@dataclass(frozen=True, slots=True)
-class Land:
+class Land(msgspec.Struct, frozen=True):
     """Everything that shading one point needs."""
 
     surface: Surface

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
+import msgspec
 import numpy as np
 
 from darkroom.engine.backends.painter import noise
@@ -21,8 +20,7 @@ _MAP = 512
 Place = tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]
 
 
-@dataclass(frozen=True, slots=True)
-class Cover:
+class Cover(msgspec.Struct, frozen=True):
     """What grows and lies on the land: `kind` alpine, sand or field; snow above `snow` km.
 
     `tile` is the noise all textures are cut from, `spires` a tile of pointed trees.
@@ -95,8 +93,7 @@ def cones(seed: int, size: int = 512, cells: int = 52) -> FloatArray:
     return np.asarray(np.clip(best, 0.0, 1.0), np.float32)
 
 
-@dataclass(frozen=True, slots=True)
-class Sunlit:
+class Sunlit(msgspec.Struct, frozen=True):
     """Maps over the land (z rows, x columns): how high the shadows reach, and the mean height."""
 
     shadow: FloatArray

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import cv2
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -53,8 +53,7 @@ def tile(seed: int, count: int = 512) -> FloatArray:
     return np.ascontiguousarray(np.stack([sharp, slope_x, slope_z], axis=2).astype(np.float32))
 
 
-@dataclass(frozen=True, slots=True)
-class Levels:
+class Levels(msgspec.Struct, frozen=True):
     """The ocean's tile at ever half its size, down to nothing: all below each other in one `sheet`
     (rows, columns, 4; the last is not used), each with its first row and column again at its end,
     so that one look-up serves rows of all levels.

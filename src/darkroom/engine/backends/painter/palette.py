@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+import msgspec
 import numpy as np
 
 from darkroom.engine.backends.painter import light
@@ -18,8 +17,7 @@ def rgb(code: str) -> Colour:
     return (int(code[0:2], 16) / 255, int(code[2:4], 16) / 255, int(code[4:6], 16) / 255)
 
 
-@dataclass(frozen=True, slots=True)
-class SkyPalette:
+class SkyPalette(msgspec.Struct, frozen=True):
     """One sky: colours from the horizon (0) to the top (1), towards the sun and away from it."""
 
     near: tuple[str, ...]

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+import msgspec
 import numpy as np
 
 from darkroom.engine.backends.painter.noise import FloatArray
 from darkroom.engine.backends.painter.view import View
 
 
-@dataclass(frozen=True, slots=True)
-class Hits:
+class Hits(msgspec.Struct, frozen=True):
     """What pixels see: `depth` (rows, columns) ahead, inf where none; `skyline` (columns,)."""
 
     depth: FloatArray

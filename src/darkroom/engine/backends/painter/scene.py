@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+import msgspec
 
 # Hears how much is done, 0 to 1; what it raises ends the painting.
 Progress = Callable[[float], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
+class Scene(msgspec.Struct, frozen=True):
     """A composed picture before it is painted; choices that the prompt left open are the seed's.
 
     subject   sea · lake · mountains · forest · desert · city · flowers · field · sky · abstract
@@ -38,5 +38,5 @@ class Scene:
     palette: tuple[tuple[float, float, float], ...] = ()
     vividness: float = 0.5
     moment: float | None = None
-    words_used: tuple[str, ...] = field(default=())
-    words_ignored: tuple[str, ...] = field(default=())
+    words_used: tuple[str, ...] = ()
+    words_ignored: tuple[str, ...] = ()

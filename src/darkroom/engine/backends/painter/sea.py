@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
+import msgspec
 import numpy as np
 
 from darkroom.engine.backends.painter import light, noise, ocean, relief
@@ -21,8 +20,7 @@ from darkroom.engine.backends.painter.weather import add_weather
 _LAYERS = ((74.0, 0.0, 1.0), (27.0, 0.5, 0.8), (9.3, -0.4, 0.75), (3.1, 0.9, 0.65))
 
 
-@dataclass(frozen=True, slots=True)
-class Water:
+class Water(msgspec.Struct, frozen=True):
     """How the sea moves and looks: wave height in metres, its own colour (3,), foam 0..1."""
 
     wave: float

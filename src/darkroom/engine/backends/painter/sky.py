@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
+import msgspec
 import numpy as np
 
 from darkroom.engine.backends.painter import clouds, light, night, palette
@@ -21,8 +20,7 @@ _ELEVATION = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Sky:
+class Sky(msgspec.Struct, frozen=True):
     """A whole sky; arrays (height, width, 3) cover the canvas, below the horizon the haze.
 
     `rgb` is display RGB 0..1, `linear` the same as scene light (may exceed 1), `sun_xy` in pixels

@@ -3,9 +3,8 @@ paint."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
+import msgspec
 import numpy as np
 
 from darkroom.engine.backends.painter.mottle import FloatArray, mottle
@@ -15,8 +14,7 @@ _STROKES_MAX = 14_000
 _OUTLINE = np.linspace(-1, 1, 7, dtype=np.float32)
 
 
-@dataclass(frozen=True, slots=True)
-class Brush:
+class Brush(msgspec.Struct, frozen=True):
     """One layer: width in pixels at 1920×1080, length in widths, how far colours may stray.
 
     Strokes are laid where the canvas is `error` or more away from the picture.
@@ -44,8 +42,7 @@ IMPRESSIONIST = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Strokes:
+class _Strokes(msgspec.Struct, frozen=True):
     """Many strokes at once: centre, direction, half length, half width, bend, colour."""
 
     at: FloatArray

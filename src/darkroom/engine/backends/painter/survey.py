@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
+import msgspec
 import numpy as np
 
 from darkroom.engine.backends.painter.noise import FloatArray
 
 
-@dataclass(slots=True)
-class Survey:
+class Survey(msgspec.Struct):
     """What a subject tells of its picture.
 
     `line` is how far down the horizon lies, 0..1; `sun` the slopes (right, up) that its sky was
@@ -20,7 +18,7 @@ class Survey:
 
     line: float = 0.5
     sun: tuple[float, float] | None = None
-    near: FloatArray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    near: FloatArray = msgspec.field(default_factory=lambda: np.zeros((0, 0), np.float32))
     water: FloatArray | None = None
 
     def stand(self, shape: tuple[int, ...], top: int, near: FloatArray) -> None:

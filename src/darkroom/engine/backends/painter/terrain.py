@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import cv2
 import numpy as np
+from msgspec.structs import replace
 
 from darkroom.engine.backends.painter import ground, light, materials, relief, sprites
 from darkroom.engine.backends.painter.figures import add_figures

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+import msgspec
 import numpy as np
 
 from darkroom.engine.backends.painter.noise import FloatArray
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(msgspec.Struct, frozen=True):
     """The part of a canvas, `size` (width, height), that is worked on: some rows and columns."""
 
     rows: slice
@@ -23,8 +21,7 @@ class Part:
         return cls(slice(0, height), slice(0, width), (width, height))
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(msgspec.Struct, frozen=True):
     """A pinhole camera: x right, y up, z ahead; `horizon` in pixels from the top."""
 
     width: int
