@@ -137,7 +137,10 @@ def test_whose_inputs_take_long_holds_up_no_other_and_has_a_call_after_theirs(st
         await asyncio.sleep(0)
         assert not rest.is_begun, "the child was not its own yet"
         rest.follow()
+        call.freed.clear()
         assert await late == "made"
+        # Its end comes behind what it made.
+        await asyncio.wait_for(call.freed.wait(), 60)
         assert rest.is_whole
         return [seat.count for seat in seats]
 

@@ -109,7 +109,9 @@ def _even_coloured(pixels: Pixels, marks: Mask, box: tuple[int, int, int, int]) 
     inner = cv2.erode(marks[top:bottom, left:right], np.ones((2, 2), np.uint8)) > 0
     if inner.sum() < 12:
         inner = marks[top:bottom, left:right] > 0
-    colours = pixels[top:bottom, left:right][inner].astype(np.float32)
+    # The edges of thin strokes are of many shades: looked at is the brightest beside each pixel.
+    ridges = cv2.dilate(pixels[top:bottom, left:right], np.ones((3, 3), np.uint8))
+    colours = ridges[inner].astype(np.float32)
     middle = np.median(colours, axis=0)
     return float(np.median(np.abs(colours - middle).max(axis=1))) < 16
 
