@@ -43,7 +43,7 @@ def _allow_connections(postgres, conninfo, allowed):
         verb = sql.SQL("true" if allowed else "false")
         connection.execute(sql.SQL(CUT_OFF).format(sql.Identifier(name), verb))
         if not allowed:
-            ends = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+            ends = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s"
             connection.execute(ends, [name])
 
 
@@ -51,8 +51,14 @@ def test_a_server_cut_off_from_its_database_lives_says_503_and_comes_back(
     postgres, database_conninfo, tmp_path
 ):
     served = serve(database_conninfo, tmp_path, workers="0")
-    _allow_connections(postgres, database_conninfo, False)
-    answer = httpx.get(f"{served.url}/health/ready", timeout=30)
+
+    def cut_off() -> httpx.Response | None:
+        # Again: one that was being made escapes.
+        _allow_connections(postgres, database_conninfo, False)
+        answer = httpx.get(f"{served.url}/health/ready", timeout=30)
+        return answer if answer.status_code == 503 else None
+
+    answer = wait_until(cut_off, what="a server that is cut off")
     refused(answer, 503, 5000, "database")
     assert answer.headers["Retry-After"] == "2"
     assert succeeded(httpx.get(f"{served.url}/health/live")) == {"live": True}
