@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
+from account_houses import House, housed
 from console_visitors import Visitor, token_for
 from desk_stories import admin_id
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
@@ -52,6 +53,15 @@ def visitor(visitors: Callable[..., Visitor]) -> Visitor:
 def admin(visitors: Callable[..., Visitor], server: Server) -> Visitor:
     """A visitor signed in as an admin."""
     return visitors(admin_id(server))
+
+
+@pytest.fixture(scope="module")
+def house(
+    postgres: str, template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[House]:
+    """A server that sends letters."""
+    with housed(postgres, template, tmp_path_factory.mktemp("house")) as one:
+        yield one
 
 
 # Of one module, for while it is open an event loop runs in this thread.

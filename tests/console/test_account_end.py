@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import httpx
-import pytest
-from account_houses import PASSWORD, House, housed, is_signed_in
+from account_houses import PASSWORD, House, is_signed_in
 from console_visitors import Visitor
 from desk_stories import deeds
 
 from ground import Server, wait_until
-
-
-@pytest.fixture(scope="module")
-def house(
-    postgres: str, template: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[House]:
-    """A server that sends letters."""
-    with housed(postgres, template, tmp_path_factory.mktemp("house")) as one:
-        yield one
 
 
 def test_an_owner_deletes_the_account_and_may_come_anew(house: House) -> None:

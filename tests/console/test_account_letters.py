@@ -11,22 +11,12 @@ from account_houses import (
     PASSWORD,
     PUBLIC,
     House,
-    housed,
     is_signed_in,
     without_tokens,
 )
 from console_visitors import Visitor
 
 ANN = "ann@example.com"
-
-
-@pytest.fixture(scope="module")
-def house(
-    postgres: str, template: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[House]:
-    """A server that sends letters."""
-    with housed(postgres, template, tmp_path_factory.mktemp("house")) as one:
-        yield one
 
 
 @pytest.fixture

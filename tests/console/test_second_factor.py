@@ -8,17 +8,8 @@ from collections.abc import Iterator
 import psycopg
 import pyotp
 import pytest
-from account_houses import NEW_PASSWORD, PASSWORD, House, housed, is_signed_in
+from account_houses import NEW_PASSWORD, PASSWORD, House, is_signed_in
 from console_visitors import Visitor
-
-
-@pytest.fixture(scope="module")
-def house(
-    postgres: str, template: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[House]:
-    """A server that sends letters."""
-    with housed(postgres, template, tmp_path_factory.mktemp("house")) as one:
-        yield one
 
 
 def code(house: House, email: str, steps: int = 0) -> str:
