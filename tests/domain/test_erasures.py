@@ -20,6 +20,7 @@ from ground import Ground
 
 # What is kept of an account, by table: who knows it by another column is counted by that.
 _HISTORIES = ("webhook_deliveries", "call_records", "moderations", "webhook_secrets", "sessions")
+_HOOK = "https://example.com/hook"
 
 
 def _counts(ground: Ground, account_id: str) -> dict[str, int]:
@@ -83,14 +84,14 @@ def test_all_that_an_account_made_goes_and_its_books_stay(ground: Ground, tmp_pa
     async def made(database: Database, account_id: str) -> str:
         queue = await opened(database)
         fields = {"fields": {"prompt": "a secret"}, "files": {}}
-        ended, _ = await queue.submit(account_id, 2, input=fields)
+        ended, _ = await queue.submit(account_id, 2, input=fields, webhook_url=_HOOK)
         [claimed] = await queue.claim()
         await queue.end(claimed)
         source = tmp_path / "made"
         source.write_bytes(b"abc")
         file, size, digest = await store.take(source, "image/png")
         async with database.transaction() as tx:
-            one = [assets.Asset(file, "image/png", size, digest)]
+            one = [assets.Asset(file, "image/png", size, digest, likeness=7)]
             await assets.add(tx, account_id, one, task_id=ended)
         return file
 
@@ -112,13 +113,16 @@ def test_all_that_an_account_made_goes_and_its_books_stay(ground: Ground, tmp_pa
     assert _counts(ground, mine.id) == dict.fromkeys(_HISTORIES, 0)
     assert all(_counts(ground, other.id).values())
     assert [len(list(tmp_path.glob(f"files/**/{file}"))) for file in files] == [0, 1]
+    known = run(ground, "SELECT account_id, likeness FROM assets ORDER BY account_id")
+    assert {row.account_id: row.likeness for row in known} == {mine.id: None, other.id: 7}
     asked = (
-        "SELECT b.account_id, input::text, t.deleted_at"
+        "SELECT b.account_id, input::text, webhook_url, t.deleted_at"
         " FROM batches b JOIN tasks t ON batch_id = b.id"
     )
     for row in run(ground, asked):
         is_other = row.account_id == other.id
-        assert ("a secret" in row.input, row.deleted_at is None) == (is_other, is_other)
+        told = ("a secret" in row.input, row.webhook_url == _HOOK, row.deleted_at is None)
+        assert told == (is_other, is_other, is_other)
 
     async def seen(database: Database) -> Any:
         async with database.statement() as tx:

@@ -14,13 +14,7 @@ from darkroom.storage.database import Transaction
 
 # Longer than a server remembers a key and a transaction that began with it may take.
 _QUIET_SECONDS = 20.0
-_PARTS = (
-    "erasures.forget_requests",
-    "erasures.delete_files",
-    "erasures.remove_deliveries",
-    "erasures.remove_calls",
-    "erasures.remove_moderations",
-)
+_PARTS = ("erasures.forget_requests", "erasures.delete_files", "erasures.remove_histories")
 
 
 class _Account(msgspec.Struct, frozen=True):

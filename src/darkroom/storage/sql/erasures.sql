@@ -72,32 +72,24 @@ WITH next_rows AS MATERIALIZED (
 )
 SELECT count(*) AS total FROM next_rows;
 
--- name: erasures.remove_deliveries (caller)
--- Remove webhook deliveries, with what was sent and answered.
-WITH gone AS (
+-- name: erasures.remove_histories (caller)
+-- Remove webhook deliveries with what was sent and answered, requests, and what the content policy
+-- found: so many of each.
+WITH deliveries AS (
     DELETE FROM webhook_deliveries WHERE id IN (
         SELECT id FROM webhook_deliveries WHERE account_id = %(account_id)s LIMIT %(rows_max)s)
     RETURNING 1
-)
-SELECT count(*) AS total FROM gone;
-
--- name: erasures.remove_calls (caller)
--- Remove the history of requests.
-WITH gone AS (
+), calls AS (
     DELETE FROM call_records WHERE request_id IN (
         SELECT request_id FROM call_records WHERE account_id = %(account_id)s LIMIT %(rows_max)s)
     RETURNING 1
-)
-SELECT count(*) AS total FROM gone;
-
--- name: erasures.remove_moderations (caller)
--- Remove what the content policy found.
-WITH gone AS (
+), verdicts AS (
     DELETE FROM moderations WHERE id IN (
         SELECT id FROM moderations WHERE account_id = %(account_id)s LIMIT %(rows_max)s)
     RETURNING 1
 )
-SELECT count(*) AS total FROM gone;
+SELECT (SELECT count(*) FROM deliveries) + (SELECT count(*) FROM calls)
+       + (SELECT count(*) FROM verdicts) AS total;
 
 -- name: erasures.finish (caller)
 -- Nothing is left to do.
