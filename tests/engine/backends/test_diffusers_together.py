@@ -59,7 +59,7 @@ class Studio:
             fields = {}
         if kind == "image-expand":
             fields = {"canvas_size": "100x80", "original_image_size": "60x40"}
-            fields |= {"original_image_location": "10,10"}
+            fields |= {"original_image_location": f"{10 + 8 * number},10"}  # a mask of its own
         photo = self.photo(0 if kind == "image-upscale" else number)
         name = {"image-to-image": "images", "image-to-video": "image"}.get(kind, "img_url")
         return Input(kind, "TINY", fields, {} if kind.startswith("text-") else {name: [photo]})

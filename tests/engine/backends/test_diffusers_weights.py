@@ -135,6 +135,32 @@ def test_a_lora_that_is_always_on_belongs_to_its_model_alone(
     assert found[0][0] == found[2][0] != found[1][0] == found[3][0]
 
 
+def test_memory_that_runs_out_in_a_call_spoils_no_later_one(
+    backend: Any, tiny: Tiny, tmp_path: Path
+) -> None:
+    import numpy as np
+    import torch
+    from PIL import Image
+
+    def run_out(*_: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    backend.setup("TINY", {"model": str(tiny("sdxl")), "steps": 2, "dtype": "bfloat16"})
+    before, _ = picture(backend, tmp_path)
+    photo = tmp_path / "photo.png"
+    Image.fromarray(np.full((64, 64, 3), 90, np.uint8)).save(photo)
+    fields = {"prompt": "a fox", "width": 64, "height": 64}
+    given = Input("image-to-image", "TINY", fields, {"images": [photo]})
+    # SDXL has its VAE compute in float32 while it reads a picture.
+    vae = backend._shelf.take(backend._models["TINY"]).pipe.vae
+    full = vae.encoder.register_forward_pre_hook(run_out)
+    with pytest.raises(torch.OutOfMemoryError):
+        [*backend.run(given, Progress(tmp_path / "full", 3))]
+    full.remove()
+    assert vae.dtype == torch.bfloat16
+    assert picture(backend, tmp_path)[0] == before
+
+
 @dataclass
 class _Memory:
     """A device that tells how much memory it has left."""

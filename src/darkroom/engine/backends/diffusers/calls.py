@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -11,7 +12,7 @@ import numpy.typing as npt
 import torch
 
 from darkroom.engine.backends.contract import Context
-from darkroom.engine.backends.diffusers import pipelines, previews, requests
+from darkroom.engine.backends.diffusers import loading, pipelines, previews, requests
 from darkroom.engine.backends.diffusers.options import Options
 from darkroom.engine.backends.diffusers.requests import Request
 from darkroom.engine.backends.diffusers.steps import watched
@@ -47,7 +48,7 @@ def call(
     if previews.can_show(pipe, options):
         viewer = previews.Viewer(pipe, asked[0].size, contexts)
         given["callback_on_step_end"] = viewer.see
-    with watched(pipe, contexts[0]):
+    with _kept_whole(pipe, options), watched(pipe, contexts[0]):
         made = pipe(**given)
     frames = made.frames if hasattr(made, "frames") else [[image] for image in made.images]
     if len(asked) == 1:
@@ -57,6 +58,22 @@ def call(
         _answer(found, is_withheld, (*one.ignored, *ignored))
         for found, is_withheld, one in zip(frames, withheld, asked, strict=True)
     ]
+
+
+@contextlib.contextmanager
+def _kept_whole(pipe: Any, options: Options) -> Iterator[None]:
+    """Whatever breaks a call off, a cancel or no memory, the next one finds the pipeline as it was.
+
+    Only at its own end does a pipeline cast back a VAE that it had compute in float32, and send
+    away from the GPU what offloads.
+    """
+    vae = getattr(pipe, "vae", None)
+    with contextlib.ExitStack() as broken:
+        broken.callback(loading.place, pipe, options)
+        if vae is not None:
+            broken.callback(vae.to, dtype=vae.dtype)
+        yield
+        broken.pop_all()
 
 
 def _answer(
