@@ -62,6 +62,7 @@ SWEEP_TASKS_MAX = 100
 FETCH_SECONDS_MAX = 60.0
 FILES_AWAY_SECONDS_MAX = 600.0  # that an attempt waits for the store of files to come back
 DOWNLOAD_SECONDS = 3_600  # for which a presigned address works
+STORING_MAX = 16  # results that a worker signs and stores while its children go on
 SEATS_SECONDS_MAX = 1.0  # that tasks which share a call wait for each other's inputs
 PREVIEW_SECONDS = 1.0  # between two previews of a task
 NEWS_SECONDS = 1.0  # between two webhooks about the progress of a task

@@ -186,3 +186,23 @@ def test_while_the_bucket_is_away_tasks_wait_and_are_done_once(
     # The one that was canceled cost nothing.
     assert client.get("/v1/generation/balance").json()["data"] == 1000 - 2 * 2
     assert client.get("/health/ready").json()["data"]["files"] is True
+
+
+def test_a_child_goes_on_while_what_it_made_waits_for_the_bucket(
+    house: House, s3: S3, line: Line
+) -> None:
+    _move(house, s3, s3_endpoint=f"http://127.0.0.1:{line.port}")
+    house.start("serve", "--workers", "0")
+    _box(house, "box", "--workers", "1")
+    client = house.client()
+    _sent(client)
+    line.cut(RESET)
+    tasks = []
+    for count in (1, 2):
+        tasks += submit(client, "plain")
+        waits = f"{tasks[-1]}: waits for the store of files"
+        wait_until(lambda text=waits: _said(house, text), what=waits)
+        assert len(house.marks()) == count
+    line.heal()
+    found = ended(client, tasks)
+    assert {(task["task_status"], task["attempt"]) for task in found} == {("SUCCESS", 1)}

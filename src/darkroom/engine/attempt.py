@@ -68,6 +68,9 @@ class Attempt(msgspec.Struct):
     has_other: bool
     # What its model gets to make the result.
     seconds_max: float
+    # Called when the result is made and only has to be kept: the runner may have another task.
+    freed: Callable[[Attempt], None]
+    is_made: bool = False
     progress: float = 0.0
     # What it looks like so far, as the backend told it; None when that is shown already.
     preview: bytes | None = None
@@ -91,6 +94,8 @@ class Attempt(msgspec.Struct):
         try:
             await asyncio.to_thread(_make_private, folder)
             made = await self._make(folder)
+            self.is_made = True
+            self.freed(self)
             stored = [await self._store(output, folder) for output in made]
         except contract.Canceled:
             if self.is_canceled:
@@ -123,7 +128,13 @@ class Attempt(msgspec.Struct):
         self.stopped_at = time.monotonic()
         if self.fetching is not None:
             self.fetching.cancel()
-        self.runner.cancel()
+        if not self.is_made:
+            self.runner.cancel()
+
+    async def kill(self) -> None:
+        """End what runs now, unless it is done with this task."""
+        if not self.is_made:
+            await self.runner.kill()
 
     async def give_back(self) -> None:
         """Return an unfinished task to the queue, without a strike."""

@@ -94,7 +94,7 @@ class Children:
         return shared.seats
 
     def take_back(self, lent: Process | Seat, claimed: Claim, *, is_well: bool) -> None:
-        """Take back what was lent for a task that has ended; `is_well`: with a result."""
+        """Take back what was lent for a task that it is done with; `is_well`: with a result."""
         if isinstance(lent, Seat):
             lent.leave()
             return

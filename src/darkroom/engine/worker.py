@@ -165,9 +165,12 @@ class Worker:
     async def _claim(self) -> None:
         """Claim as many tasks as there are free places, or wait until there is reason to ask."""
         self._wake.clear()
-        away = sum(isinstance(one.runner, Errand) for one in self._running.values())
+        here = [one for one in self._running.values() if not isinstance(one.runner, Errand)]
+        away = len(self._running) - len(here)
         # Children come first: what cannot be run here is left to other workers.
         children = await self._children.start()
+        if sum(one.is_made for one in here) >= config.STORING_MAX:
+            children = 0
         places = max(0, self._config.remote_tasks_max - away)
         # What the catalogue says may change while the database is asked.
         served = self._served()
@@ -264,18 +267,26 @@ class Worker:
                 options=served.options.get(backend, {}),
                 has_other=self._routes.has_other(one, served, backend),
                 seconds_max=seconds_max,
+                freed=self._take_back,
             )
             task = asyncio.create_task(attempt.run(), name=one.id)
             self._running[task] = attempt
             task.add_done_callback(self._ended)
 
+    def _take_back(self, attempt: Attempt) -> None:
+        """Have the child of a task that is made, or will not be: another may run in it."""
+        if isinstance(attempt.runner, Process | Seat):
+            self._children.take_back(attempt.runner, attempt.claimed, is_well=attempt.is_made)
+            self._wake.set()
+
     def _ended(self, task: asyncio.Task[None]) -> None:
         attempt = self._running.pop(task)
         self._told.pop(attempt.claimed.id, None)
         one, runner = attempt.claimed, attempt.runner
-        if isinstance(runner, Process | Seat):
-            self._children.take_back(runner, one, is_well=attempt.seconds is not None)
-        elif attempt.seconds is not None or attempt.error is not None:
+        if not attempt.is_made:
+            self._take_back(attempt)
+        has_ended = attempt.seconds is not None or attempt.error is not None
+        if isinstance(runner, Errand) and has_ended:
             self._routes.note(one.model, attempt.backend, attempt.error, attempt.seconds or 0.0)
         # Of those that had to wait for one another nobody knows what each took.
         is_known = not (isinstance(runner, Seat) and runner.shared.is_apart)
@@ -316,7 +327,7 @@ class Worker:
         for attempt in [*self._running.values()]:
             is_late = attempt.stopped_at and now - attempt.stopped_at > _STOP_SECONDS_MAX
             if is_late and not attempt.ending:
-                await attempt.runner.kill()
+                await attempt.kill()
 
     async def _drain(self) -> None:
         """Let running tasks finish for `drain_seconds`, then kill the children and requeue."""
@@ -335,9 +346,9 @@ class Worker:
                 # An end that cannot be written is left to the lease.
                 if task.cancel():
                     await asyncio.wait([task], timeout=_STOP_SECONDS_MAX)
-                    await attempt.runner.kill()
+                    await attempt.kill()
                 continue
-            await attempt.runner.kill()
+            await attempt.kill()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
             with contextlib.suppress(errors.DatabaseUnavailable):

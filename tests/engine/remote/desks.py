@@ -112,6 +112,7 @@ class Desk:
             options=served.options[backend],
             has_other=self.routes.has_other(claimed, served, backend),
             seconds_max=seconds_max,
+            freed=lambda _: None,
         )
         self.attempts.append(one)
         return one

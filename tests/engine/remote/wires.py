@@ -250,7 +250,8 @@ class Story:
             errand = Errand(self.remote, claim, Means(database, outbound, http), 60)
             files = Disk(self.folder / "files")
             tools = Tools(database, files, outbound, Marker(database, None), self.folder / "work")
-            one = Attempt(claim, self.remote.name, errand, tools, options, has_other, 60)
+            how = (self.remote.name, errand, tools, options, has_other, 60, lambda _: None)
+            one = Attempt(claim, *how)
             self.attempts.append(one)
             yield one
 
