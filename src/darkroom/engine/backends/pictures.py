@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
@@ -22,6 +23,16 @@ INPUT_PIXELS_MAX = 50_000_000
 # something given, by such an algorithm.
 MADE = "algorithmicMedia"
 EDITED = "algorithmicallyEnhanced"
+
+# Half the time of Pillow's quickest for as many bytes, where a picture is none of flat colours.
+_QUICK = (
+    *(cv2.IMWRITE_PNG_COMPRESSION, 1),
+    *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_SUB),
+    *(cv2.IMWRITE_PNG_ZLIBBUFFER_SIZE, 2**17),
+)
+_ORDERS = {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}
+# A PNG's signature and its IHDR, behind which words about it may stand (PNG, third edition, 5.6).
+_HEAD_BYTES = 8 + 25
 
 _XMP = (
     '<x:xmpmeta xmlns:x="adobe:ns:meta/">'
@@ -60,9 +71,15 @@ def write(
     told.add_itxt("Software", software)
     told.add_itxt("Seed", str(seed))
     told.add_itxt("XML:com.adobe.xmp", _XMP.format(source=source))
-    picture = Image.fromarray(pixels)
-    picture.save(path, "PNG", compress_level=1, pnginfo=told)
+    ordered = cv2.cvtColor(pixels, _ORDERS[pixels.shape[2]])
+    encoded = cv2.imencode(".png", ordered, _QUICK)[1].tobytes()
+    with path.open("wb") as stream:
+        stream.write(encoded[:_HEAD_BYTES])
+        for name, words, _ in told.chunks:
+            PngImagePlugin.putchunk(stream, name, words)
+        stream.write(encoded[_HEAD_BYTES:])
     noted = {**notes, "digital_source_type": source}
+    picture = Image.fromarray(pixels)
     return Output(path, "image/png", *picture.size, noted, likeness.of(picture))
 
 
