@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -89,14 +91,14 @@ class Diffusers:
         for group in alike.values():
             sharing = [contexts[place] for place, _ in group]
             answers = self._ask(loaded, pipe, [asked for _, asked in group], sharing)
-            for (place, asked), answer in zip(group, answers, strict=True):
-                try:
-                    notes = {"together": len(group)} if len(group) > 1 else {}
-                    for output in self._written(pipe, asked, answer, contexts[place], notes):
+            notes = {"together": len(group)} if len(group) > 1 else {}
+            write = functools.partial(self._kept, pipe, notes=notes)
+            # Side by side: the GPU waits for all of them.
+            with ThreadPoolExecutor(torch.get_num_threads()) as writers:
+                kept = writers.map(write, [asked for _, asked in group], answers, sharing)
+                for (place, _), outputs in zip(group, kept, strict=True):
+                    for output in outputs:
                         yield place, output
-                except (BackendFailed, OSError) as failed:
-                    # A canceled task's folder may be gone; the others have nothing to do with it.
-                    yield place, BackendFailed(str(failed))
 
     def _ask(
         self, loaded: Loaded, pipe: Any, asked: Sequence[Request], contexts: Sequence[Context]
@@ -110,6 +112,21 @@ class Diffusers:
             if len(asked) > 1 or not self._shelf.keep_only(loaded):
                 raise
         return calls.call(pipe, asked, own, contexts)
+
+    def _kept(
+        self,
+        pipe: Any,
+        asked: Request,
+        answer: calls.Answer | BackendFailed,
+        context: Context,
+        notes: Mapping[str, Any],
+    ) -> Sequence[Output | TaskError]:
+        """The outputs of one of several tasks, or what is wrong with it alone."""
+        try:
+            return [*self._written(pipe, asked, answer, context, notes)]
+        except (BackendFailed, OSError) as failed:
+            # A canceled task's folder may be gone; the others have nothing to do with it.
+            return [BackendFailed(str(failed))]
 
     def _written(
         self,
