@@ -396,5 +396,7 @@ def save(folder: Path, name: str) -> Path:
     place = folder / name
     if not place.exists():
         torch.manual_seed(1)
-        PIPELINES[name]().save_pretrained(place)
+        # Whole from the moment that it is there.
+        PIPELINES[name]().save_pretrained(folder / f"{name}.new")
+        (folder / f"{name}.new").rename(place)
     return place

@@ -15,7 +15,7 @@ CLOCKS = {
     *(f"{name}.utcnow" for name in ("datetime", "datetime.datetime")),
     *(f"{name}.today" for name in ("date", "datetime", "datetime.date", "datetime.datetime")),
 }
-_LAST = {one.rpartition(".")[2] for one in CLOCKS}
+LAST = {one.rpartition(".")[2] for one in CLOCKS}
 # Module → why it may read the machine's clock: what it is used for decides nothing of a task's.
 EXCEPTIONS = {
     "darkroom.ids": "ids are sorted by about when they were made; places in the queue are not",
@@ -33,8 +33,9 @@ def clocks(source: Source) -> Iterator[str]:
         if isinstance(node, ast.ImportFrom) and node.module == "time":
             if taken := {alias.name for alias in node.names} & {one[5:] for one in CLOCKS}:
                 yield source.at(node, f"import time, not {', '.join(sorted(taken))} from it")
-        elif isinstance(node, ast.Attribute) and node.attr in _LAST:
-            if (read := ast.unparse(node)) in CLOCKS:
+        elif isinstance(node, ast.Attribute) and node.attr in LAST:
+            read = ast.unparse(node)
+            if read in CLOCKS:
                 yield source.at(node, f"{read} is this machine's; let the statement say now()")
 
 

@@ -41,7 +41,8 @@ def sleeps(source: Source) -> Iterator[str]:
             if "sleep" in {alias.name for alias in node.names}:
                 yield source.at(node, "import the module, so that a sleep is seen")
         elif isinstance(node, ast.Call) and last_word(node.func) == "sleep":
-            if ast.unparse(node.func) == "time.sleep":
+            is_blocking = ast.unparse(node.func) == "time.sleep"
+            if is_blocking:
                 yield source.at(node, f"wait for a condition with {WAIT} instead of sleeping")
     for function in source.functions():
         if function.name.startswith("test_"):
