@@ -37,6 +37,11 @@ _AUTHORITY.write_text(certifi.contents().partition(_END)[0] + _END)
 atexit.register(shutil.rmtree, _AUTHORITY.parent, ignore_errors=True)
 os.environ["SSL_CERT_FILE"] = str(_AUTHORITY)
 os.environ.pop("SSL_CERT_DIR", None)
+# As in a child, so that each of several test processes does not wake threads for every core: what
+# they wait for each other is a quarter of the work. Read when the libraries are imported.
+os.environ |= dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"), "1"
+)
 
 # A file system in memory, where copying and dropping a database waits for no disk: a sixth of
 # the time, and what is proved over it does not hang on durability.
@@ -159,9 +164,8 @@ def has_torch() -> Iterator[None]:
         assert "DARKROOM_TEST_TORCH" not in os.environ, f"{missing} are not installed"
         pytest.skip("no torch and diffusers here: no model is run (docs/howto/diffusers.md)")
     with pytest.MonkeyPatch.context() as patch:
-        # Read when the libraries are imported: no test asks a hub, or wants several threads.
+        # Read when the libraries are imported: no test asks a hub.
         patch.setenv("HF_HUB_OFFLINE", "1")
-        patch.setenv("OMP_NUM_THREADS", "1")
         yield
 
 
