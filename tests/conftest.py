@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
+import fcntl
 import importlib.util
 import os
 import shutil
@@ -18,6 +19,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from buckets import CREDENTIALS, OTHER, S3, run_s3
+from darkroom.engine.backends import registry
 from darkroom.storage import migrate
 from darkroom.storage.embedded import Embedded
 from ground import Ground, Server, create_database, fresh_database, serve, wait_until
@@ -35,6 +37,11 @@ _AUTHORITY.write_text(certifi.contents().partition(_END)[0] + _END)
 atexit.register(shutil.rmtree, _AUTHORITY.parent, ignore_errors=True)
 os.environ["SSL_CERT_FILE"] = str(_AUTHORITY)
 os.environ.pop("SSL_CERT_DIR", None)
+# As in a child, so that each of several test processes does not wake threads for every core: what
+# they wait for each other is a quarter of the work. Read when the libraries are imported.
+os.environ |= dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"), "1"
+)
 
 # A file system in memory, where copying and dropping a database waits for no disk: a sixth of
 # the time, and what is proved over it does not hang on durability.
@@ -150,21 +157,39 @@ def shop(
 
 
 @pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Path]]:
-    """The folder of a tiny pipeline by its name; required where DARKROOM_TEST_TORCH says so."""
+def has_torch() -> Iterator[None]:
+    """Torch and diffusers are installed; required where DARKROOM_TEST_TORCH says so."""
     missing = [name for name in ("torch", "diffusers") if not importlib.util.find_spec(name)]
     if missing:
         assert "DARKROOM_TEST_TORCH" not in os.environ, f"{missing} are not installed"
         pytest.skip("no torch and diffusers here: no model is run (docs/howto/diffusers.md)")
-    folder = tmp_path_factory.mktemp("pipelines")
     with pytest.MonkeyPatch.context() as patch:
-        # Read when the libraries are imported, which is here: no test asks a hub.
+        # Read when the libraries are imported: no test asks a hub.
         patch.setenv("HF_HUB_OFFLINE", "1")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            import torch
+        yield
 
-            import tiny_pipelines
 
-        torch.set_num_threads(1)
-        yield lambda name: tiny_pipelines.save(folder, name)
+@pytest.fixture(scope="session")
+def tiny(has_torch: None, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The folder of a tiny pipeline by its name; those who run tests side by side share them.
+
+    Torch takes its time: who finds the folder there is spared it.
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "pipelines"
+    folder.mkdir(exist_ok=True)
+
+    def made(name: str) -> Path:
+        with (folder / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (folder / name).exists():
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    # With it come the libraries, as quickly as may be.
+                    registry.create("diffusers")
+                    import tiny_pipelines
+
+                    tiny_pipelines.save(folder, name)
+        return folder / name
+
+    return made

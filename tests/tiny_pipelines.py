@@ -384,17 +384,15 @@ def upscale() -> Any:
 
 PIPELINES: dict[str, Callable[[], Any]] = {
     one.__name__: one
-    for one in (
-        *(sd, sdxl, flux, sd3, qwen_image, upscale),
-        *(wan, wan_i2v, wan_flf, ltx),
-    )
+    for one in (sd, sdxl, flux, sd3, qwen_image, upscale, wan, wan_i2v, wan_flf, ltx)
 }
 
 
 def save(folder: Path, name: str) -> Path:
     """A pipeline's folder; the same name has the same weights, whatever was made before it."""
-    place = folder / name
+    place, new = folder / name, folder / f"{name}.new"
     if not place.exists():
         torch.manual_seed(1)
-        PIPELINES[name]().save_pretrained(place)
+        PIPELINES[name]().save_pretrained(new)
+        new.rename(place)
     return place

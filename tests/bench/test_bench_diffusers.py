@@ -13,7 +13,7 @@ _BENCH = Path(__file__).resolve().parents[2] / "bench" / "measure_diffusers.py"
 
 
 @pytest.mark.timeout(300)
-def test_the_toy_is_measured_beside_a_bare_loop(tiny) -> None:
+def test_the_toy_is_measured_beside_a_bare_loop(has_torch) -> None:
     done = subprocess.run(
         [sys.executable, _BENCH, "--tiny", "--pictures", "8", "--steps", "2"],
         capture_output=True,

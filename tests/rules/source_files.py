@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gc
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -23,6 +24,15 @@ class Source:
     def tree(self) -> ast.Module:
         return ast.parse(self.text, self.path)
 
+    @cached_property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        """Every node of the tree."""
+        _collect()
+        found = tuple(ast.walk(self.tree))
+        # A million of them stay: every collection would look through them all again.
+        gc.freeze()
+        return found
+
     @property
     def module(self) -> str:
         """The dotted name; a package's `__init__` has the package's name."""
@@ -35,9 +45,18 @@ class Source:
         return f"{self.path}:{line}: {text}"
 
     def functions(self) -> Iterator[Function]:
-        for node in ast.walk(self.tree):
-            if isinstance(node, Function):
-                yield node
+        yield from (node for node in self.nodes if isinstance(node, Function))
+
+
+@cache
+def _collect() -> None:
+    """Collect, once, what other tests left: what is frozen never is."""
+    gc.collect()
+
+
+def last_word(name: ast.expr) -> str:
+    """The last word of a dotted name; of any other expression none."""
+    return name.attr if isinstance(name, ast.Attribute) else getattr(name, "id", "")
 
 
 @cache

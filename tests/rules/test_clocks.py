@@ -15,6 +15,7 @@ CLOCKS = {
     *(f"{name}.utcnow" for name in ("datetime", "datetime.datetime")),
     *(f"{name}.today" for name in ("date", "datetime", "datetime.date", "datetime.datetime")),
 }
+LAST = {one.rpartition(".")[2] for one in CLOCKS}
 # Module → why it may read the machine's clock: what it is used for decides nothing of a task's.
 EXCEPTIONS = {
     "darkroom.ids": "ids are sorted by about when they were made; places in the queue are not",
@@ -28,12 +29,14 @@ EXCEPTIONS = {
 
 
 def clocks(source: Source) -> Iterator[str]:
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.ImportFrom) and node.module == "time":
             if taken := {alias.name for alias in node.names} & {one[5:] for one in CLOCKS}:
                 yield source.at(node, f"import time, not {', '.join(sorted(taken))} from it")
-        elif isinstance(node, ast.Attribute) and (read := ast.unparse(node)) in CLOCKS:
-            yield source.at(node, f"{read} is this machine's; let the statement say now()")
+        elif isinstance(node, ast.Attribute) and node.attr in LAST:
+            read = ast.unparse(node)
+            if read in CLOCKS:
+                yield source.at(node, f"{read} is this machine's; let the statement say now()")
 
 
 def test_no_machines_clock_decides_anything() -> None:

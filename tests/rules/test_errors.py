@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from source_files import Source, page, refuse, sources
+from source_files import Source, last_word, page, refuse, sources
 
 from darkroom import errors
 
@@ -30,7 +30,7 @@ def names(node: ast.expr | None) -> set[str]:
 
 def suppressed(call: ast.Call) -> set[str]:
     """The exception classes that a call of `contextlib.suppress` names."""
-    is_suppress = ast.unparse(call.func).endswith("suppress")
+    is_suppress = last_word(call.func).endswith("suppress")
     return {name for one in call.args for name in names(one)} if is_suppress else set()
 
 
@@ -43,7 +43,7 @@ def broad(source: Source) -> Iterator[str]:
     """Catching everything outside the three places, but to clean up and raise again."""
     if source.path in BROAD_IN:
         return
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.ExceptHandler):
             caught = names(node.type)
             cleans_up = caught == {"BaseException"} and raises_again(node)
@@ -52,7 +52,7 @@ def broad(source: Source) -> Iterator[str]:
 
 
 def silent(source: Source) -> Iterator[str]:
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.ExceptHandler) and all(
             isinstance(line, ast.Pass)
             or (isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant))

@@ -66,7 +66,7 @@ def layer(module: str) -> str:
 
 def imports(source: Source, modules: Collection[str]) -> Iterator[tuple[ast.stmt, str]]:
     """Each imported module; of `from a import b`, `a.b` where that is a module, else `a`."""
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.Import):
             yield from ((node, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level:
@@ -105,7 +105,7 @@ def doing_io(source: Source) -> Iterator[str]:
             yield source.at(node, f"{here} may not import {name}; do it in engine or storage")
     if here != "domain" or excepted:
         return
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.Call) and (called := ast.unparse(node.func)) in DOMAIN_CALLS:
             yield source.at(node, f"domain may not call {called}: a transaction may be open")
 
@@ -118,9 +118,9 @@ def lazy(source: Source) -> Iterator[str]:
         for node in ast.walk(function):
             if isinstance(node, ast.Import | ast.ImportFrom):
                 yield source.at(node, f"import at the top of the file, not in {function.name}")
-    for node in ast.walk(source.tree):
-        if source.module in OFFERS or is_banned(source.module, DYNAMIC):
-            return
+    if source.module in OFFERS or is_banned(source.module, DYNAMIC):
+        return
+    for node in source.nodes:
         if isinstance(node, ast.Call):
             called = ast.unparse(node.func)
             if called in {"__import__", "import_module", "importlib.import_module"}:
@@ -128,7 +128,7 @@ def lazy(source: Source) -> Iterator[str]:
 
 
 def relative(source: Source) -> Iterator[str]:
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.ImportFrom) and node.level:
             yield source.at(node, "write the whole name of the module instead of dots")
 

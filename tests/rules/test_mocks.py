@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 import pytest
-from source_files import Function, Source, refuse, sources
+from source_files import Function, Source, last_word, refuse, sources
 
 MOCKS = {"mock", "pytest_mock", "unittest"}
 # A process's surroundings may be set; its code may not.
@@ -15,7 +15,7 @@ WAIT = "wait_until"
 
 
 def mocks(source: Source) -> Iterator[str]:
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.Import):
             imported = {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -27,10 +27,10 @@ def mocks(source: Source) -> Iterator[str]:
 
 
 def patches(source: Source) -> Iterator[str]:
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if not isinstance(node, ast.Attribute) or node.attr in MONKEYPATCH:
             continue
-        if ast.unparse(node.value).lower() == "monkeypatch":
+        if isinstance(node.value, ast.Name) and node.value.id.lower() == "monkeypatch":
             yield source.at(node, f"no monkeypatch.{node.attr}: pass the other part in")
 
 
@@ -40,12 +40,15 @@ def sleeps(source: Source) -> Iterator[str]:
         if isinstance(node, ast.ImportFrom) and node.module in {"asyncio", "time"}:
             if "sleep" in {alias.name for alias in node.names}:
                 yield source.at(node, "import the module, so that a sleep is seen")
-        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "time.sleep":
-            yield source.at(node, f"wait for a condition with {WAIT} instead of sleeping")
+        elif isinstance(node, ast.Call) and last_word(node.func) == "sleep":
+            is_blocking = ast.unparse(node.func) == "time.sleep"
+            if is_blocking:
+                yield source.at(node, f"wait for a condition with {WAIT} instead of sleeping")
     for function in source.functions():
         if function.name.startswith("test_"):
             for line in function.body:
-                if ast.unparse(line).startswith("await asyncio.sleep("):
+                is_alone = isinstance(line, ast.Expr)
+                if is_alone and ast.unparse(line).startswith("await asyncio.sleep("):
                     yield source.at(line, f"wait for a condition with {WAIT} instead of sleeping")
 
 

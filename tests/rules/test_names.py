@@ -48,7 +48,7 @@ def allowed(path: str) -> set[str]:
 def definitions(source: Source) -> Iterator[tuple[ast.AST | int, str]]:
     """The names of the module, its classes and its functions."""
     yield 1, source.path.rsplit("/", 1)[-1].removesuffix(".py")
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.ClassDef | Function):
             yield node, node.name
 

@@ -97,8 +97,8 @@ def numbered(text: str) -> str:
 
 def strings(source: Source) -> Iterator[tuple[ast.AST, str]]:
     """Every string literal that is a value: docstrings are left out."""
-    told = {id(node.value) for node in ast.walk(source.tree) if isinstance(node, ast.Expr)}
-    for node in ast.walk(source.tree):
+    told = {id(node.value) for node in source.nodes if isinstance(node, ast.Expr)}
+    for node in source.nodes:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in told:
             yield node, node.value
 

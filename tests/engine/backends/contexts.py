@@ -9,7 +9,7 @@ from darkroom.engine.backends.contract import Canceled, Preview
 
 
 class Progress:
-    """A context that keeps what it is told and, asked to, cancels."""
+    """A context that keeps what it is told, sees the first preview and, asked to, cancels."""
 
     def __init__(self, folder: Path, seed: int = 1, cancel_at: float = 2.0) -> None:
         self.folder, self.seed, self.cancel_at = folder, seed, cancel_at
@@ -21,6 +21,15 @@ class Progress:
         self.told.append(fraction)
         if fraction >= self.cancel_at:
             raise Canceled
+
+    def preview(self, draw: Callable[[], Preview]) -> None:
+        """As a child does, which lets none be drawn for a while after one."""
+        if not self.shown:
+            self.shown.append(draw())
+
+
+class Watcher(Progress):
+    """A context that has every preview drawn."""
 
     def preview(self, draw: Callable[[], Preview]) -> None:
         self.shown.append(draw())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -33,6 +35,15 @@ def test_every_shipped_backend_does_the_kinds_that_it_is_named_for() -> None:
         for kind, offer in model.kinds.items():
             for name in model.backends if offer.backends is None else offer.backends:
                 assert kind in registry.create(name).kinds, key
+
+
+def test_a_backend_is_loaded_without_the_collector_which_is_back_afterwards() -> None:
+    loaded = (
+        "import gc\nfrom darkroom.engine.backends import registry\nregistry.create('painter')\n"
+        "print(gc.isenabled(), gc.get_freeze_count() > 10_000)"
+    )
+    done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, check=True)
+    assert done.stdout.split() == [b"True", b"True"]
 
 
 @pytest.mark.parametrize("number", [1003, 1009])

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from contexts import Progress
+from contexts import Progress, Watcher
 from PIL import Image
 
 from darkroom import errors
@@ -20,6 +20,7 @@ from darkroom.engine.backends.contract import Input, Output, Preview
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(300)]
 
 _STEPS = 3
+_FPS = 4
 _KIND = "text-to-image"
 # By what tells them apart: a VAE of pictures or of clips, latents packed or not, steps straight or
 # not.
@@ -38,12 +39,15 @@ class Blind(Progress):
         """Nobody looks."""
 
 
-def _backend(own: Path, **options: Any) -> Any:
-    from darkroom.engine.backends.diffusers.backend import Diffusers
+@pytest.fixture
+def set_up(diffusers: Any) -> Callable[..., Any]:
+    """Sets the pipeline of a folder up, and gives the backend."""
 
-    backend = Diffusers()
-    usual = {"model": str(own), "steps": _STEPS, "together": 4, "frames_per_second": 8}
-    backend.setup("TINY", usual | options)
+    def backend(own: Path, **options: Any) -> Any:
+        usual = {"model": str(own), "steps": _STEPS, "together": 4, "frames_per_second": _FPS}
+        diffusers.setup("TINY", usual | options)
+        return diffusers
+
     return backend
 
 
@@ -70,21 +74,21 @@ def _seen(shown: Preview) -> Any:
 def _pixels(output: Output) -> Any:
     """A picture, or the first of a clip."""
     if output.media_type == "video/mp4":
-        return next(clips.frames(output.path, fps=8)).astype(int)
+        return next(clips.frames(output.path, fps=_FPS)).astype(int)
     return pictures.read(output.path).astype(int)
 
 
 @pytest.mark.parametrize(("name", "kind"), SHOWN)
 def test_what_is_shown_becomes_the_result_and_does_not_change_it(
-    tiny: Callable[[str], Path], tmp_path: Path, name: str, kind: str
+    set_up, tiny: Callable[[str], Path], tmp_path: Path, name: str, kind: str
 ) -> None:
     import torch
 
-    backend = _backend(tiny(name), strength=1.0)
+    backend = set_up(tiny(name), strength=1.0)
     given = _given(tmp_path, kind)
     unseen, *_ = backend.run(given, Blind(tmp_path / "unseen"))
     drawn = torch.random.get_rng_state()
-    context = Progress(tmp_path / "seen")
+    context = Watcher(tmp_path / "seen")
     output, *_ = backend.run(given, context)
     assert torch.equal(torch.random.get_rng_state(), drawn)
     assert output.path.read_bytes() == unseen.path.read_bytes()
@@ -98,21 +102,21 @@ def test_what_is_shown_becomes_the_result_and_does_not_change_it(
 
 
 def test_of_several_in_one_call_each_shows_its_own(
-    tiny: Callable[[str], Path], tmp_path: Path
+    set_up, tiny: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    backend = _backend(tiny("sdxl"))
+    backend = set_up(tiny("sdxl"))
     given = [_given(tmp_path, _KIND, prompt) for prompt in ("a fox", "fog")]
-    contexts = [Progress(tmp_path / f"{seed}", seed) for seed in range(2)]
+    contexts = [Watcher(tmp_path / f"{seed}", seed) for seed in range(2)]
     own = [_pixels(output) for _, output in backend.run_together(given, contexts)]
     far = [[np.abs(_seen(one.shown[-1]) - each).mean() for each in own] for one in contexts]
     assert far[0][0] < 1 < far[0][1]
     assert far[1][1] < 1 < far[1][0]
 
 
-def test_what_is_large_is_shown_small(tiny: Callable[[str], Path], tmp_path: Path) -> None:
+def test_what_is_large_is_shown_small(set_up, tiny: Callable[[str], Path], tmp_path: Path) -> None:
     """On the processor: of twelve by forty-eight latents by three and three one."""
-    context = Progress(tmp_path / "large")
-    [output] = _backend(tiny("sdxl"), device="cpu").run(_given(tmp_path, _KIND, side=384), context)
+    context = Watcher(tmp_path / "large")
+    [output] = set_up(tiny("sdxl"), device="cpu").run(_given(tmp_path, _KIND, side=384), context)
     assert (output.width, output.height) == (96, 384)
     assert {_seen(one).shape for one in context.shown} == {(128, 32, 3)}
 
@@ -134,9 +138,11 @@ def _checked(own: Path, folder: Path) -> Path:
     return folder
 
 
-def test_what_may_be_withheld_is_not_shown(tiny: Callable[[str], Path], tmp_path: Path) -> None:
-    backend = _backend(_checked(tiny("sd"), tmp_path / "checked"))
-    context = Progress(tmp_path / "hidden")
+def test_what_may_be_withheld_is_not_shown(
+    set_up, tiny: Callable[[str], Path], tmp_path: Path
+) -> None:
+    backend = set_up(_checked(tiny("sd"), tmp_path / "checked"))
+    context = Watcher(tmp_path / "hidden")
     # By random weights it may or may not be.
     with contextlib.suppress(errors.BackendFailed):
         [*backend.run(_given(tmp_path, _KIND), context)]
@@ -146,17 +152,17 @@ def test_what_may_be_withheld_is_not_shown(tiny: Callable[[str], Path], tmp_path
 
 @pytest.mark.parametrize(("name", "kind"), NOT_SHOWN)
 def test_what_cannot_be_read_is_not_shown(
-    tiny: Callable[[str], Path], tmp_path: Path, name: str, kind: str
+    set_up, tiny: Callable[[str], Path], tmp_path: Path, name: str, kind: str
 ) -> None:
-    context = Progress(tmp_path / "hidden")
-    assert [*_backend(tiny(name)).run(_given(tmp_path, kind), context)]
+    context = Watcher(tmp_path / "hidden")
+    assert [*set_up(tiny(name)).run(_given(tmp_path, kind), context)]
     assert not context.shown
 
 
 def test_weights_that_offload_are_not_moved_to_show_anything(
-    tiny: Callable[[str], Path], tmp_path: Path
+    set_up, tiny: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    backend = _backend(tiny("sd"), device="cpu", offload="model")
-    context = Progress(tmp_path / "offloaded")
+    backend = set_up(tiny("sd"), device="cpu", offload="model")
+    context = Watcher(tmp_path / "offloaded")
     assert [*backend.run(_given(tmp_path, _KIND), context)]
     assert not context.shown

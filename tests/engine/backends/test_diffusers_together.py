@@ -18,6 +18,7 @@ from darkroom.engine.backends.contract import Canceled, Input, Output
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(300)]
 
 KIND = "text-to-image"
+_FPS = 4
 # Every kind that shares a call, by families that differ in how they take lists.
 SHARED = [
     *((name, KIND) for name in ("sd", "sdxl", "flux", "sd3", "qwen_image")),
@@ -29,14 +30,15 @@ SHARED = [
 WORDS = ("a fox", "waves at night, seen from above, a long way off", "fog", "a dog")
 
 
+Open = Callable[..., "Studio"]
+
+
 class Studio:
     """The backend with one tiny pipeline set up, which takes four tasks a call."""
 
-    def __init__(self, folder: Path, own: Path, **options: Any) -> None:
-        from darkroom.engine.backends.diffusers.backend import Diffusers
-
-        self.folder, self.backend = folder, Diffusers()
-        usual = {"model": str(own), "steps": 3, "together": 4, "frames_per_second": 8}
+    def __init__(self, folder: Path, backend: Any, own: Path, **options: Any) -> None:
+        self.folder, self.backend = folder, backend
+        usual = {"model": str(own), "steps": 3, "together": 4, "frames_per_second": _FPS}
         self.backend.setup("TINY", usual | options)
 
     def given(self, prompt: str, **fields: Any) -> Input:
@@ -92,30 +94,37 @@ def _is_cover(one: Any) -> bool:
 def _pixels(output: Output) -> Any:
     """A picture, or all of a clip."""
     if output.media_type == "video/mp4":
-        return np.stack([*clips.frames(output.path, fps=8)]).astype(int)
+        return np.stack([*clips.frames(output.path, fps=_FPS)]).astype(int)
     return pictures.read(output.path).astype(int)
 
 
 @pytest.fixture
-def studio(tiny: Callable[[str], Path], tmp_path: Path) -> Studio:
+def open_studio(tiny: Callable[[str], Path], diffusers: Any, tmp_path: Path) -> Open:
+    """Opens a studio with a tiny pipeline, by its name."""
+    return lambda name, **options: Studio(tmp_path, diffusers, tiny(name), **options)
+
+
+@pytest.fixture
+def studio(open_studio: Open) -> Studio:
     """A studio with the smallest pipeline."""
-    return Studio(tmp_path, tiny("sd"))
+    return open_studio("sd")
 
 
 @pytest.mark.parametrize(("name", "kind"), SHARED)
-def test_a_seed_makes_the_same_alone_and_together(
-    tiny: Callable[[str], Path], tmp_path: Path, name: str, kind: str
-) -> None:
-    studio = Studio(tmp_path, tiny(name), strength=0.9)
+def test_a_seed_makes_the_same_alone_and_together(open_studio: Open, name: str, kind: str) -> None:
+    studio = open_studio(name, strength=0.9)
     assert studio.backend.together_max(kind) == 4
     given = [studio.given_to(kind, number) for number in range(4)]
     made = studio.together(given)
+    pixels = {seed: _pixels(output) for seed, output in made.items()}
     for seed, output in made.items():
         assert output.notes["together"] == len(given)
-        far = np.abs(_pixels(studio.alone(given[seed], seed)) - _pixels(output))
+        alone = _pixels(studio.alone(given[seed], seed))
+        own, *others = (np.abs(alone - pixels[one]) for one in (seed, *(pixels.keys() - {seed})))
         # The sums of a matrix product come in another order: the last bit of a colour may differ,
-        # which the encoder of clips may make more of in a place or two.
-        assert far.max() <= 1 or (output.media_type == "video/mp4" and far.mean() < 0.05)
+        # of which the encoder of clips may make more, though nothing like another's.
+        is_clip, apart = output.media_type == "video/mp4", min(far.mean() for far in others)
+        assert own.max() <= 1 or (is_clip and own.mean() < apart / 20)
     assert len({output.path.read_bytes() for output in made.values()}) == 4
 
 
@@ -125,10 +134,8 @@ def test_what_cannot_share_a_call_has_its_own(studio: Studio) -> None:
     assert [made[place].notes.get("together") for place in range(3)] == [2, None, 2]
 
 
-def test_what_is_refused_leaves_the_others_theirs(
-    tiny: Callable[[str], Path], tmp_path: Path
-) -> None:
-    studio = Studio(tmp_path, tiny("sd"), loras={"ink": {"path": "somebody/ink"}})
+def test_what_is_refused_leaves_the_others_theirs(open_studio: Open) -> None:
+    studio = open_studio("sd", loras={"ink": {"path": "somebody/ink"}})
     made = studio.together([studio.given(one) for one in ("a fox", "<lora:oil> fog", "a dog")])
     assert isinstance(made[1], errors.BadInput)
     assert "There is no LoRA oil" in made[1].message
@@ -152,16 +159,16 @@ def test_a_cancel_stops_the_call_at_a_step(studio: Studio) -> None:
 
 
 def test_pictures_that_start_from_others_of_another_size_have_calls_of_their_own(
-    tiny: Callable[[str], Path], tmp_path: Path
+    open_studio: Open,
 ) -> None:
-    studio = Studio(tmp_path, tiny("upscale"))
+    studio = open_studio("upscale")
     small = [Input("image-upscale", "TINY", {}, {"img_url": [studio.photo(n)]}) for n in (0, 20, 1)]
     made = studio.together(small)
     assert [made[place].notes.get("together") for place in range(3)] == [2, None, 2]
 
 
-def test_what_takes_no_list_runs_alone(tiny: Callable[[str], Path], tmp_path: Path) -> None:
-    studio = Studio(tmp_path, tiny("wan_flf"))
+def test_what_takes_no_list_runs_alone(open_studio: Open) -> None:
+    studio = open_studio("wan_flf")
     for kind in ("image-to-video", "multi-image-to-video", "text-to-video"):
         assert studio.backend.together_max(kind) == 1
 
@@ -188,8 +195,6 @@ def test_a_list_of_pictures_is_told_from_views_of_one_result() -> None:
         assert not pipelines.takes_several(several, kind)
 
 
-def test_it_is_off_on_the_processor_unless_asked_for(
-    tiny: Callable[[str], Path], tmp_path: Path
-) -> None:
-    usual = Studio(tmp_path, tiny("sd"), together=None, device="cpu")
+def test_it_is_off_on_the_processor_unless_asked_for(open_studio: Open) -> None:
+    usual = open_studio("sd", together=None, device="cpu")
     assert usual.backend.together_max(KIND) == 1

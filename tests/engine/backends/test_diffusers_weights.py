@@ -11,6 +11,7 @@ import pytest
 from contexts import Progress
 
 from darkroom import errors
+from darkroom.engine.backends import registry
 from darkroom.engine.backends.contract import Input
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -21,9 +22,7 @@ Tiny = Callable[[str], Path]
 @pytest.fixture
 def backend(tiny: Tiny) -> Any:
     """A backend that has nothing loaded."""
-    from darkroom.engine.backends.diffusers.backend import Diffusers
-
-    return Diffusers()
+    return registry.create("diffusers")
 
 
 def picture(backend: Any, folder: Path, prompt: str = "a fox") -> tuple[bytes, Any]:

@@ -12,7 +12,7 @@ import av
 import cv2
 import numpy as np
 import pytest
-from contexts import Progress
+from contexts import Progress, Watcher
 from PIL import Image
 
 from darkroom.engine.backends import clips, sounds
@@ -92,7 +92,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(tmp_path: Path)
 
 
 def test_each_frame_is_seen_as_it_is_made(tmp_path: Path) -> None:
-    context = Progress(tmp_path)
+    context = Watcher(tmp_path)
     frames = shown(film(context, prompt="city at night")[0].path)
     for told, frame in zip(context.shown, frames, strict=True):
         with Image.open(io.BytesIO(told.picture)) as picture:

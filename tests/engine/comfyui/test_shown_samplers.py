@@ -7,6 +7,7 @@ import io
 import json
 import struct
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -17,15 +18,33 @@ from PIL import Image
 
 from darkroom.engine.backends.comfyui import frames
 from darkroom.engine.backends.comfyui.news import News
-from ground import wait_until
+from ground import Ground, wait_until
 
 SEED = 180
 
 
-def _offer(kitchen: Kitchen, double: Double, **changes: Any) -> Caller:
-    kitchen.offer("TINY", text_to_image(**changes), [double.address])
-    kitchen.start()
-    return kitchen.caller()
+@pytest.fixture(scope="module")
+def kept_kitchen(
+    shared_ground: Ground, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Kitchen, Double]]:
+    """A house that offers a workflow, and the ComfyUI that runs it, for all tests of this file."""
+    kitchen = Kitchen(shared_ground, tmp_path_factory.mktemp("kitchen"))
+    try:
+        double = kitchen.double()
+        kitchen.offer("TINY", text_to_image(), [double.address])
+        kitchen.start()
+        yield kitchen, double
+    finally:
+        kitchen.close()
+
+
+@pytest.fixture
+def served(kept_kitchen: tuple[Kitchen, Double]) -> tuple[Kitchen, Double, Caller]:
+    """The house with nothing to do, a ComfyUI that behaves as any does, and a fresh caller."""
+    kitchen, double = kept_kitchen
+    double.set(hold=False, steps=0, previews=["picture"])
+    wait_until(lambda: double.waiting() == (0, 0), what="the end of what others asked for")
+    return kitchen, double, kitchen.caller()
 
 
 def _shown(caller: Caller, task_id: str) -> str:
@@ -44,8 +63,10 @@ def _kept(kitchen: Kitchen) -> int:
     return int(row[0])
 
 
-def test_a_preview_is_its_owners_while_the_task_runs(kitchen: Kitchen, double: Double) -> None:
-    caller = _offer(kitchen, double)
+def test_a_preview_is_its_owners_while_the_task_runs(
+    served: tuple[Kitchen, Double, Caller],
+) -> None:
+    kitchen, double, caller = served
     double.set(hold=True, steps=3)
     [task_id] = caller.submit("TINY", seed=SEED)
     address = _shown(caller, task_id)
@@ -69,8 +90,10 @@ def test_a_preview_is_its_owners_while_the_task_runs(kitchen: Kitchen, double: D
     assert _kept(kitchen) == 0
 
 
-def test_the_reference_wire_does_not_know_of_previews(kitchen: Kitchen, double: Double) -> None:
-    caller = _offer(kitchen, double)
+def test_the_reference_wire_does_not_know_of_previews(
+    served: tuple[Kitchen, Double, Caller],
+) -> None:
+    kitchen, double, caller = served
     double.set(hold=True, steps=3)
     key = kitchen.ground.key(kitchen.ground.account().id, "reference")
     with httpx.Client(base_url=kitchen.url, headers={"Authorization": f"Bearer {key}"}) as http:
@@ -83,8 +106,8 @@ def test_the_reference_wire_does_not_know_of_previews(kitchen: Kitchen, double: 
     assert caller.http.get(f"/v1/generation/{task_id}/preview").status_code == 404
 
 
-def test_a_cancel_takes_the_preview_at_once(kitchen: Kitchen, double: Double) -> None:
-    caller = _offer(kitchen, double)
+def test_a_cancel_takes_the_preview_at_once(served: tuple[Kitchen, Double, Caller]) -> None:
+    kitchen, double, caller = served
     double.set(hold=True, steps=3)
     [task_id] = caller.submit("TINY")
     address = _shown(caller, task_id)
@@ -100,11 +123,13 @@ def test_one_that_does_not_say_whose_a_preview_is_shows_them_too(double: Double)
 
 
 @pytest.mark.parametrize("names", [["huge", "headless", "empty", "text"], ["bomb"]])
-def test_what_is_no_preview_is_left_out(kitchen: Kitchen, double: Double, names: list[str]) -> None:
-    caller = _offer(kitchen, double)
+def test_what_is_no_preview_is_left_out(
+    served: tuple[Kitchen, Double, Caller], names: list[str]
+) -> None:
+    _, double, caller = served
     # The same again and again, and at last a picture, which is seen all the same.
     double.set(hold=True, steps=3, previews=names)
-    [task_id] = caller.submit("TINY", seed=SEED)
+    [task_id] = caller.submit("TINY")
     wait_until(lambda: caller.status(task_id)["progress"] > 5, what="the first steps")
     assert "preview_url" not in caller.status(task_id)
     double.set(hold=True, steps=4, previews=[*names, "picture"])
@@ -113,8 +138,10 @@ def test_what_is_no_preview_is_left_out(kitchen: Kitchen, double: Double, names:
     assert len(caller.made(task_id)) == 1
 
 
-def test_hundreds_of_previews_are_shown_one_a_second(kitchen: Kitchen, double: Double) -> None:
-    caller = _offer(kitchen, double, n3_steps=8)
+def test_hundreds_of_previews_are_shown_one_a_second(
+    served: tuple[Kitchen, Double, Caller],
+) -> None:
+    _, double, caller = served
     double.set(previews=["picture"] * 200)
     began = time.monotonic()
     [task_id] = caller.submit("TINY")
