@@ -102,6 +102,7 @@ async def _serve(settings: Config, told: Sequence[config.InForce]) -> None:
             async with asyncio.TaskGroup() as group:
                 group.create_task(daemon.run(home.stop))
                 group.create_task(edge.recorder.run(answered))
+                group.create_task(edge.principals.run(answered))
                 if settings.workers_count:
                     worker = Worker(home.database, home.files, home.catalogue, settings, authority)
                     group.create_task(worker.run(home.stop))
