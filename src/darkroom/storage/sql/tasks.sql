@@ -8,8 +8,8 @@ SELECT nextval('batch_ids') AS id FROM generate_series(1, %(batches)s::int);
 -- et al. 1996): the virtual time of the workers of its model, or where the account's work before it
 -- ends, whichever is later. The others are parked. The work is estimated from the pace of the
 -- nearest size that is known; half an octave of size is one step.
--- Accounts and lanes are named by an array too: of a JSON text the planner expects a hundred rows,
--- for which it would rather read all accounts that there are.
+-- Accounts and lanes are named by an array: of a JSON text the planner expects a hundred rows, for
+-- which it would rather read all that there are.
 WITH batch AS MATERIALIZED (
     SELECT * FROM json_to_recordset(%(batches)s::json)
         AS (id bigint, account_id text, api_key_id text, request_id text, kind text, model text,
@@ -34,20 +34,21 @@ WITH batch AS MATERIALIZED (
           SELECT seconds * 2 ^ ((asked.size - paces.size) / 2.0) AS seconds FROM paces
            WHERE model = batch.model AND kind = batch.kind
            ORDER BY abs(paces.size - asked.size) LIMIT 1) AS pace ON true
+), own AS MATERIALIZED (
+    SELECT l.account_id, l.model, l.admitted, l.parked, l.finish_tag, a.weight, a.running_max
+      FROM lanes l JOIN accounts a ON a.id = l.account_id
+     WHERE l.account_id = ANY(ARRAY(SELECT DISTINCT account_id FROM batch))
+       AND a.id = ANY(ARRAY(SELECT DISTINCT account_id FROM batch))
 ), present AS MATERIALIZED (
     SELECT model, coalesce(max(w.virtual_time), 0) AS virtual_time
-      FROM (SELECT model FROM asked
-             UNION SELECT model FROM lanes
-                    WHERE account_id = ANY(ARRAY(SELECT account_id FROM asked))) m
+      FROM (SELECT model FROM asked UNION SELECT model FROM own) m
       LEFT JOIN workers w ON m.model = ANY(w.models)
      GROUP BY model
 ), lane AS MATERIALIZED (
-    SELECT l.account_id, a.weight,
-           CASE WHEN l.parked = 0 THEN a.running_max - l.admitted ELSE 0 END AS room,
-           greatest(0, l.finish_tag - coalesce(present.virtual_time, 0)) AS lead
-      FROM lanes l JOIN accounts a ON a.id = l.account_id LEFT JOIN present USING (model)
-     WHERE l.account_id = ANY(ARRAY(SELECT account_id FROM asked))
-       AND a.id = ANY(ARRAY(SELECT account_id FROM asked))
+    SELECT account_id, weight,
+           CASE WHEN parked = 0 THEN running_max - admitted ELSE 0 END AS room,
+           greatest(0, finish_tag - coalesce(present.virtual_time, 0)) AS lead
+      FROM own LEFT JOIN present USING (model)
 ), numbered AS (
     SELECT asked.*, row_number() OVER own AS nth, sum(work_seconds) OVER own AS work_upto
       FROM asked WINDOW own AS (PARTITION BY account_id ORDER BY place)
@@ -75,7 +76,7 @@ UPDATE lanes l SET admitted = l.admitted + counted.admitted,
                    finish_tag = coalesce(last.finish_tag, l.finish_tag),
                    model = coalesce(last.model, l.model)
   FROM counted LEFT JOIN last USING (account_id)
- WHERE l.account_id = ANY(ARRAY(SELECT account_id FROM asked))
+ WHERE l.account_id = ANY(ARRAY(SELECT account_id FROM own))
    AND l.account_id = counted.account_id;
 
 -- name: tasks.notify
