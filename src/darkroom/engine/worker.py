@@ -83,7 +83,7 @@ class Worker:
         self._wake = asyncio.Event()
         # Held by who claims, the loop or a submit for it; and what a submit has claimed.
         self._claiming = asyncio.Lock()
-        self._aboard: Sequence[leases.Claim] = ()
+        self._aboard: tuple[Mapping[str, Served], Sequence[leases.Claim]] = ({}, ())
         self._is_open = False
         self._children = Children(settings, self._wake.set)
         self._told: dict[str, float] = {}
@@ -112,8 +112,9 @@ class Worker:
                 await loop.every(0.0, self._claim, stop)
                 self._is_open = False
                 listening.cancel()
-                async with self._claiming:
-                    await self._begin_aboard(self._served())
+                with contextlib.suppress(errors.DatabaseUnavailable):
+                    async with self._claiming:
+                        await self._begin_aboard()
                 await self._drain()
                 drained.set()
                 hearing.cancel()
@@ -172,17 +173,14 @@ class Worker:
 
     @contextlib.asynccontextmanager
     async def ride(self) -> AsyncIterator[Callable[[Transaction], None]]:
-        """Around a transaction that submits: what is given claims in it, if a child is idle.
-
-        So a task that comes to an idle worker begins with the commit that made it.
-        """
-        if not self._is_open or self._claiming.locked() or self._aboard:
+        """Around a transaction that submits: what is given claims in it, if a child is idle."""
+        if not self._is_open or self._claiming.locked() or self._aboard[1]:
             yield lambda _: None
             return
-        asked: list[Asked[leases.Claim]] = []
+        served, asked = self._served(), list[Asked[leases.Claim]]()
 
         def claim(tx: Transaction) -> None:
-            models, count = self._awake(self._served())[0], self._children.idle()
+            models, count = self._awake(served)[0], self._children.idle()
             if models and count:
                 wanted = self._patience.wanted(models, self._children.loaded())
                 seconds = self._config.lease_seconds
@@ -193,12 +191,12 @@ class Worker:
         async with self._claiming:
             yield claim
             for one in asked:
-                self._aboard = await one.all()
+                self._aboard = served, await one.all()
                 self._wake.set()
 
-    async def _begin_aboard(self, served: Mapping[str, Served]) -> None:
+    async def _begin_aboard(self) -> None:
         """Begin what a submit has claimed."""
-        claimed, self._aboard = self._aboard, ()
+        (served, claimed), self._aboard = self._aboard, ({}, ())
         await self._take(served, claimed)
 
     async def _claim(self) -> None:
@@ -212,13 +210,13 @@ class Worker:
 
     async def _claim_all(self) -> bool:
         """Claim tasks and begin them; whether there were as many as could be."""
-        # What the catalogue says may change while the database is asked.
-        served = self._served()
-        await self._begin_aboard(served)
+        await self._begin_aboard()
         away = sum(isinstance(one.runner, Errand) for one in self._running.values())
         # Children come first: what cannot be run here is left to other workers.
         children = await self._children.start()
         places = max(0, self._config.remote_tasks_max - away)
+        # What the catalogue says may change while the database is asked.
+        served = self._served()
         local, remote = self._awake(served)
         is_busy = await self._claim_some(served, local, children)
         if remote:
