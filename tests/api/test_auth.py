@@ -7,9 +7,12 @@ import zlib
 
 import httpx
 import pytest
+from starlette.requests import Request
 from wire_calls import refused, succeeded
 
+from darkroom import errors
 from darkroom.api import app
+from darkroom.api.principal import Principals
 from darkroom.domain import api_keys
 from ground import wait_until
 
@@ -115,6 +118,24 @@ def test_a_revoked_key_stops_working_after_a_moment(server):
             what="the end of a revoked key",
         )
     refused(answer, 401, 1002, "unknown here or was revoked")
+
+
+def test_what_is_known_of_a_key_in_use_is_renewed_before_it_is_forgotten(server):
+    account = server.ground.account()
+    headers = [(b"x-api-key", server.ground.key(account.id).encode())]
+    request = Request({"type": "http", "headers": headers})
+
+    async def story(database):
+        principals = Principals(database)
+        assert (await principals.find(request)).account_id == account.id
+        async with database.transaction() as tx:
+            [row] = await api_keys.list_for(tx, account.id)
+            await api_keys.revoke(tx, row.id)
+        await principals.renew()
+        with pytest.raises(errors.Unauthenticated, match="was revoked"):
+            await principals.find(request)
+
+    server.ground.run(story)
 
 
 def test_a_fresh_key_works_at_once(server):

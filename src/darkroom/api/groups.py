@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import msgspec
@@ -12,10 +14,12 @@ import msgspec
 from darkroom import config, errors
 from darkroom.api.together import Together
 from darkroom.domain import assets, spellings, tasks
-from darkroom.storage.database import Database
+from darkroom.storage.database import Database, Transaction
 
 # While one group of submits is being committed, the requests of the next are read and locked.
 _FLIGHTS_MAX = 2
+# Around a transaction that submits, what is done in it last: a worker's claim, where there is one.
+Ride = Callable[[], AbstractAsyncContextManager[Callable[[Transaction], object]]]
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -25,17 +29,28 @@ class Wanted(msgspec.Struct, frozen=True):
     stored: Sequence[assets.Asset]
 
 
-def submits(database: Database) -> Together[Wanted, tasks.Outcome]:
-    """Submits that share a commit; an outcome for each."""
+def alone() -> AbstractAsyncContextManager[Callable[[Transaction], object]]:
+    """Nobody rides along."""
+    return contextlib.nullcontext(lambda _: None)
+
+
+def submits(database: Database, ride: Ride = alone) -> Together[Wanted, tasks.Outcome]:
+    """Submits that share a commit, with the claim of who rides along; an outcome for each."""
 
     async def work(wanted: Sequence[Wanted]) -> Sequence[tasks.Outcome]:
-        async with database.transaction() as tx:
+        async with ride() as claim, database.transaction() as tx:
             asked = [one.submission for one in wanted]
             outcomes = await tasks.submit(tx, asked, locked=together.follow)
-            for one, outcome in zip(wanted, outcomes, strict=True):
-                is_new = isinstance(outcome, tasks.Batch) and not outcome.replayed
-                if one.stored and is_new:
+            new = [
+                one
+                for one, outcome in zip(wanted, outcomes, strict=True)
+                if isinstance(outcome, tasks.Batch) and not outcome.replayed
+            ]
+            for one in new:
+                if one.stored:
                     await assets.add(tx, one.submission.account_id, one.stored, task_id=None)
+            if new:
+                claim(tx)
         return outcomes
 
     together = Together(work, items_max=config.SUBMITS_TOGETHER_MAX, flights_max=_FLIGHTS_MAX)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -18,6 +20,7 @@ from darkroom.domain import api_keys, sessions
 from darkroom.domain.buckets import Limit
 from darkroom.storage.database import Database
 
+_log = logging.getLogger(__name__)
 # Ours, fal's and Replicate's.
 _SCHEMES = ("bearer", "key", "token")
 
@@ -57,17 +60,41 @@ class Principal(msgspec.Struct, frozen=True):
             )
 
 
+class _Known(msgspec.Struct):
+    """What is remembered of a key until an instant of the monotonic clock."""
+
+    until: float
+    look_up: asyncio.Future[Principal | str]
+    used_at: float
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether nothing was found out."""
+        one = self.look_up
+        return one.done() and (one.cancelled() or one.exception() is not None)
+
+    @property
+    def is_good(self) -> bool:
+        """Whether it is known to be somebody's."""
+        return (
+            self.look_up.done()
+            and not self.has_failed
+            and not isinstance(self.look_up.result(), str)
+        )
+
+
 class Principals:
     """Finds principals by key and remembers each for `KEY_SECONDS_MAX`, found or not.
 
     The memory is short enough that a revoked key stops working within a second on every process
-    without any message between them.
+    without any message between them. Keys in use are looked up again before that, all together, so
+    that their requests need not wait for it.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._look_ups = Together(self._look_up, items_max=config.READS_TOGETHER_MAX)
-        self._known: OrderedDict[str, tuple[float, asyncio.Task[Principal | str]]] = OrderedDict()
+        self._known: OrderedDict[str, _Known] = OrderedDict()
 
     async def find(self, request: Request) -> Principal:
         """The principal of a request's key or session; raises `Unauthenticated`."""
@@ -107,18 +134,49 @@ class Principals:
             _limits(("account", visitor.account_id, visitor.requests_per_minute)),
         )
 
+    async def run(self, stop: asyncio.Event) -> None:
+        """Renew what is known of the keys in use, again and again until the stop."""
+        while not stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), config.KEY_SECONDS_MAX / 2)
+            try:
+                await self.renew()
+            except errors.DatabaseUnavailable as exc:
+                _log.warning("keys are not renewed: %s", exc)
+
+    async def renew(self) -> None:
+        """Look up the keys that were used of late, in one statement."""
+        now = time.monotonic()
+        keys = [
+            key
+            for key, known in self._known.items()
+            if now - known.used_at < config.KEY_RENEWED_SECONDS and known.is_good
+        ][-config.KEYS_RENEWED_MAX :]
+        if not keys:
+            return
+        for key, principal in zip(keys, await self._look_up(keys), strict=True):
+            known = self._known.get(key)
+            if known is not None and known.until < now + config.KEY_SECONDS_MAX:
+                known.until = now + config.KEY_SECONDS_MAX
+                known.look_up = asyncio.get_running_loop().create_future()
+                known.look_up.set_result(principal)
+
     async def _remembered(self, key: str) -> Principal | str:
         now = time.monotonic()
         known = self._known.get(key)
-        if known is None or known[0] <= now or _failed(known[1]):
+        if known is None or known.until <= now or known.has_failed:
             # The clock starts before the look-up, and requests that arrive together share it.
-            known = (now + config.KEY_SECONDS_MAX, asyncio.create_task(self._look_ups.ask(key)))
+            known = _Known(
+                now + config.KEY_SECONDS_MAX, asyncio.create_task(self._look_ups.ask(key)), now
+            )
             self._known[key] = known
             self._known.move_to_end(key)
             if len(self._known) > config.KEYS_CACHED_MAX:
                 self._known.popitem(last=False)
+        known.used_at = now
         # Shielded: one caller that goes away must not cancel the look-up of the others.
-        return known[1].result() if known[1].done() else await asyncio.shield(known[1])
+        look_up = known.look_up
+        return look_up.result() if look_up.done() else await asyncio.shield(look_up)
 
     async def _look_up(self, keys: Sequence[str]) -> Sequence[Principal | str]:
         async with self._database.statement() as tx:
@@ -154,10 +212,6 @@ def _covers(listed: str, host: str) -> bool:
 
 def _limits(*every: tuple[str, str, int | None]) -> tuple[Limit, ...]:
     return tuple(Limit(name, one, count) for name, one, count in every if count is not None)
-
-
-def _failed(look_up: asyncio.Task[Principal | str]) -> bool:
-    return look_up.done() and (look_up.cancelled() or look_up.exception() is not None)
 
 
 def _key(headers: Headers) -> str | None:

@@ -76,11 +76,14 @@ async def _serve(settings: Config, told: Sequence[config.InForce]) -> None:
             _issuer(settings) as issuer,
         ):
             house.check_models(settings, home.catalogue)
+            worker = None
+            if settings.workers_count:
+                worker = Worker(home.database, home.files, home.catalogue, settings, authority)
             edge = Edge(
                 config=settings,
                 settings=told,
                 database=home.database,
-                submits=groups.submits(home.database),
+                submits=groups.submits(home.database, worker.ride if worker else groups.alone),
                 statuses=groups.Statuses(home.database),
                 files=home.files,
                 catalogue=home.catalogue,
@@ -102,8 +105,8 @@ async def _serve(settings: Config, told: Sequence[config.InForce]) -> None:
             async with asyncio.TaskGroup() as group:
                 group.create_task(daemon.run(home.stop))
                 group.create_task(edge.recorder.run(answered))
-                if settings.workers_count:
-                    worker = Worker(home.database, home.files, home.catalogue, settings, authority)
+                group.create_task(edge.principals.run(answered))
+                if worker:
                     group.create_task(worker.run(home.stop))
                 await _answer(edge, listening, home)
                 answered.set()

@@ -11,7 +11,7 @@ from darkroom import config, errors
 from darkroom.domain import assets, lanes, ledger, rates, usage, webhooks
 from darkroom.domain.kinds.kind import TOKENS
 from darkroom.domain.kinds.table import KINDS
-from darkroom.storage.database import Transaction, jsonb
+from darkroom.storage.database import Asked, Transaction, jsonb
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -71,17 +71,30 @@ async def claim(
     Those of a model that it has loaded come before the others of the first few: a worker that was
     told that it overtook asks for nothing loaded soon, so that nobody is overtaken for ever.
     """
-    return await tx.all(
-        Claim,
-        "tasks.claim",
-        worker_id=worker_id,
-        models=list(wanted.models),
-        loaded=list(wanted.loaded),
-        first_max=config.CLAIM_LOOKED_AT_MAX + tasks_max,
-        tasks_max=tasks_max,
-        lease_seconds=lease_seconds,
-        avoid_seconds=config.AVOID_SECONDS,
-    )
+    given = _claiming(worker_id, wanted, tasks_max, lease_seconds)
+    return await tx.all(Claim, "tasks.claim", **given)
+
+
+def ask(
+    tx: Transaction, worker_id: str, wanted: Wanted, *, tasks_max: int, lease_seconds: float
+) -> Asked[Claim]:
+    """Claim as the last of a transaction; what came of it is read when that has committed."""
+    given = _claiming(worker_id, wanted, tasks_max, lease_seconds)
+    return tx.ask(Claim, "tasks.claim", **given)
+
+
+def _claiming(
+    worker_id: str, wanted: Wanted, tasks_max: int, lease_seconds: float
+) -> dict[str, Any]:
+    return {
+        "worker_id": worker_id,
+        "models": list(wanted.models),
+        "loaded": list(wanted.loaded),
+        "first_max": config.CLAIM_LOOKED_AT_MAX + tasks_max,
+        "tasks_max": tasks_max,
+        "lease_seconds": lease_seconds,
+        "avoid_seconds": config.AVOID_SECONDS,
+    }
 
 
 async def claim_alike(

@@ -51,6 +51,10 @@ class Children:
             self._idle.append(process)
         return len(self._idle)
 
+    def idle(self) -> int:
+        """How many could begin a task now."""
+        return sum(process.alive for process in self._idle)
+
     def _choose_gpu(self) -> str | None:
         """The GPU for another child: one with as few of them as any; None: all of the machine's."""
         held = [one.gpu for one in self._every() if one.alive]

@@ -8,7 +8,7 @@ import logging
 import socket
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 import httpx
 
@@ -30,7 +30,7 @@ from darkroom.engine.process import Process
 from darkroom.engine.routing import Routes
 from darkroom.engine.sharing import Seat
 from darkroom.outbound import Outbound
-from darkroom.storage.database import Database
+from darkroom.storage.database import Asked, Database, Transaction
 from darkroom.storage.files import Files
 
 _log = logging.getLogger(__name__)
@@ -81,6 +81,10 @@ class Worker:
         self._away: tuple[Mapping[str, Served], frozenset[str]] = ({}, frozenset())
         self._running: dict[asyncio.Task[None], Attempt] = {}
         self._wake = asyncio.Event()
+        # Held by who claims, the loop or a submit for it; and what a submit has claimed.
+        self._claiming = asyncio.Lock()
+        self._aboard: tuple[Mapping[str, Served], Sequence[leases.Claim]] = ({}, ())
+        self._is_open = False
         self._children = Children(settings, self._wake.set)
         self._told: dict[str, float] = {}
         self._beaten_at = 0.0
@@ -104,8 +108,13 @@ class Worker:
                 group.create_task(loop.every(_BEAT_SECONDS, self._show, drained))
                 group.create_task(self._wake_at(stop))
                 group.create_task(loop.every(_PREPARE_SECONDS, self._tools.marker.prepare, stop))
+                self._is_open = True
                 await loop.every(0.0, self._claim, stop)
+                self._is_open = False
                 listening.cancel()
+                with contextlib.suppress(errors.DatabaseUnavailable):
+                    async with self._claiming:
+                        await self._begin_aboard()
                 await self._drain()
                 drained.set()
                 hearing.cancel()
@@ -162,28 +171,73 @@ class Worker:
             async with self._database.statement() as tx:
                 await workers.finish(tx, self.id)
 
+    @contextlib.asynccontextmanager
+    async def ride(self) -> AsyncIterator[Callable[[Transaction], None]]:
+        """Around a transaction that submits: what is given claims in it, if a child is idle."""
+        if not self._is_open or self._claiming.locked() or self._aboard[1]:
+            yield lambda _: None
+            return
+        served, asked = self._served(), list[Asked[leases.Claim]]()
+
+        def claim(tx: Transaction) -> None:
+            models, count = self._awake(served)[0], self._children.idle()
+            if models and count and not self._has_enough_to_store():
+                wanted = self._patience.wanted(models, self._children.loaded())
+                seconds = self._config.lease_seconds
+                asked.append(
+                    leases.ask(tx, self.id, wanted, tasks_max=count, lease_seconds=seconds)
+                )
+
+        async with self._claiming:
+            yield claim
+            for one in asked:
+                self._aboard = served, await one.all()
+                self._wake.set()
+
+    async def _begin_aboard(self) -> None:
+        """Begin what a submit has claimed."""
+        (served, claimed), self._aboard = self._aboard, ({}, ())
+        await self._take(served, claimed)
+
     async def _claim(self) -> None:
         """Claim as many tasks as there are free places, or wait until there is reason to ask."""
         self._wake.clear()
-        here = [one for one in self._running.values() if not isinstance(one.runner, Errand)]
-        away = len(self._running) - len(here)
+        async with self._claiming:
+            is_busy = await self._claim_all()
+        if not is_busy:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), _POLL_SECONDS)
+
+    async def _claim_all(self) -> bool:
+        """Claim tasks and begin them; whether there were as many as could be."""
+        await self._begin_aboard()
+        away = sum(isinstance(one.runner, Errand) for one in self._running.values())
         # Children come first: what cannot be run here is left to other workers.
         children = await self._children.start()
-        if sum(one.is_made for one in here) >= config.STORING_MAX:
+        if self._has_enough_to_store():
             children = 0
         places = max(0, self._config.remote_tasks_max - away)
         # What the catalogue says may change while the database is asked.
         served = self._served()
-        awake = [key for key, one in served.items() if not self._routes.rests(key, one)]
-        away_only = self._away_only(served)
-        remote = [key for key in awake if key in away_only]
-        local = [key for key in awake if key not in away_only]
+        local, remote = self._awake(served)
         is_busy = await self._claim_some(served, local, children)
         if remote:
             is_busy = await self._claim_some(served, remote, places) or is_busy
-        if not is_busy:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), _POLL_SECONDS)
+        return is_busy
+
+    def _has_enough_to_store(self) -> bool:
+        """Whether so much waits for the store of files that no more should be made."""
+        here = (one for one in self._running.values() if not isinstance(one.runner, Errand))
+        return sum(one.is_made for one in here) >= config.STORING_MAX
+
+    def _awake(self, served: Mapping[str, Served]) -> tuple[list[str], list[str]]:
+        """The models that need not rest: those for children, those for other services alone."""
+        awake = [key for key, one in served.items() if not self._routes.rests(key, one)]
+        away_only = self._away_only(served)
+        return (
+            [key for key in awake if key not in away_only],
+            [key for key in awake if key in away_only],
+        )
 
     async def _claim_some(
         self, served: Mapping[str, Served], models: Sequence[str], tasks_max: int
@@ -199,6 +253,11 @@ class Worker:
                 tasks_max=tasks_max,
                 lease_seconds=self._config.lease_seconds,
             )
+        await self._take(served, claimed)
+        return len(claimed) == tasks_max
+
+    async def _take(self, served: Mapping[str, Served], claimed: Sequence[leases.Claim]) -> None:
+        """Begin what was claimed, and what is to run in one call with it."""
         if claimed:
             self._patience.count(claimed)
         told = [*claimed]
@@ -207,7 +266,6 @@ class Worker:
             self._begin([one, *alike], served[one.model])
             told += alike
         await self._news.begun(told)
-        return len(claimed) == tasks_max
 
     async def _claim_alike(self, lead: leases.Claim, served: Served) -> list[leases.Claim]:
         """Claim tasks to run in one call with one just claimed, where that is faster."""

@@ -20,7 +20,8 @@ WITH asked AS (
     UPDATE accounts SET available_mill = available_mill - total.mill,
                         held_mill = held_mill + total.mill
       FROM (SELECT account_id, sum(mill)::bigint AS mill FROM asked GROUP BY account_id) AS total
-     WHERE accounts.id = total.account_id
+     WHERE accounts.id = ANY(ARRAY(SELECT DISTINCT account_id FROM asked))
+       AND accounts.id = total.account_id
 ), opened AS (
     INSERT INTO holds (id, account_id, mill, origin_id)
     SELECT hold_id, account_id, mill, origin_id FROM asked

@@ -8,6 +8,7 @@ SELECT nextval('batch_ids') AS id FROM generate_series(1, %(batches)s::int);
 -- et al. 1996): the virtual time of the workers of its model, or where the account's work before it
 -- ends, whichever is later. The others are parked. The work is estimated from the pace of the
 -- nearest size that is known; half an octave of size is one step.
+-- An array names the lanes: for a JSON text of any length the planner would read them all.
 WITH batch AS MATERIALIZED (
     SELECT * FROM json_to_recordset(%(batches)s::json)
         AS (id bigint, account_id text, api_key_id text, request_id text, kind text, model text,
@@ -17,8 +18,7 @@ WITH batch AS MATERIALIZED (
     INSERT INTO batches (id, account_id, api_key_id, request_id, kind, model, input, rate_id,
                          caller_id, webhook_url, webhook_events, base_url, continues)
     SELECT id, account_id, api_key_id, request_id, kind, model, input, rate_id, caller_id,
-           webhook_url, webhook_events, base_url, continues
-      FROM batch
+           webhook_url, webhook_events, base_url, continues FROM batch
 ), asked AS MATERIALIZED (
     SELECT asked.*, batch.account_id, batch.model,
            coalesce(pace.seconds, %(unknown_seconds)s) AS work_seconds
@@ -27,23 +27,23 @@ WITH batch AS MATERIALIZED (
                           deadline_seconds integer, priority smallint, size smallint))
            WITH ORDINALITY AS asked (id, batch_id, position, seed, price, deadline_seconds,
                                      priority, size, place)
-      JOIN batch ON batch.id = asked.batch_id
-      LEFT JOIN LATERAL (
+      JOIN batch ON batch.id = asked.batch_id LEFT JOIN LATERAL (
           SELECT seconds * 2 ^ ((asked.size - paces.size) / 2.0) AS seconds FROM paces
            WHERE model = batch.model AND kind = batch.kind
            ORDER BY abs(paces.size - asked.size) LIMIT 1) AS pace ON true
+), own AS MATERIALIZED (
+    SELECT l.account_id, l.model, l.admitted, l.parked, l.finish_tag, a.weight, a.running_max
+      FROM lanes l JOIN accounts a ON a.id = l.account_id
+     WHERE l.account_id = ANY(ARRAY(SELECT DISTINCT account_id FROM batch))
+       AND a.id = ANY(ARRAY(SELECT DISTINCT account_id FROM batch))
 ), present AS MATERIALIZED (
     SELECT model, coalesce(max(w.virtual_time), 0) AS virtual_time
-      FROM (SELECT model FROM asked
-             UNION SELECT model FROM lanes WHERE account_id IN (SELECT account_id FROM asked)) m
-      LEFT JOIN workers w ON m.model = ANY(w.models)
-     GROUP BY model
+      FROM (SELECT model FROM asked UNION SELECT model FROM own) m
+      LEFT JOIN workers w ON m.model = ANY(w.models) GROUP BY model
 ), lane AS MATERIALIZED (
-    SELECT l.account_id, a.weight,
-           CASE WHEN l.parked = 0 THEN a.running_max - l.admitted ELSE 0 END AS room,
-           greatest(0, l.finish_tag - coalesce(present.virtual_time, 0)) AS lead
-      FROM lanes l JOIN accounts a ON a.id = l.account_id LEFT JOIN present USING (model)
-     WHERE l.account_id IN (SELECT account_id FROM asked)
+    SELECT account_id, weight, CASE WHEN parked = 0 THEN running_max - admitted ELSE 0 END AS room,
+           greatest(0, finish_tag - coalesce(present.virtual_time, 0)) AS lead
+      FROM own LEFT JOIN present USING (model)
 ), numbered AS (
     SELECT asked.*, row_number() OVER own AS nth, sum(work_seconds) OVER own AS work_upto
       FROM asked WINDOW own AS (PARTITION BY account_id ORDER BY place)
@@ -71,7 +71,7 @@ UPDATE lanes l SET admitted = l.admitted + counted.admitted,
                    finish_tag = coalesce(last.finish_tag, l.finish_tag),
                    model = coalesce(last.model, l.model)
   FROM counted LEFT JOIN last USING (account_id)
- WHERE l.account_id = counted.account_id;
+ WHERE l.account_id = ANY(ARRAY(SELECT account_id FROM own)) AND l.account_id = counted.account_id;
 
 -- name: tasks.notify
 -- Wake the workers when this transaction commits.
