@@ -24,6 +24,7 @@ from darkroom.engine.children import Children
 from darkroom.engine.errand import Errand, Means
 from darkroom.engine.marking import Marker
 from darkroom.engine.news import News
+from darkroom.engine.offers import Offers
 from darkroom.engine.patience import Patience
 from darkroom.engine.previews import Previews
 from darkroom.engine.process import Process
@@ -66,7 +67,6 @@ class Worker:
     ) -> None:
         self.id = ids.new("wrk")
         self._database = database
-        self._catalogue = catalogue
         self._config = settings
         self._tools = Tools(
             database,
@@ -77,8 +77,7 @@ class Worker:
         )
         self._remotes = registry.remotes()
         self._routes = Routes()
-        # Of what the catalogue said last, the models that need no child.
-        self._away: tuple[Mapping[str, Served], frozenset[str]] = ({}, frozenset())
+        self._offers = Offers(catalogue, self._routes, self._remotes, settings.models)
         self._running: dict[asyncio.Task[None], Attempt] = {}
         self._wake = asyncio.Event()
         # Held by who claims, the loop or a submit for it; and what a submit has claimed.
@@ -127,12 +126,6 @@ class Worker:
         if self._config.sandbox:
             self._children.warm(_WARM_BACKEND)
 
-    def _served(self) -> Mapping[str, Served]:
-        """The models whose tasks this worker runs: all that it can, or those of them it is for."""
-        only = self._config.models
-        served = self._catalogue.served()
-        return {key: one for key, one in served.items() if key in only} if only else served
-
     async def _wake_at(self, stop: asyncio.Event) -> None:
         await stop.wait()
         self._wake.set()
@@ -157,7 +150,7 @@ class Worker:
                 tx,
                 self.id,
                 host=socket.gethostname(),
-                models=list(self._served()),
+                models=list(self._offers.served()),
                 loaded=sorted(self._children.held()),
                 slots=self._config.workers_count,
             )
@@ -177,10 +170,10 @@ class Worker:
         if not self._is_open or self._claiming.locked() or self._aboard[1]:
             yield lambda _: None
             return
-        served, asked = self._served(), list[Asked[leases.Claim]]()
+        served, asked = self._offers.served(), list[Asked[leases.Claim]]()
 
         def claim(tx: Transaction) -> None:
-            models, count = self._awake(served)[0], self._children.idle()
+            models, count = self._offers.awake(served)[0], self._children.idle()
             if models and count and not self._has_enough_to_store():
                 wanted = self._patience.wanted(models, self._children.loaded())
                 seconds = self._config.lease_seconds
@@ -218,8 +211,8 @@ class Worker:
             children = 0
         places = max(0, self._config.remote_tasks_max - away)
         # What the catalogue says may change while the database is asked.
-        served = self._served()
-        local, remote = self._awake(served)
+        served = self._offers.served()
+        local, remote = self._offers.awake(served)
         is_busy = await self._claim_some(served, local, children)
         if remote:
             is_busy = await self._claim_some(served, remote, places) or is_busy
@@ -229,15 +222,6 @@ class Worker:
         """Whether so much waits for the store of files that no more should be made."""
         here = (one for one in self._running.values() if not isinstance(one.runner, Errand))
         return sum(one.is_made for one in here) >= config.STORING_MAX
-
-    def _awake(self, served: Mapping[str, Served]) -> tuple[list[str], list[str]]:
-        """The models that need not rest: those for children, those for other services alone."""
-        awake = [key for key, one in served.items() if not self._routes.rests(key, one)]
-        away_only = self._away_only(served)
-        return (
-            [key for key in awake if key not in away_only],
-            [key for key in awake if key in away_only],
-        )
 
     async def _claim_some(
         self, served: Mapping[str, Served], models: Sequence[str], tasks_max: int
@@ -285,19 +269,6 @@ class Worker:
                     lease_seconds=self._config.lease_seconds,
                 )
         return []
-
-    def _away_only(self, served: Mapping[str, Served]) -> frozenset[str]:
-        """The models that other services alone can make, so that they need no child."""
-        known, found = self._away
-        if known is not served:
-            found = frozenset(
-                key
-                for key, one in served.items()
-                if self._remotes.keys()
-                >= {name for every in one.backends.values() for name in every}
-            )
-            self._away = served, found
-        return found
 
     def _seconds_max(self, served: Served) -> float:
         return served.seconds_max or self._config.task_seconds_max
