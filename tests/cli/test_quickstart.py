@@ -7,11 +7,12 @@ import re
 import signal
 import socket
 import stat
-import subprocess
 from pathlib import Path
 
 import httpx
 import pytest
+
+from starter import Started
 
 CURL = """curl -X POST {url}/v1/generation/text-to-image \\
   -H "Authorization: Bearer {key}" \\
@@ -37,7 +38,7 @@ def pictures(folder: Path) -> set[str]:
     return {path.name for path in (folder / "pictures").iterdir()}
 
 
-def until_serving(process: subprocess.Popen[str]) -> str:
+def until_serving(process: Started) -> str:
     """The address, once a quickstart that goes on serving has shown its picture."""
     assert process.stdout
     assert process.stderr

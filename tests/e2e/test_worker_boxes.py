@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from buckets import S3
 from darkroom.client import Client
 from ground import wait_until
 from lines import RESET, SILENT, Line, line_to
+from starter import Started
 
 NEVER = f"{'0' * 32}.png"
 
@@ -34,7 +34,7 @@ def _move(house: House, s3: S3, **settings: str) -> None:
     house.environment |= s3.environment(**settings) | {"DARKROOM_SANDBOX": "false"}
 
 
-def _box(house: House, name: str, *flags: str) -> subprocess.Popen[str]:
+def _box(house: House, name: str, *flags: str) -> Started:
     """A worker on a machine of its own: nothing of the house's data folder is there."""
     return house.start("work", "--data", str(house.folder / name), *flags)
 
