@@ -27,6 +27,13 @@ CURL = """curl -X POST {url}/v1/generation/text-to-image \\
 """
 
 
+@pytest.fixture
+def darkroom(darkroom: Shell) -> Shell:
+    """A shell whose servers have one child, which is enough for one picture at a time."""
+    darkroom.environment["DARKROOM_WORKERS"] = "1"
+    return darkroom
+
+
 def value(out: str, name: str) -> str:
     """The value behind a name in what the quickstart printed."""
     found = re.search(rf"(?m)^{name} +(.*)$", out)
