@@ -28,7 +28,7 @@ CURL = """curl -X POST {url}/v1/generation/text-to-image \\
 
 
 @pytest.fixture
-def darkroom(darkroom: Shell) -> Shell:
+def darkroom(darkroom):
     """A shell whose servers have one child, which is enough for one picture at a time."""
     darkroom.environment["DARKROOM_WORKERS"] = "1"
     return darkroom

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+import probes
 import starter
 from ground import Ground, wait_until
 
@@ -73,6 +75,28 @@ class House:
                 closing.callback(one.close)
             for process in self.running:
                 closing.callback(process.end)
+
+
+@contextlib.contextmanager
+def opened(ground: Ground, folder: Path) -> Iterator[House]:
+    """A house with the probe among its models, whose processes end with the block."""
+    one = House(
+        ground,
+        folder,
+        {
+            **probes.install(folder),
+            "DARKROOM_DATABASE_URL": ground.conninfo,
+            "DARKROOM_PORT": "0",
+            "DARKROOM_LEASE_SECONDS": "2",
+            "DARKROOM_WORKERS": "2",
+            # Nothing but the probe need be loaded, and nothing stands in for a missing backend.
+            "DARKROOM_SANDBOX": "false",
+        },
+    )
+    try:
+        yield one
+    finally:
+        one.close()
 
 
 def submit(
