@@ -194,8 +194,11 @@ class _Forker:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if not pid:
                 return
-            with os.fdopen(self._running.pop(pid), "wb") as told:
-                told.write(_NUMBER.pack(os.waitstatus_to_exitcode(status)))
+            told = self._running.pop(pid)
+            # Whoever asked may have ended meanwhile; then the line tells so next.
+            with contextlib.suppress(BrokenPipeError):
+                os.write(told, _NUMBER.pack(os.waitstatus_to_exitcode(status)))
+            os.close(told)
 
     def _end_all(self) -> None:
         for pid in self._running:
