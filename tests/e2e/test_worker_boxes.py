@@ -129,7 +129,8 @@ def test_files_past_their_days_leave_the_bucket(house: House, s3: S3) -> None:
     assert _rows(house, aged.format(Path(old).name))
     house.environment["DARKROOM_FILE_DAYS"] = "1"
     house.start("daemon")
-    wait_until(lambda: httpx.get(old).status_code == 410, what="the old file's end")
+    gone = "SELECT file FROM assets WHERE deleted_at IS NOT NULL"
+    wait_until(lambda: _rows(house, gone), what="the old file's end")
     # The first has looked for what to remove a moment before, and looks again in ten seconds.
     house.start("daemon")
     wait_until(lambda: s3.names() == [Path(young).name], what="the old file's removal")
