@@ -14,7 +14,7 @@ from PIL import Image
 from darkroom.domain.kinds.kind import Kind
 from darkroom.domain.kinds.table import KINDS
 
-WIDTH, HEIGHT, FPS, SECONDS = 128, 72, 12, 2
+WIDTH, HEIGHT, FPS, SECONDS = 128, 72, 6, 2
 RATE = 48_000
 
 
@@ -40,7 +40,7 @@ def clip() -> bytes:
         sound = container.add_stream("aac", rate=RATE, layout="stereo")
         for number in range(FPS * SECONDS):
             pixels = ground.copy()
-            pixels[(rows - 36) ** 2 + (columns - 20 - 3 * number) ** 2 < 300] = (230, 120, 40)
+            pixels[(rows - 36) ** 2 + (columns - 20 - 6 * number) ** 2 < 300] = (230, 120, 40)
             frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
             container.mux(video.encode(frame))
         container.mux(video.encode(None))

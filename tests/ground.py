@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +17,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+import starter
 import whisper_double
 from darkroom.domain import accounts, api_keys, ledger
 from darkroom.storage.database import Database
@@ -142,21 +141,13 @@ class Server:
 class Served:
     """A running `darkroom` process and the address it printed."""
 
-    process: subprocess.Popen[str]
+    process: starter.Started
     url: str
     log: Path
 
     def stop(self) -> None:
         """End it in good order; fail with its log when it cannot."""
-        self.process.terminate()
-        try:
-            code = self.process.wait(30)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            raise
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-        assert code == 0, self.log.read_text()[-3000:]
+        assert self.process.end() == 0, self.log.read_text()[-3000:]
 
 
 def serve(conninfo: str, data: Path, *flags: str, **settings: str) -> Served:
@@ -171,12 +162,8 @@ def serve(conninfo: str, data: Path, *flags: str, **settings: str) -> Served:
         "DARKROOM_DATABASE_URL": conninfo,
         "DARKROOM_DATA": str(data),
     }
-    command = [sys.executable, "-m", "darkroom", "serve", "--port", "0", *flags]
     with log.open("w") as stderr:
-        process = subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, stderr=stderr, text=True
-        )
-    assert process.stdout is not None
+        process = starter.start(["serve", "--port", "0", *flags], environment, stderr=stderr)
     line = process.stdout.readline()
     assert "http://" in line, f"{line}\n{log.read_text()[-3000:]}"
     url = next(word for word in line.split() if word.startswith("http://"))

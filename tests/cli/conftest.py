@@ -5,15 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+import starter
 
 
 @dataclass(frozen=True)
@@ -52,24 +51,13 @@ class Shell:
         return Done(process.returncode, out, err)
 
     @contextlib.contextmanager
-    def running(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    def running(self, *arguments: str) -> Iterator[starter.Started]:
         """A command that runs, at the latest until the block ends."""
-        with subprocess.Popen(
-            [sys.executable, "-m", "darkroom", *arguments],
-            cwd=self.folder,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            # Whoever runs the tests in the background has it ignored, and children inherit that.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        ) as process:
-            try:
-                yield process
-            finally:
-                process.terminate()
-                process.wait(100)
+        process = starter.start(arguments, self.environment, folder=self.folder)
+        try:
+            yield process
+        finally:
+            process.end(100)
 
 
 def shell(folder: Path, **settings: str) -> Shell:

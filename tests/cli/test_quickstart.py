@@ -7,11 +7,12 @@ import re
 import signal
 import socket
 import stat
-import subprocess
 from pathlib import Path
 
 import httpx
 import pytest
+
+from starter import Started
 
 CURL = """curl -X POST {url}/v1/generation/text-to-image \\
   -H "Authorization: Bearer {key}" \\
@@ -26,6 +27,13 @@ CURL = """curl -X POST {url}/v1/generation/text-to-image \\
 """
 
 
+@pytest.fixture
+def darkroom(darkroom):
+    """A shell whose servers have one child, which is enough for one picture at a time."""
+    darkroom.environment["DARKROOM_WORKERS"] = "1"
+    return darkroom
+
+
 def value(out: str, name: str) -> str:
     """The value behind a name in what the quickstart printed."""
     found = re.search(rf"(?m)^{name} +(.*)$", out)
@@ -37,7 +45,7 @@ def pictures(folder: Path) -> set[str]:
     return {path.name for path in (folder / "pictures").iterdir()}
 
 
-def until_serving(process: subprocess.Popen[str]) -> str:
+def until_serving(process: Started) -> str:
     """The address, once a quickstart that goes on serving has shown its picture."""
     assert process.stdout
     assert process.stderr

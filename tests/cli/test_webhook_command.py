@@ -12,6 +12,7 @@ from typing import Any
 
 from darkroom import signing
 from ground import wait_until
+from starter import Started
 
 RECEIVER = Path(__file__).parent.parent / "e2e" / "receiver.py"
 TINY = ("--prompt", "a lake", "--model", "PAINTER", "--resolution", "160x96")
@@ -77,7 +78,7 @@ def test_listen_prints_verified_webhooks_and_passes_them_on(served, tmp_path) ->
     assert (one["status"], one["webhook_id"]) == ("DELIVERED", told["webhook_id"])
 
 
-def _makes_one(served: Any, process: subprocess.Popen[str]) -> bool:
+def _makes_one(served: Any, process: Started) -> bool:
     """Make a picture, until the listener has heard one; it hears what ends after it came."""
     if process.poll() is None:
         served()("generate", "text-to-image", *TINY, "--json")

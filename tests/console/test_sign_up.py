@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from account_houses import PASSWORD, House, housed, is_signed_in
 from console_visitors import Visitor
 
+import starter
 from ground import wait_until
 
 HTTPS = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "198.51.100.7"}
@@ -31,15 +31,13 @@ def alone(postgres: str, template: str, folder: Path) -> Iterator[House]:
         yield one
 
 
-def command(house: House, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run `darkroom` on the house's database."""
-    return subprocess.run(
-        [sys.executable, "-m", "darkroom", *words, "--database-url", house.ground.conninfo],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
+def command(house: House, *words: str) -> str:
+    """What `darkroom` prints on the house's database."""
+    given = [*words, "--database-url", house.ground.conninfo]
+    with starter.start(given, os.environ) as process:
+        said, complaint = process.communicate(60)
+    assert process.returncode == 0, complaint
+    return said
 
 
 def test_without_letters_registering_signs_in_and_the_operator_sees_the_link(
@@ -56,10 +54,10 @@ def test_without_letters_registering_signs_in_and_the_operator_sees_the_link(
         assert " WARNING " in line
         assert f"verify for a@example.com: {alone.url}/link/" in line
         link = line.split(alone.url)[1]
-        assert link in command(alone, "letters").stdout
+        assert link in command(alone, "letters")
         assert stranger.post_form(link).status_code == 303
         assert "not verified" not in stranger.get("/settings").text
-        assert link not in command(alone, "letters", "--all").stdout
+        assert link not in command(alone, "letters", "--all")
 
 
 def test_cookies_behind_https_are_for_this_host_and_https_alone(alone: House) -> None:
@@ -113,8 +111,8 @@ def test_of_those_who_register_first_at_once_one_is_the_admin(alone: House) -> N
 
 def test_a_link_of_the_operator_logs_in_once_and_leads_to_a_password(alone: House) -> None:
     alone.account("made@example.com", None)
-    first = command(alone, "account", "link", "made@example.com").stdout.strip()
-    second = command(alone, "account", "link", "made@example.com").stdout.strip()
+    first = command(alone, "account", "link", "made@example.com").strip()
+    second = command(alone, "account", "link", "made@example.com").strip()
     assert second.startswith("http://127.0.0.1:8080/link/")
     with alone.visitor() as stranger:
         assert stranger.get(first.partition(":8080")[2]).status_code == 410
@@ -144,7 +142,7 @@ def test_by_invitation_only_who_is_invited_registers(
         house.visitor() as stranger,
     ):
         _refuses(stranger)
-        printed = command(house, "account", "invite", "guest@example.com").stdout.strip()
+        printed = command(house, "account", "invite", "guest@example.com").strip()
         link = printed[printed.index("/link/") :]
         page = stranger.get(link)
         assert "guest@example.com" in page.text

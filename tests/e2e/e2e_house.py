@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
+import contextlib
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+import probes
+import starter
 from ground import Ground, wait_until
 
 
@@ -22,32 +23,29 @@ class House:
     ground: Ground
     folder: Path
     environment: dict[str, str]
-    running: list[subprocess.Popen[str]] = field(default_factory=list)
+    running: list[starter.Started] = field(default_factory=list)
     clients: list[httpx.Client] = field(default_factory=list)
     url: str = ""
+    # Whether its processes load everything themselves.
+    anew: bool = False
 
-    def start(self, command: str, *flags: str) -> subprocess.Popen[str]:
+    def start(self, command: str, *flags: str) -> starter.Started:
         """Start `darkroom COMMAND` and wait for the line that says it runs."""
         log = self.folder / f"{command}-{len(self.running)}.log"
         with log.open("w") as stderr:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "darkroom", command, *flags],
-                env=self.environment,
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                text=True,
+            process = starter.start(
+                [command, *flags], self.environment, stderr=stderr, anew=self.anew
             )
         self.running.append(process)
-        assert process.stdout is not None
         line = process.stdout.readline()
         assert line.startswith("Darkroom"), f"{line}\n{log.read_text()[-3000:]}"
         if command == "serve":
             self.url = next(word for word in line.split() if word.startswith("http://"))
         return process
 
-    def kill(self, process: subprocess.Popen[str]) -> None:
+    def kill(self, process: starter.Started) -> None:
         """End a process as a power cut would."""
-        process.send_signal(signal.SIGKILL)
+        process.kill()
         process.wait(10)
 
     def client(self, credits_given: int = 1000) -> httpx.Client:
@@ -69,16 +67,36 @@ class House:
         return Counter(mark.name.partition("-")[0] for mark in folder.iterdir())
 
     def close(self) -> None:
-        """End every process that still runs, in good order."""
+        """End every process that still runs, in good order if it can."""
         for process in self.running:
-            if process.poll() is None:
-                process.terminate()
-        for process in self.running:
-            process.wait(30)
-            assert process.stdout is not None
-            process.stdout.close()
-        for client in self.clients:
-            client.close()
+            process.terminate()
+        with contextlib.ExitStack() as closing:
+            for one in self.clients:
+                closing.callback(one.close)
+            for process in self.running:
+                closing.callback(process.end)
+
+
+@contextlib.contextmanager
+def opened(ground: Ground, folder: Path) -> Iterator[House]:
+    """A house with the probe among its models, whose processes end with the block."""
+    one = House(
+        ground,
+        folder,
+        {
+            **probes.install(folder),
+            "DARKROOM_DATABASE_URL": ground.conninfo,
+            "DARKROOM_PORT": "0",
+            "DARKROOM_LEASE_SECONDS": "2",
+            "DARKROOM_WORKERS": "2",
+            # Nothing but the probe need be loaded, and nothing stands in for a missing backend.
+            "DARKROOM_SANDBOX": "false",
+        },
+    )
+    try:
+        yield one
+    finally:
+        one.close()
 
 
 def submit(

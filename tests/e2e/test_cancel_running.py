@@ -116,7 +116,7 @@ def test_a_stopping_worker_still_hears_a_cancel(house: House) -> None:
     house.start("serve", "--workers", "0")
     worker = house.start("work", "--workers", "1")
     client = house.client()
-    task_id, _ = _begin(house, client, "hang")
+    task_id, _ = _begin(house, client, "wait")
     worker.terminate()
     assert _cancel(client, task_id) == "asked"
     assert worker.wait(30) == 0
@@ -127,7 +127,7 @@ def test_a_stopping_worker_still_hears_a_cancel(house: House) -> None:
 def test_a_notice_that_was_lost_is_made_good_by_the_heartbeat(house: House) -> None:
     house.start("serve")
     client = house.client()
-    task_id, _ = _begin(house, client, "hang")
+    task_id, _ = _begin(house, client, "wait")
     with psycopg.connect(house.ground.conninfo) as connection:
         connection.execute("UPDATE tasks SET cancel_asked_at = now() WHERE id = %s", [task_id])
     assert ended(client, [task_id], seconds_max=20)[0]["error_code"] == CANCELED
@@ -168,7 +168,7 @@ def test_a_deadline_passes_while_all_places_are_busy(house: House) -> None:
     house.environment["DARKROOM_WORKERS"] = "1"
     house.start("serve")
     client = house.client()
-    busy, _ = _begin(house, client, "hang")
+    busy, _ = _begin(house, client, "wait")
     body = {"model": "PROBE", "prompt": "plain", "deadline_seconds": 1, "resolution": "64x64"}
     answer = client.post("/v1/generation/text-to-image", json=body)
     [late] = ended(client, answer.json()["data"]["task_ids"], seconds_max=15)

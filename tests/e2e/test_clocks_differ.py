@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from e2e_house import House, ended, submit
 from darkroom.domain import certificates
 from darkroom.storage.database import Database
 from ground import wait_until
+from starter import Started
 
 # Python loads a module of this name at its start, before any of ours: this process's clock is off.
 WRONG_CLOCK = """
@@ -36,7 +36,7 @@ datetime.datetime = Shifted
 HOUR = 3600.0
 
 
-def _start(house: House, shift_seconds: float, command: str, *flags: str) -> subprocess.Popen[str]:
+def _start(house: House, shift_seconds: float, command: str, *flags: str) -> Started:
     house.environment["CLOCK_SHIFT_SECONDS"] = str(shift_seconds)
     return house.start(command, *flags)
 
@@ -57,6 +57,7 @@ def test_processes_whose_clocks_are_hours_apart_lose_and_repeat_nothing(
     (tmp_path / "clock").mkdir()
     (tmp_path / "clock" / "sitecustomize.py").write_text(WRONG_CLOCK)
     house.environment["PYTHONPATH"] += f":{tmp_path / 'clock'}"
+    house.anew = True
     # Made by a process whose clock is right: the library knows no instants of a class of ours.
     house.ground.run(_certified)
     _start(house, HOUR, "serve", "--workers", "0")

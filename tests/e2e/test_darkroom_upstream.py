@@ -5,14 +5,15 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import dataclass
+from typing import Any
 
 import httpx
 import psycopg
 import pytest
 from PIL import Image
 
-from ground import Ground, Served, fresh_database, serve, wait_until
+from ground import Ground, fresh_database, serve, wait_until
 from wire_double import picture
 
 _CATALOGUE = """
@@ -85,51 +86,90 @@ def _asked(client: httpx.Client, kind: str, **fields: object) -> dict:
     return task
 
 
-@pytest.fixture
-def other_ground(postgres: str, template: str) -> Iterator[Ground]:
-    """The other Darkroom's database."""
-    for conninfo in fresh_database(postgres, template):
-        yield Ground(conninfo)
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A server that has its models made by another, which paints them; their databases."""
+
+    url: str
+    ground: Ground
+    other: Ground
 
 
-@pytest.fixture
-def front(ground: Ground, other_ground: Ground, tmp_path: Path) -> Iterator[Served]:
-    """A server that has its models made by another, which paints them."""
-    behind = serve(other_ground.conninfo, tmp_path / "behind", workers="1")
-    catalogue = tmp_path / "catalogue.toml"
+@pytest.fixture(scope="module")
+def pair(postgres: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    """The two servers; each test is an account of its own in front, and asks after the last."""
+    databases = [fresh_database(postgres, template) for _ in range(2)]
+    ground, other = (Ground(next(database)) for database in databases)
+    folder = tmp_path_factory.mktemp("pair")
+    behind = serve(other.conninfo, folder / "behind", workers="1")
+    catalogue = folder / "catalogue.toml"
     catalogue.write_text(_CATALOGUE.format(url=behind.url) + _foreign(behind.url))
-    one = serve(
+    front = serve(
         ground.conninfo,
-        tmp_path / "front",
+        folder / "front",
         workers="1",
         catalogue_file=str(catalogue),
-        upstream_key=other_ground.key(other_ground.account().id),
+        upstream_key=other.key(other.account().id),
     )
-    yield one
-    one.stop()
+    yield Pair(front.url, ground, other)
+    front.stop()
     behind.stop()
+    assert ground.audit() == other.audit() == []
+    for database in databases:
+        next(database, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What was asked of the other server since a test began, as both sides wrote it down."""
+
+    pair: Pair
+    account_id: str
+    since: int
+
+    def calls(self) -> list[tuple[Any, ...]]:
+        """The calls of this test's account: how each ended, whether it is billed, its cost."""
+        query = (
+            "SELECT state, is_billed, cost_micro FROM upstream_calls c "
+            "JOIN tasks t ON t.id = c.task_id WHERE t.account_id = %s"
+        )
+        with psycopg.connect(self.pair.ground.conninfo) as connection:
+            return connection.execute(query, [self.account_id]).fetchall()
+
+    def made(self) -> list[tuple[Any, ...]]:
+        """What the other made: its kind, seed and price."""
+        query = (
+            "SELECT b.kind, t.seed, t.charged_mill FROM tasks t JOIN batches b ON b.id = batch_id "
+            "WHERE b.id > %s ORDER BY b.id"
+        )
+        with psycopg.connect(self.pair.other.conninfo) as connection:
+            return connection.execute(query, [self.since]).fetchall()
+
+    def check(self) -> None:
+        """A credit there is a cent: what it charged is what the rows here say."""
+        calls = self.calls()
+        assert {one[:2] for one in calls} == {("delivered", True)}
+        assert sum(one[2] for one in calls) == sum(one[2] for one in self.made()) * 10
 
 
 @pytest.fixture
-def client(front: Served, ground: Ground) -> Iterator[httpx.Client]:
+def books(pair: Pair) -> Books:
+    """The books of a fresh account."""
+    with psycopg.connect(pair.other.conninfo) as connection:
+        query = "SELECT coalesce(max(id), 0) FROM batches"
+        [(since,)] = connection.execute(query).fetchall()
+    return Books(pair, pair.ground.account().id, since)
+
+
+@pytest.fixture
+def client(pair: Pair, books: Books) -> Iterator[httpx.Client]:
     """A caller of the server in front."""
-    headers = {"Authorization": f"Bearer {ground.key(ground.account().id)}"}
-    with httpx.Client(base_url=front.url, headers=headers, timeout=30) as one:
+    headers = {"Authorization": f"Bearer {pair.ground.key(books.account_id)}"}
+    with httpx.Client(base_url=pair.url, headers=headers, timeout=30) as one:
         yield one
 
 
-def _check_books(ground: Ground, other_ground: Ground) -> None:
-    """A credit there is a cent: what it charged is what the rows here say."""
-    with psycopg.connect(ground.conninfo) as connection:
-        query = "SELECT state, is_billed, cost_micro FROM upstream_calls"
-        calls = connection.execute(query).fetchall()
-    with psycopg.connect(other_ground.conninfo) as connection:
-        [(spent,)] = connection.execute("SELECT sum(charged_mill) FROM tasks").fetchall()
-    assert {one[:2] for one in calls} == {("delivered", True)}
-    assert sum(one[2] for one in calls) == spent * 10
-
-
-def test_a_darkroom_asks_another_for_pictures(client, ground, other_ground) -> None:
+def test_a_darkroom_asks_another_for_pictures(client, books: Books) -> None:
     painted = _asked(client, "text-to-image", resolution="128x128", seed=5)
     given = base64.b64encode(picture(128, 128)).decode()
     images = [f"data:image/png;base64,{given}"]
@@ -139,14 +179,14 @@ def test_a_darkroom_asks_another_for_pictures(client, ground, other_ground) -> N
     assert (painted["seed"], painted["notes"]["digital_source_type"]) == (5, "algorithmicMedia")
     with Image.open(io.BytesIO(client.get(painted["images"][0]).content)) as shown:
         assert shown.size == (128, 128)
-    _check_books(ground, other_ground)
+    books.check()
 
 
-def test_a_darkroom_asks_another_for_a_clip(client, ground, other_ground) -> None:
+def test_a_darkroom_asks_another_for_a_clip(client, books: Books) -> None:
     clip = _asked(client, "text-to-video", duration=1, resolution="64x64")
     assert (clip["served_by"], clip["videos"][0][-4:]) == ("darkroom", ".mp4")
     assert clip["cover_url"].endswith(".jpg")
-    _check_books(ground, other_ground)
+    books.check()
 
 
 def test_what_another_darkroom_shows_of_a_task_is_shown_on(client) -> None:
@@ -167,7 +207,7 @@ def test_what_another_darkroom_shows_of_a_task_is_shown_on(client) -> None:
 
 @pytest.mark.parametrize("wire", _WIRES)
 def test_a_darkroom_asks_another_by_the_wire_of_others_and_pays_once(
-    client, ground, other_ground, wire
+    client, books: Books, wire: str
 ) -> None:
     given = base64.b64encode(picture(128, 128)).decode()
     images = [f"data:image/png;base64,{given}"]
@@ -177,12 +217,5 @@ def test_a_darkroom_asks_another_by_the_wire_of_others_and_pays_once(
         assert task["served_by"] == wire
         with Image.open(io.BytesIO(client.get(task["images"][0]).content)) as shown:
             assert shown.size == (96, 64)
-    with psycopg.connect(other_ground.conninfo) as connection:
-        query = (
-            "SELECT b.kind, t.seed, t.charged_mill FROM tasks t JOIN batches b ON b.id = batch_id"
-        )
-        made = connection.execute(f"{query} ORDER BY b.id").fetchall()
-    assert made == [("text-to-image", 5, 500), ("image-to-image", 5, 500)]
-    with psycopg.connect(ground.conninfo) as connection:
-        calls = connection.execute("SELECT state, is_billed FROM upstream_calls").fetchall()
-    assert calls == [("delivered", True)] * 2
+    assert books.made() == [("text-to-image", 5, 500), ("image-to-image", 5, 500)]
+    assert [one[:2] for one in books.calls()] == [("delivered", True)] * 2

@@ -31,7 +31,7 @@ def test_over_its_cap_an_account_leaves_the_workers_to_others(house: House) -> N
             await accounts.limit(tx, account.id, limits)
 
     house.ground.run(limit)
-    [held] = submit(capped, "hang")
+    [held] = submit(capped, "wait")
     ids = submit(capped, "plain", 2)
     refused = capped.post("/v1/generation/text-to-image", json={"model": "PROBE", "prompt": "x"})
     assert (refused.status_code, refused.json()["status"]) == (503, 1007)

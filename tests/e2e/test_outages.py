@@ -3,27 +3,62 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import httpx
 import psycopg
 import pytest
-from e2e_house import House, ended, submit
+from e2e_house import House, ended, opened, submit
 
-from ground import wait_until
+from ground import Ground, fresh_database, wait_until
 from lines import CUTS, SILENT, Line, line_to
 
+Story = Callable[[House, Line, str], None]
 OUTAGE_SECONDS = 10.0
 # What an answer may take: the first that meets the cut waits for it to be found out.
 FIRST_SECONDS_MAX = 11.0
 LATER_SECONDS_MAX = 3.0
 
 
-@pytest.fixture
-def line(house: House) -> Iterator[Line]:
+@contextmanager
+def _lined(house: House) -> Iterator[Line]:
     with line_to(house.ground.conninfo) as one:
         house.environment["DARKROOM_DATABASE_URL"] = one.conninfo
         yield one
+
+
+@pytest.fixture
+def line(house: House) -> Iterator[Line]:
+    with _lined(house) as one:
+        yield one
+
+
+@contextmanager
+def _opened(postgres: str, template: str, folder: Path) -> Iterator[tuple[House, Line]]:
+    """A house with a line to a database of its own, audited at the end."""
+    folder.mkdir()
+    for conninfo in fresh_database(postgres, template):
+        with opened(ground := Ground(conninfo), folder) as house, _lined(house) as line:
+            yield house, line
+        assert ground.audit() == []
+
+
+@pytest.fixture
+def by_each_cut(postgres: str, template: str, tmp_path: Path) -> Iterator[Callable[[Story], None]]:
+    """Has a story happen for each way of a cut, all at once: most of it is waiting."""
+    with ExitStack() as houses, ThreadPoolExecutor(len(CUTS)) as pool:
+        given = {
+            how: houses.enter_context(_opened(postgres, template, tmp_path / how)) for how in CUTS
+        }
+
+        def happen(story: Story) -> None:
+            for told in [pool.submit(story, *one, how) for how, one in given.items()]:
+                told.result()
+
+        yield happen
 
 
 def _asked(client: httpx.Client, path: str) -> tuple[float, httpx.Response]:
@@ -33,8 +68,11 @@ def _asked(client: httpx.Client, path: str) -> tuple[float, httpx.Response]:
     return time.monotonic() - at, answer
 
 
-@pytest.mark.parametrize("how", CUTS)
-def test_ten_seconds_without_the_database_lose_nothing(house: House, line: Line, how: str) -> None:
+def test_ten_seconds_without_the_database_lose_nothing(by_each_cut) -> None:
+    by_each_cut(_lose_nothing)
+
+
+def _lose_nothing(house: House, line: Line, how: str) -> None:
     house.start("serve", "--workers", "0")
     house.start("work")
     house.start("daemon")
@@ -92,10 +130,11 @@ def test_a_stop_while_the_database_is_silent_ends_in_good_order(house: House, li
         )
 
 
-@pytest.mark.parametrize("how", CUTS)
-def test_a_worker_that_cannot_write_an_end_stops_all_the_same(
-    house: House, line: Line, how: str
-) -> None:
+def test_a_worker_that_cannot_write_an_end_stops_all_the_same(by_each_cut) -> None:
+    by_each_cut(_stop_without_an_end)
+
+
+def _stop_without_an_end(house: House, line: Line, how: str) -> None:
     house.environment["DARKROOM_DRAIN_SECONDS"] = "1"
     house.start("serve", "--workers", "0")
     worker = house.start("work")

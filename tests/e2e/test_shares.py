@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from typing import Any
 
 import psycopg
 from e2e_house import House, ended, status, submit
 
 import probes
+import starter
 
 MODELS = "".join(probes.CATALOGUE.replace("PROBE", key) for key in ("LEFT", "RIGHT"))
 
@@ -22,16 +21,10 @@ def rows(house: House, statement: str) -> list[Any]:
 
 def refusal(house: House, *flags: str) -> str:
     """What `darkroom work` says when it does not start."""
-    refused = subprocess.run(
-        [sys.executable, "-m", "darkroom", "work", *flags],
-        env=house.environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    with starter.start(["work", *flags], house.environment) as refused:
+        _, said = refused.communicate(60)
     assert refused.returncode == 1
-    return refused.stderr
+    return said
 
 
 def test_each_box_runs_the_models_that_it_is_for(house: House) -> None:
@@ -47,13 +40,9 @@ def test_each_box_runs_the_models_that_it_is_for(house: House) -> None:
     ended(client, waiting)
     by_model = rows(house, "SELECT DISTINCT model, worker_id FROM tasks ORDER BY model")
     assert [model for model, _ in by_model] == ["LEFT", "RIGHT"]
-    listed = subprocess.run(
-        [sys.executable, "-m", "darkroom", "workers", "--json"],
-        env=house.environment,
-        capture_output=True,
-        check=True,
-    )
-    serves = {one["worker_id"]: one["serves"] for one in json.loads(listed.stdout)}
+    with starter.start(["workers", "--json"], house.environment) as listing:
+        listed, _ = listing.communicate(60)
+    serves = {one["worker_id"]: one["serves"] for one in json.loads(listed)}
     assert [serves[worker] for _, worker in by_model] == [["PROBE", "LEFT"], ["RIGHT"]]
     assert left.poll() is right.poll() is None
 

@@ -139,12 +139,12 @@ def test_a_failure_is_told_too_and_one_that_nobody_began(house: House, receiver)
     client = house.client()
     [failed] = submit(client, f"{receiver.url}/ok", "refuse")
     arrived(house, 1)
-    [hanging] = submit(client, f"{receiver.url}/ok", "hang")
-    assert client.post(f"/v1/generation/{hanging}/cancel").status_code == 200
+    [waiting] = submit(client, f"{receiver.url}/ok", "wait")
+    assert client.post(f"/v1/generation/{waiting}/cancel").status_code == 200
     arrived(house, 2)
     told = {one["data"]["task_id"]: one["data"] for one in receiver.told()}
     assert {one["task_status"] for one in told.values()} == {"FAILED"}
-    assert (told[failed]["error_code"], told[hanging]["error_code"]) == (1002, 6005)
+    assert (told[failed]["error_code"], told[waiting]["error_code"]) == (1002, 6005)
 
 
 def test_a_daemon_killed_while_the_receiver_thinks_sends_again_under_the_same_id(
@@ -278,9 +278,9 @@ def test_the_tenth_failure_is_the_last(house: House, receiver) -> None:
         found = rows(
             house,
             "UPDATE webhook_deliveries SET next_at = now() RETURNING status, attempts, error, "
-            "lease_until",
+            "lease_until, pg_notify('deliveries', '')::text",
         )
-    assert found == [("FAILED", 10, "Given up after 10 attempts: HTTP 500", None)]
+    assert found == [("FAILED", 10, "Given up after 10 attempts: HTTP 500", None, "")]
 
 
 def test_a_410_ends_a_delivery_disables_its_endpoint_and_tells_the_other(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from buckets import S3
 from darkroom.client import Client
 from ground import wait_until
 from lines import RESET, SILENT, Line, line_to
+from starter import Started
 
 NEVER = f"{'0' * 32}.png"
 
@@ -34,7 +34,7 @@ def _move(house: House, s3: S3, **settings: str) -> None:
     house.environment |= s3.environment(**settings) | {"DARKROOM_SANDBOX": "false"}
 
 
-def _box(house: House, name: str, *flags: str) -> subprocess.Popen[str]:
+def _box(house: House, name: str, *flags: str) -> Started:
     """A worker on a machine of its own: nothing of the house's data folder is there."""
     return house.start("work", "--data", str(house.folder / name), *flags)
 
@@ -128,6 +128,10 @@ def test_files_past_their_days_leave_the_bucket(house: House, s3: S3) -> None:
     aged = "UPDATE assets SET created_at = now() - interval '2 days' WHERE file = '{}' RETURNING 1"
     assert _rows(house, aged.format(Path(old).name))
     house.environment["DARKROOM_FILE_DAYS"] = "1"
+    house.start("daemon")
+    gone = "SELECT file FROM assets WHERE deleted_at IS NOT NULL"
+    wait_until(lambda: _rows(house, gone), what="the old file's end")
+    # The first has looked for what to remove a moment before, and looks again in ten seconds.
     house.start("daemon")
     wait_until(lambda: s3.names() == [Path(young).name], what="the old file's removal")
     assert (httpx.get(old).status_code, httpx.get(young).status_code) == (410, 200)

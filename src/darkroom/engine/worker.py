@@ -369,16 +369,21 @@ class Worker:
             # All of them before the first child is killed, which others may share.
             if not attempt.ending:
                 task.cancel()
-        for task, attempt in left:
-            if attempt.ending:
-                await asyncio.wait([task], timeout=_STOP_SECONDS_MAX)
-                # An end that cannot be written is left to the lease.
-                if task.cancel():
-                    await asyncio.wait([task], timeout=_STOP_SECONDS_MAX)
-                    await attempt.kill()
-                continue
+        # And all at once: what cannot be had of the database is waited for once, not for each.
+        await asyncio.gather(*(_let_go(task, attempt) for task, attempt in left))
+
+
+async def _let_go(task: asyncio.Task[None], attempt: Attempt) -> None:
+    """Wait a moment for an end that is being written; kill and requeue what has not come so far."""
+    if attempt.ending:
+        await asyncio.wait([task], timeout=_STOP_SECONDS_MAX)
+        # An end that cannot be written is left to the lease.
+        if task.cancel():
+            await asyncio.wait([task], timeout=_STOP_SECONDS_MAX)
             await attempt.kill()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-            with contextlib.suppress(errors.DatabaseUnavailable):
-                await attempt.give_back()
+        return
+    await attempt.kill()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    with contextlib.suppress(errors.DatabaseUnavailable):
+        await attempt.give_back()
