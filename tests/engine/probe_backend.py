@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
 from darkroom import errors
@@ -60,6 +59,8 @@ def _fill_gpu() -> None:
 
 
 def _allocate() -> None:
+    import numpy as np  # the other words need no library of that size
+
     np.ones(2**30, np.uint8)
 
 

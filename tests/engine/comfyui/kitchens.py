@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ from typing import Any
 import httpx
 import psycopg
 
+import starter
 from darkroom.domain.kinds.table import KINDS
 from ground import Ground, wait_until
 
@@ -127,7 +129,7 @@ class Kitchen:
     folder: Path
     models: dict[str, dict[str, Any]] = field(default_factory=dict)
     doubles: list[Double] = field(default_factory=list)
-    running: list[subprocess.Popen[str]] = field(default_factory=list)
+    running: list[starter.Started] = field(default_factory=list)
     clients: list[httpx.Client] = field(default_factory=list)
     url: str = ""
 
@@ -161,7 +163,7 @@ class Kitchen:
             "kinds": {kind: {"credits": "2"}},
         }
 
-    def start(self, command: str = "serve", **settings: str) -> subprocess.Popen[str]:
+    def start(self, command: str = "serve", **settings: str) -> starter.Started:
         """Start `darkroom COMMAND` over the catalogue as it is now."""
         catalogue = self.folder / "catalogue.toml"
         catalogue.write_text(
@@ -181,15 +183,8 @@ class Kitchen:
         }
         log = self.folder / f"{command}-{len(self.running)}.log"
         with log.open("w") as stderr:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "darkroom", command],
-                env=environment,
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                text=True,
-            )
+            process = starter.start([command], environment, stderr=stderr)
         self.running.append(process)
-        assert process.stdout is not None
         line = process.stdout.readline()
         assert line.startswith("Darkroom"), f"{line}\n{log.read_text()[-3000:]}"
         if command == "serve":
@@ -218,16 +213,14 @@ class Kitchen:
     def close(self) -> None:
         """End every process that still runs."""
         for process in self.running:
-            if process.poll() is None:
-                process.terminate()
-        for client in self.clients:
-            client.close()
-        for double in self.doubles:
-            double.kill()
-        for process in self.running:
-            process.wait(30)
-            assert process.stdout is not None
-            process.stdout.close()
+            process.terminate()
+        with contextlib.ExitStack() as closing:
+            for client in self.clients:
+                closing.callback(client.close)
+            for double in self.doubles:
+                closing.callback(double.kill)
+            for process in self.running:
+                closing.callback(process.end)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
 from collections.abc import Iterator
 
 import pytest
 from kitchens import Caller, Double, Kitchen, text_to_image
 
+import starter
 from ground import Ground, fresh_database, wait_until
 
 CANCELED = 6005
@@ -46,8 +45,8 @@ def caller(open_kitchen: Kitchen) -> Caller:
     return open_kitchen.caller()
 
 
-def _kill(worker: subprocess.Popen[str]) -> None:
-    worker.send_signal(signal.SIGKILL)
+def _kill(worker: starter.Started) -> None:
+    worker.kill()
     worker.wait(10)
 
 
