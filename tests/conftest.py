@@ -16,6 +16,7 @@ from pathlib import Path
 
 import certifi
 import pytest
+from hypothesis import settings
 from psycopg.conninfo import make_conninfo
 
 from buckets import CREDENTIALS, OTHER, S3, run_s3
@@ -42,6 +43,10 @@ os.environ.pop("SSL_CERT_DIR", None)
 os.environ |= dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"), "1"
 )
+
+# No example fails by the clock: a busy machine may stop anywhere for a moment.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 # A file system in memory, where copying and dropping a database waits for no disk: a sixth of
 # the time, and what is proved over it does not hang on durability.

@@ -82,7 +82,7 @@ async def compare(database: Database, account_id: str, steps: list[tuple[str, in
         )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[*HealthCheck])
+@settings(max_examples=40, suppress_health_check=[*HealthCheck])
 @given(steps=st.lists(STEPS, min_size=10, max_size=30))
 def test_any_history_is_what_the_model_says(ground: Ground, steps) -> None:
     account = ground.account(credits_given=0)

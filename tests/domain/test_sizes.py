@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from darkroom import errors
 from darkroom.domain.sizes import PIXELS_MAX, RATIO_MAX, SIDE_MIN, Size, resolve
 
-quickly = settings(database=None, deadline=None, max_examples=300)
+quickly = settings(database=None, max_examples=300)
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ async def compare(till: Till, steps: list[tuple[Any, ...]]) -> None:
         assert await till.spent(key) == model.spent(), (verb, what)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[*HealthCheck])
+@settings(max_examples=40, suppress_health_check=[*HealthCheck])
 @given(steps=st.lists(STEPS, min_size=4, max_size=24))
 def test_any_history_of_a_spend_limit_is_what_the_model_says(ground: Ground, steps) -> None:
     async def story(till: Till) -> None:

@@ -305,7 +305,7 @@ async def agree(real: Real, models: dict[str, Model]) -> None:
     assert account.available_mill == GIVEN - charged - account.held_mill
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[*HealthCheck])
+@settings(max_examples=50, suppress_health_check=[*HealthCheck])
 @given(steps=st.lists(STEPS, min_size=8, max_size=40))
 def test_any_history_of_tasks_is_what_the_model_says(ground: Ground, steps) -> None:
     assert (config.CRASHES_MAX, config.STRIKES_MAX) == (2, 3)
