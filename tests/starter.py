@@ -105,6 +105,15 @@ class Started:
                 stream.close()
 
 
+def end_all(running: Sequence[Started]) -> None:
+    """See that all of them end, side by side."""
+    for process in running:
+        process.terminate()
+    with contextlib.ExitStack() as ending:
+        for process in running:
+            ending.callback(process.end)
+
+
 def start(
     arguments: Sequence[str],
     environment: Mapping[str, str],

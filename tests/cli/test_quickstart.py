@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from ground import wait_until
 from starter import Started
 
 CURL = """curl -X POST {url}/v1/generation/text-to-image \\
@@ -101,6 +102,10 @@ def test_quickstart_uses_the_server_that_runs_and_renews_a_revoked_key(
         before = kept.read_text()
         for key in darkroom("key", "list", "me@localhost", "--json").json:
             darkroom("key", "revoke", key["key_id"])
+        # Within a second the server knows.
+        headers = {"Authorization": f"Bearer {json.loads(before)['key']}"}
+        balance = f"http://127.0.0.1:{port}/v1/generation/balance"
+        wait_until(lambda: httpx.get(balance, headers=headers, trust_env=False).status_code == 401)
         renewed = darkroom("quickstart", "--port", port)
         assert value(renewed.out, "API key") in kept.read_text()
         assert kept.read_text() != before

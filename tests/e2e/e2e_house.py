@@ -68,13 +68,10 @@ class House:
 
     def close(self) -> None:
         """End every process that still runs, in good order if it can."""
-        for process in self.running:
-            process.terminate()
         with contextlib.ExitStack() as closing:
             for one in self.clients:
                 closing.callback(one.close)
-            for process in self.running:
-                closing.callback(process.end)
+            closing.callback(starter.end_all, self.running)
 
 
 @contextlib.contextmanager

@@ -212,15 +212,12 @@ class Kitchen:
 
     def close(self) -> None:
         """End every process that still runs."""
-        for process in self.running:
-            process.terminate()
         with contextlib.ExitStack() as closing:
             for client in self.clients:
                 closing.callback(client.close)
             for double in self.doubles:
                 closing.callback(double.kill)
-            for process in self.running:
-                closing.callback(process.end)
+            closing.callback(starter.end_all, self.running)
 
 
 @dataclass(frozen=True, slots=True)
