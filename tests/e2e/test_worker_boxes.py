@@ -210,3 +210,23 @@ def test_a_child_goes_on_while_what_it_made_waits_for_the_bucket(
     line.heal()
     found = ended(client, tasks)
     assert {(task["task_status"], task["attempt"]) for task in found} == {("SUCCESS", 1)}
+
+
+def test_a_cancel_of_what_waits_for_the_bucket_leaves_the_childs_next_task_alone(
+    house: House, s3: S3, line: Line
+) -> None:
+    _move(house, s3, s3_endpoint=f"http://127.0.0.1:{line.port}")
+    house.start("serve", "--workers", "0")
+    _box(house, "box", "--workers", "1")
+    client = house.client()
+    line.cut(RESET)
+    [made] = submit(client, "plain")
+    wait_until(lambda: _said(house, f"{made}: waits for the store of files"), what="the first")
+    [following] = submit(client, "slow")
+    wait_until(lambda: len(house.marks()) == 2)
+    assert client.post(f"/v1/generation/{made}/cancel").status_code == 200
+    [canceled] = ended(client, [made])
+    wait_until(lambda: _said(house, f"{following}: waits for the store of files"), what="the next")
+    line.heal()
+    [task] = ended(client, [following])
+    assert (canceled["error_code"], task["task_status"], task["attempt"]) == (6005, "SUCCESS", 1)
